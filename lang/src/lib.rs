@@ -1,0 +1,7 @@
+//! The language itself: grammar, tree, parser, formatter, diagnostics and types. No IO, no tool schemas.
+
+pub mod ast;
+pub mod diagnostic;
+pub mod rules;
+pub mod span;
+pub mod types;
