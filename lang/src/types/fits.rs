@@ -1,0 +1,216 @@
+//! Assignability: whether every value of one type may stand where another is wanted.
+
+use super::{Literal, RecordType, Type, TypeTable};
+use ecow::EcoString;
+use rust_decimal::Decimal;
+
+/// Why one type does not fit another, and where inside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mismatch {
+    /// Field names and `[]` from the outside in.
+    pub path: Vec<EcoString>,
+    /// What stands there.
+    pub found: Type,
+    /// What is wanted there.
+    pub expected: Type,
+    /// What is wrong.
+    pub why: Why,
+}
+
+/// What is wrong in a [`Mismatch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Another kind of value.
+    Kind,
+    /// A required field is missing; `expected` is its type and the last of `path` its name.
+    MissingField,
+    /// `null` can come where it must not.
+    Null,
+    /// The unknown needs a cast.
+    Unknown,
+    /// A constant outside the bounds, pattern or literals wanted.
+    Constant,
+}
+
+/// Whether `found` fits `expected`. Bounds and patterns of values that are not constant are checked when they run,
+/// so they do not matter here.
+pub fn fits(found: &Type, expected: &Type, table: &TypeTable) -> Result<(), Mismatch> {
+    Fit { table, seen: Vec::new(), path: Vec::new() }.fit(found, expected)
+}
+
+struct Fit<'a> {
+    table: &'a TypeTable,
+    seen: Vec<(EcoString, EcoString)>,
+    path: Vec<EcoString>,
+}
+
+impl Fit<'_> {
+    fn fit(&mut self, found: &Type, expected: &Type) -> Result<(), Mismatch> {
+        if let (Type::Named(a), Type::Named(b)) = (found, expected) {
+            if a == b || self.seen.iter().any(|(x, y)| x == a && y == b) {
+                return Ok(());
+            }
+            self.seen.push((a.clone(), b.clone()));
+            let result = self.fit_heads(found, expected);
+            self.seen.pop();
+            return result;
+        }
+        if self.path.len() > 128 {
+            return Ok(());
+        }
+        self.fit_heads(found, expected)
+    }
+
+    fn fit_heads(&mut self, found: &Type, expected: &Type) -> Result<(), Mismatch> {
+        let table = self.table;
+        let (from, to) = (table.head(found), table.head(expected));
+        match (from, to) {
+            (Type::Broken | Type::Never, _) | (_, Type::Broken | Type::Json | Type::Var(_)) => Ok(()),
+            (Type::Union(members), _) => members.iter().try_for_each(|member| self.fit_member(member, expected)),
+            (_, Type::Union(members)) => self.fit_any(found, from, members, expected),
+            (Type::Json, _) => Err(self.wrong(found, expected, Why::Unknown)),
+            (Type::Null, Type::Null) => Ok(()),
+            (Type::Null, _) => Err(self.wrong(found, expected, Why::Null)),
+            (Type::Literal(literal), _) => self.fit_literal(literal, from, to, expected),
+            (Type::List(a), Type::List(b)) => self.inside("[]", |fit| fit.fit(a, b)),
+            (Type::Map(a), Type::Map(b)) => self.inside("[]", |fit| fit.fit(a, b)),
+            (Type::Record(record), Type::Map(value)) => {
+                record.fields.iter().try_for_each(|(name, field)| self.inside(name, |fit| fit.fit(&field.ty, value)))
+            }
+            (Type::Record(a), Type::Record(b)) => self.fit_record(a, b),
+            (Type::Lambda(a), Type::Lambda(b)) => self.fit(&a.returns, &b.returns),
+            _ if same_base(from, to) => Ok(()),
+            _ => Err(self.wrong(found, expected, Why::Kind)),
+        }
+    }
+
+    /// A member of a union; a null member is named as such.
+    fn fit_member(&mut self, member: &Type, expected: &Type) -> Result<(), Mismatch> {
+        self.fit(member, expected)
+    }
+
+    fn fit_any(&mut self, found: &Type, from: &Type, members: &[Type], expected: &Type) -> Result<(), Mismatch> {
+        let mut near = None;
+        for member in members {
+            match self.fit(found, member) {
+                Ok(()) => return Ok(()),
+                Err(wrong) => near = closer(near, wrong, self.path.len()),
+            }
+        }
+        match near {
+            Some(wrong) if wrong.path.len() > self.path.len() => Err(wrong),
+            Some(wrong) if wrong.why == Why::Constant => Err(self.wrong(found, expected, Why::Constant)),
+            _ if matches!(from, Type::Json) => Err(self.wrong(found, expected, Why::Unknown)),
+            _ if matches!(from, Type::Null) => Err(self.wrong(found, expected, Why::Null)),
+            _ => Err(self.wrong(found, expected, Why::Kind)),
+        }
+    }
+
+    fn fit_literal(&self, literal: &Literal, from: &Type, to: &Type, expected: &Type) -> Result<(), Mismatch> {
+        let constant = |good: bool| if good { Ok(()) } else { Err(self.wrong(from, expected, Why::Constant)) };
+        match (literal, to) {
+            (a, Type::Literal(b)) if std::mem::discriminant(a) == std::mem::discriminant(b) => constant(a == b),
+            (Literal::Int(n), Type::Int(range) | Type::Number(range) | Type::Decimal(range)) => {
+                constant(range.holds(Decimal::from(*n)))
+            }
+            (Literal::Number(n), Type::Number(range) | Type::Decimal(range)) => constant(range.holds(*n)),
+            (Literal::String(text), Type::String(Some(pattern))) => constant(matches(pattern, text)),
+            (Literal::String(_), Type::String(None) | Type::Time | Type::Date | Type::Duration) => Ok(()),
+            (Literal::Bool(_), Type::Bool) => Ok(()),
+            _ => Err(self.wrong(from, expected, Why::Kind)),
+        }
+    }
+
+    fn fit_record(&mut self, from: &RecordType, to: &RecordType) -> Result<(), Mismatch> {
+        for (name, wanted) in &to.fields {
+            match from.fields.get(name) {
+                Some(field) => {
+                    let found = if wanted.optional { field.read().non_null(self.table) } else { field.read() };
+                    self.inside(name, |fit| fit.fit(&found, &wanted.ty))?;
+                }
+                None if wanted.optional => {}
+                None => {
+                    let found = Type::Null;
+                    return self.inside(name, |fit| Err(fit.wrong(&found, &wanted.ty, Why::MissingField)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn inside<T>(&mut self, name: &str, body: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(name.into());
+        let result = body(self);
+        self.path.pop();
+        result
+    }
+
+    fn wrong(&self, found: &Type, expected: &Type, why: Why) -> Mismatch {
+        Mismatch { path: self.path.clone(), found: found.clone(), expected: expected.clone(), why }
+    }
+}
+
+fn closer(near: Option<Mismatch>, wrong: Mismatch, depth: usize) -> Option<Mismatch> {
+    match near {
+        Some(had) if had.path.len() >= wrong.path.len() && (had.path.len() > depth || had.why == Why::Constant) => {
+            Some(had)
+        }
+        _ => Some(wrong),
+    }
+}
+
+fn same_base(from: &Type, to: &Type) -> bool {
+    matches!(
+        (from, to),
+        (Type::Bool, Type::Bool)
+            | (Type::Int(_), Type::Int(_) | Type::Number(_) | Type::Decimal(_))
+            | (Type::Number(_), Type::Number(_))
+            | (Type::Decimal(_), Type::Decimal(_))
+            | (Type::String(_), Type::String(_))
+            | (Type::Time, Type::Time)
+            | (Type::Date, Type::Date)
+            | (Type::Duration, Type::Duration)
+            | (Type::Regex, Type::Regex)
+            | (Type::Var(_), Type::Var(_))
+    )
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    regex::Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_for_an_optional_field_means_absent() {
+        let table = TypeTable::default();
+        let from = Type::record([("b", Type::STRING.nullable())]);
+        let mut to = RecordType::default();
+        to.fields.insert("b".into(), super::super::FieldType { ty: Type::STRING, optional: true, doc: None });
+        assert!(fits(&from, &Type::Record(to.into()), &table).is_ok());
+        assert_eq!(fits(&from, &Type::record([("b", Type::STRING)]), &table).map_err(|m| m.why), Err(Why::Null));
+    }
+
+    #[test]
+    fn constants_are_held_to_bounds_and_values_are_not() {
+        let table = TypeTable::default();
+        let score = Type::Int(super::super::Range { lo: Some(0.into()), hi: Some(100.into()) });
+        assert_eq!(fits(&Type::Literal(Literal::Int(101)), &score, &table).map_err(|m| m.why), Err(Why::Constant));
+        assert!(fits(&Type::INT, &score, &table).is_ok());
+        assert!(fits(&Type::NUMBER, &Type::INT, &table).is_err());
+    }
+
+    #[test]
+    fn recursive_types_end() {
+        let mut table = TypeTable::default();
+        for name in ["A", "B"] {
+            let children = Type::list(Type::Named(name.into()));
+            table.types.insert(name.into(), Type::record([("children", children)]));
+        }
+        assert!(fits(&Type::Named("A".into()), &Type::Named("B".into()), &table).is_ok());
+        table.types.insert("C".into(), Type::Named("C".into()));
+        assert!(fits(&Type::Named("C".into()), &Type::INT, &table).is_ok());
+    }
+}
