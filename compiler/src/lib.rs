@@ -1,1 +1,3 @@
-//! placeholder
+//! From modules to plans: project and registry, names, types, roles, effects, lowering. No IO.
+
+pub mod plan;

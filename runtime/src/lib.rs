@@ -1,1 +1,4 @@
-//! placeholder
+//! Carrying out plans: the machine, engines, journals and tools. No printing, no arguments, no terminal.
+
+pub mod journal;
+pub mod tool;

@@ -1,0 +1,75 @@
+//! What the engine needs of a tool: it is called with a record and gives a value or a [`Fault`].
+
+use async_trait::async_trait;
+use ecow::EcoString;
+use std::time::Duration;
+use weir_stdlib::value::Value;
+
+/// A set of tools that one server offers (`crm`, `files`, …): the built-in ones, an MCP server, an HTTP API, a program.
+#[async_trait]
+pub trait Tool: Send + Sync {
+    /// Names of the tools that it carries out, without the server's.
+    fn describe(&self) -> Vec<EcoString>;
+
+    /// Carries out one call. The engine enforces the time limit by dropping the future.
+    async fn call(&self, call: &Call) -> Result<Value, Fault>;
+}
+
+/// One attempt of a call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The tool's name without the server's.
+    pub tool: EcoString,
+    /// Arguments, already narrowed to the tool's input.
+    pub args: Value,
+    /// The idempotency key, where the tool accepts one.
+    pub key: Option<EcoString>,
+    /// Run and step, for logs and trace context.
+    pub run_id: EcoString,
+    /// The step's path.
+    pub step: EcoString,
+    /// From 1.
+    pub attempt: u32,
+    /// Time limit of this attempt.
+    pub timeout: Duration,
+    /// Capabilities in force: declared, granted and passed on. The engine has checked the tool's own already; tools
+    /// that are granted by name (`shell.run`) look here.
+    pub grants: Vec<EcoString>,
+}
+
+/// A tool's failure.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
+#[error("{code}: {message}")]
+pub struct Fault {
+    /// `timeout`, `not_found`, …
+    pub code: EcoString,
+    /// In the reader's words: what, where, why and what to do next.
+    pub message: String,
+    /// Whether the call can have had its effect.
+    pub happened: Happened,
+    /// The server asked for this much patience, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// Whether a failed call can have had its effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happened {
+    /// It has not.
+    No,
+    /// It may have.
+    Maybe,
+}
+
+impl Fault {
+    /// A failure that proves that nothing happened.
+    pub fn clean(code: &str, message: impl Into<String>) -> Self {
+        Fault { code: code.into(), message: message.into(), happened: Happened::No, retry_after_ms: None }
+    }
+
+    /// A failure that leaves open whether it happened.
+    pub fn open(code: &str, message: impl Into<String>) -> Self {
+        Fault { happened: Happened::Maybe, ..Fault::clean(code, message) }
+    }
+}
