@@ -1,3 +1,9 @@
 //! From modules to plans: project and registry, names, types, roles, effects, lowering. No IO.
 
+pub mod check;
+mod lower;
 pub mod plan;
+pub mod project;
+pub mod registry;
+
+pub use check::{Checked, FlowInfo, check};

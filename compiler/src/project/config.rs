@@ -1,0 +1,166 @@
+//! `weir.toml`: the project, its grants, tool servers, flags.
+
+use ecow::EcoString;
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+/// The project file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[project]`
+    #[serde(default)]
+    pub project: ProjectSection,
+    /// `[grants]`: entry flow or campaign to capabilities, `"*"` for all entries.
+    pub grants: Option<IndexMap<EcoString, Vec<EcoString>>>,
+    /// `[tools.NAME]`
+    #[serde(default)]
+    pub tools: IndexMap<EcoString, ToolSection>,
+    /// `[flags]`
+    #[serde(default)]
+    pub flags: IndexMap<EcoString, bool>,
+}
+
+/// `[project]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectSection {
+    /// Its name; scope of idempotency keys. Default: the folder's name.
+    pub name: Option<EcoString>,
+    /// Folders that hold flow files. Default: the project's own.
+    pub flows: Option<Vec<String>>,
+    /// `normal` or `strict`.
+    pub trust: Option<Trust>,
+    /// Whether deliveries may send at all.
+    #[serde(default)]
+    pub allow_delivery: bool,
+    /// The default policy.
+    pub policy: Option<EcoString>,
+}
+
+/// `trust = "…"`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// Data only.
+    Normal,
+    /// Choosing a step by untrusted data counts too.
+    Strict,
+}
+
+/// `[tools.NAME]`: one tool server, or a built-in one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ToolSection {
+    pub command: Option<Vec<String>>,
+    pub url: Option<String>,
+    pub openapi: Option<String>,
+    pub base_url: Option<String>,
+    pub exec: Option<Vec<String>>,
+    pub schema: Option<String>,
+    #[serde(default)]
+    pub env: IndexMap<EcoString, String>,
+    pub concurrency: Option<u32>,
+    pub limit: Option<String>,
+    pub breaker: Option<String>,
+    pub timeout: Option<String>,
+    pub untrusted: Option<bool>,
+    pub annotations: Option<String>,
+    pub policy: Option<EcoString>,
+    pub roots: Option<Vec<String>>,
+    #[serde(default)]
+    pub deny: Vec<EcoString>,
+    pub hosts: Option<Vec<String>>,
+    pub outbox: Option<String>,
+    pub smtp: Option<String>,
+    pub auth: Option<String>,
+    pub commands: Option<Vec<String>>,
+    /// `[tools.NAME.tool.TOOL]`
+    #[serde(default)]
+    pub tool: IndexMap<EcoString, ToolSettings>,
+}
+
+/// `[tools.NAME.tool.TOOL]`: what the server's schema does not say.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ToolSettings {
+    pub capability: Option<EcoString>,
+    pub idempotent: Option<bool>,
+    pub accepts_key: Option<EcoString>,
+    #[serde(default)]
+    pub trusted: Vec<EcoString>,
+    pub untrusted: Option<bool>,
+    pub cost: Option<f64>,
+    pub timeout: Option<String>,
+    pub policy: Option<EcoString>,
+    #[serde(default)]
+    pub errors: IndexMap<EcoString, EcoString>,
+}
+
+/// What is wrong with a project file, and where in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfigError {
+    /// In the reader's words.
+    pub message: String,
+    /// Byte range in the text.
+    pub span: std::ops::Range<usize>,
+}
+
+impl Config {
+    /// Reads a `weir.toml`.
+    pub fn parse(text: &str) -> Result<Config, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError {
+            message: error.message().lines().collect::<Vec<_>>().join(", "),
+            span: error.span().unwrap_or(0..0),
+        })
+    }
+}
+
+/// Milliseconds of a duration in Weir's notation (`200ms`, `5s`, `1h30m`, `3d`, `1w`).
+pub fn parse_duration(text: &str) -> Option<i64> {
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total: i64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, tail) = rest.split_at_checked(digits)?;
+        let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let (unit, next) = tail.split_at_checked(letters)?;
+        let unit_ms: i64 = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return None,
+        };
+        total = total.checked_add(number.parse::<i64>().ok()?.checked_mul(unit_ms)?)?;
+        rest = next;
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_whole_notation() {
+        assert_eq!(parse_duration("1h30m"), Some(5_400_000));
+        assert_eq!(parse_duration("200ms"), Some(200));
+        assert_eq!(parse_duration("5"), None);
+        assert_eq!(parse_duration(""), None);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place() {
+        let error = Config::parse("[project]\nnmae = \"x\"\n").unwrap_err();
+        assert!(error.message.contains("nmae"), "{}", error.message);
+        assert_eq!(error.span.start, 10);
+    }
+}

@@ -1,0 +1,27 @@
+//! What is compiled together: source texts with their module names, and the project file.
+
+mod config;
+
+pub use config::{Config, ConfigError, ProjectSection, ToolSection, ToolSettings, parse_duration};
+
+use ecow::EcoString;
+
+/// One `.flow` file.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// The path as diagnostics show it: relative to the working directory.
+    pub path: EcoString,
+    /// Its module: the path under the project's `flows` folder with dots, `leads.intake`. Empty for a file alone.
+    pub module: EcoString,
+    /// Its text.
+    pub text: String,
+}
+
+/// Everything that [`crate::check`] reads. Nothing else is opened.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectSource {
+    /// The flow files, in a fixed order.
+    pub files: Vec<SourceFile>,
+    /// Path (as shown) and text of `weir.toml`, where there is one.
+    pub config: Option<(EcoString, String)>,
+}
