@@ -334,8 +334,7 @@ impl Body<'_> {
 
     fn bind_argument(&mut self, callee: &str, signature: &Signature, place: usize, ty: &Type, span: Span, bound: &mut IndexMap<EcoString, Type>) {
         let Some(param) = signature.params.get(place) else { return };
-        let types = self.checker.program.types.clone();
-        super::generic::unify(&param.ty, ty, bound, &types);
+        super::generic::unify(&param.ty, ty, bound, &self.checker.program.types);
         let wanted = substitute(&param.ty, bound);
         let wanted = if param.optional { wanted.nullable() } else { wanted };
         self.fit(span, ty, &wanted, &format!("the argument `{}` of `{callee}`", param.name));
@@ -366,8 +365,7 @@ impl Body<'_> {
         let hint = substitute_known(&lambda.returns, bound);
         let ty = self.infer(body, hint.as_ref());
         self.leave(mark);
-        let types = self.checker.program.types.clone();
-        super::generic::unify(&lambda.returns, &ty, bound, &types);
+        super::generic::unify(&lambda.returns, &ty, bound, &self.checker.program.types);
         let wanted = substitute(&lambda.returns, bound);
         self.fit(body.span, &ty, &wanted, &format!("the lambda of `{callee}`"));
         let lambda_type = weir_lang::types::LambdaType { params: lambda.params.clone(), returns: ty };
