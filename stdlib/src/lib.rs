@@ -4,6 +4,7 @@
 pub mod eval;
 pub mod functions;
 pub mod narrow;
+mod patterns;
 pub mod pure;
 mod raise;
 pub mod value;

@@ -1,0 +1,1 @@
+//! Narrowing, by example and by law.
