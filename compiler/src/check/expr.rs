@@ -116,7 +116,7 @@ impl Body<'_> {
                 Type::Broken
             }
             ExprKind::Cast { value, ty, optional } => {
-                let ty = self.checker.resolve_type(self.module, ty);
+                let ty = self.written(expr, ty);
                 self.infer_claused(value, None, None);
                 if *optional { ty.nullable() } else { ty }
             }
@@ -128,11 +128,11 @@ impl Body<'_> {
             ExprKind::Repeat { var, init, at_most, body } => self.repeat_loop(var, init, at_most, body),
             ExprKind::Ask { question, ty } => {
                 self.text(question);
-                self.checker.resolve_type(self.module, ty)
+                self.written(expr, ty)
             }
             ExprKind::Receive { event, ty } => {
                 self.expect(event, &Type::STRING, "`receive`");
-                self.checker.resolve_type(self.module, ty)
+                self.written(expr, ty)
             }
             ExprKind::Start { callee, args, delay } => self.start(expr, callee, args, delay.as_ref()),
             ExprKind::Block(reason) => {
@@ -149,6 +149,13 @@ impl Body<'_> {
             ExprKind::Paren(inner) => self.infer_claused(inner, expected, None),
             ExprKind::Error => Type::Broken,
         }
+    }
+
+    /// A type written in an expression, noted for lowering.
+    fn written(&mut self, expr: &Expr, ty: &weir_lang::ast::TypeExpr) -> Type {
+        let ty = self.checker.resolve_type(self.module, ty);
+        self.checker.written.insert((self.module, expr.id), ty.clone());
+        ty
     }
 
     fn literal(&mut self, expr: &Expr, lit: &Lit, expected: Option<&Type>) -> Type {

@@ -67,6 +67,8 @@ pub(crate) struct Facts {
     pub decimals: FxHashSet<(usize, ExprId)>,
     /// `xs |> check v` that go through the elements.
     pub each: FxHashSet<(usize, ExprId)>,
+    /// Types written in casts, `ask` and `receive`.
+    pub written: FxHashMap<(usize, ExprId), Type>,
     /// What each flow does, by place.
     pub effects: Vec<Effects>,
 }
@@ -181,6 +183,7 @@ pub(crate) struct Checker {
     expr_types: Vec<Vec<Type>>,
     decimals: FxHashSet<(usize, ExprId)>,
     each: FxHashSet<(usize, ExprId)>,
+    written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
     own_codes: FxHashSet<EcoString>,
     /// Flows that did not parse in full: what is missing in them is no second mistake.
@@ -256,7 +259,13 @@ impl Checker {
             flows,
             tools: self.program.tools.clone(),
             types: self.program.types.clone(),
-            facts: Facts { program: self.program, decimals: self.decimals, each: self.each, effects: self.effects },
+            facts: Facts {
+                program: self.program,
+                decimals: self.decimals,
+                each: self.each,
+                written: self.written,
+                effects: self.effects,
+            },
         }
     }
 

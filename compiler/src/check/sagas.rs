@@ -202,7 +202,8 @@ impl Scan<'_> {
                     passed.or_else(|| after.into_iter().flatten().next())
                 }
                 Node::Loop { parallel, body, .. } => {
-                    let outer = std::mem::replace(&mut self.in_parallel, self.in_parallel || *parallel);
+                    let outer = self.in_parallel;
+                    self.in_parallel |= *parallel;
                     let once = self.nodes(body, passed);
                     let twice = if once.is_some() && passed.is_none() && !*parallel { self.nodes(body, once) } else { once };
                     self.in_parallel = outer;
