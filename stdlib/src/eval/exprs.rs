@@ -1,6 +1,6 @@
 //! The forms of expression.
 
-use super::operators::{arithmetic, binary, contains, negate};
+use super::operators::{arithmetic, binary, negate};
 use super::{Eval, MAX_ITEMS, MAX_TEXT, bounded, bounded_text, steered};
 use crate::functions::{Arg, call};
 use crate::narrow::{Boundary, narrow};

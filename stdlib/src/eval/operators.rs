@@ -141,7 +141,7 @@ fn decimals(op: BinaryOp, a: Decimal, b: Decimal) -> Result<Data, Raise> {
         BinaryOp::Sub => a.checked_sub(b),
         BinaryOp::Mul => a.checked_mul(b),
         BinaryOp::Div | BinaryOp::Rem if b.is_zero() => return Err(Raise::zero()),
-        BinaryOp::Div => a.checked_div(b),
+        BinaryOp::Div => a.checked_div(b).map(|quotient| quotient.normalize()),
         _ => a.checked_rem(b),
     };
     result.map(Data::Decimal).ok_or_else(|| Raise::overflow("the result"))

@@ -4,10 +4,9 @@ use super::{Entry, FunctionId, Keeps};
 use crate::eval::{Eval, MAX_ITEMS, bounded, bounded_text, steered};
 use crate::pure::Pure;
 use crate::raise::Raise;
-use crate::value::number::{to_decimal, to_double};
+use crate::value::number::to_double;
 use crate::value::{Data, Labels, Value};
 use regex::Regex;
-use rust_decimal::Decimal;
 
 /// An argument.
 pub(crate) enum Arg<'a> {
@@ -120,10 +119,6 @@ impl<'a> Call<'_, 'a> {
 
     pub(crate) fn double(&self, at: usize) -> Result<f64, Raise> {
         to_double(&self.value(at).data).ok_or_else(|| self.unfit(at, "a number"))
-    }
-
-    pub(crate) fn decimal(&self, at: usize) -> Result<Decimal, Raise> {
-        to_decimal(&self.value(at).data).ok_or_else(|| self.unfit(at, "a decimal"))
     }
 
     pub(crate) fn list(&self, at: usize) -> Result<Value, Raise> {

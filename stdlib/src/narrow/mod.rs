@@ -206,7 +206,7 @@ impl Narrower<'_> {
     }
 
     fn field(&mut self, record: &Record, name: &str, field: &FieldType, key: u64) -> Result<Field, Wrong> {
-        let nullable = || field.ty.has_null(self.types);
+        let nullable = || self.has_null(&field.ty, 0);
         match record.fields.get(name) {
             None if field.optional => Ok(Field::Same),
             None if nullable() => Ok(Field::Becomes(Value::NULL)),
@@ -238,7 +238,7 @@ impl Narrower<'_> {
                 }
                 Err(wrong) => {
                     let deeper = near.as_ref().is_none_or(|near| wrong.path.len() > near.path.len());
-                    let candidate = !matches!(self.types.head(member), Type::Null);
+                    let candidate = !matches!(self.bare(member), Type::Null);
                     near = if deeper && candidate { Some(wrong) } else { near };
                 }
             }
@@ -253,7 +253,32 @@ impl Narrower<'_> {
 
     /// Whether all members but one are null, so that its own message says the most.
     fn only_one(&self, members: &[Type]) -> bool {
-        members.iter().filter(|member| !matches!(self.types.head(member), Type::Null)).count() == 1
+        members.iter().filter(|member| !matches!(self.bare(member), Type::Null)).count() == 1
+    }
+
+    /// The type behind names and marks.
+    fn bare<'t>(&'t self, ty: &'t Type) -> &'t Type {
+        let mut at = ty;
+        for _ in 0..512 {
+            at = match at {
+                Type::Marked(_, inner) => inner,
+                Type::Named(name) => match self.types.types.get(name) {
+                    Some(found) => found,
+                    None => return &Type::Broken,
+                },
+                _ => return at,
+            };
+        }
+        &Type::Broken
+    }
+
+    /// Whether null fits.
+    fn has_null(&self, ty: &Type, depth: usize) -> bool {
+        match self.bare(ty) {
+            Type::Null | Type::Json | Type::Broken => true,
+            Type::Union(members) => depth < 64 && members.iter().any(|member| self.has_null(member, depth + 1)),
+            _ => false,
+        }
     }
 }
 
