@@ -4,10 +4,9 @@ use super::{Entry, FunctionId, Keeps};
 use crate::eval::{Eval, MAX_ITEMS, bounded, bounded_text, steered};
 use crate::pure::Pure;
 use crate::raise::Raise;
-use crate::value::number::{to_decimal, to_double};
+use crate::value::number::to_double;
 use crate::value::{Data, Labels, Value};
 use regex::Regex;
-use rust_decimal::Decimal;
 
 /// An argument.
 pub(crate) enum Arg<'a> {
@@ -62,12 +61,20 @@ impl<'a> Call<'_, 'a> {
             let labels = values.fold(self.seen.clone(), |labels, value| labels.join(&value.deep_labels()));
             return if labels.is_none() { result } else { result.joined(&labels) };
         }
+        if self.entry.keeps == Keeps::Own {
+            return values.fold(result.joined(&self.seen), |result, value| result.joined(&value.labels));
+        }
         let result = values.fold(result, |result, value| match value.data {
             _ if value.labels.is_none() => result,
             Data::List(_) | Data::Record(_) => result.joined(&value.labels),
             _ => steered(result, &value.labels),
         });
-        steered(result, &self.seen)
+        let result = steered(result, &self.seen);
+        if self.entry.keeps == Keeps::Keyed && self.seen.secret() {
+            let labels = result.labels.as_secret();
+            return result.with_labels(labels);
+        }
+        result
     }
 
     /// Counts `value` among what decided about the result.
@@ -120,10 +127,6 @@ impl<'a> Call<'_, 'a> {
 
     pub(crate) fn double(&self, at: usize) -> Result<f64, Raise> {
         to_double(&self.value(at).data).ok_or_else(|| self.unfit(at, "a number"))
-    }
-
-    pub(crate) fn decimal(&self, at: usize) -> Result<Decimal, Raise> {
-        to_decimal(&self.value(at).data).ok_or_else(|| self.unfit(at, "a decimal"))
     }
 
     pub(crate) fn list(&self, at: usize) -> Result<Value, Raise> {

@@ -59,6 +59,15 @@ impl Boundary {
     }
 }
 
+/// A key for a type table, for [`Boundary::seal`].
+pub fn table_key(types: &TypeTable) -> u64 {
+    let mut hasher = FxHasher::default();
+    for (name, ty) in &types.types {
+        (name, ty).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
 /// The part of `value` that the type declares, or why it does not fit. Unchanged shared parts come back as they are.
 ///
 /// # Errors
@@ -118,7 +127,8 @@ impl Narrower<'_> {
     fn narrow(&mut self, value: &Value, ty: &Type, key: u64) -> Narrowed {
         match ty {
             Type::Marked(mark, inner) => {
-                let narrowed = self.narrow(value, inner, key)?;
+                let narrowed = self.narrow(value, inner, key);
+                let narrowed = narrowed.map_err(|wrong| if *mark == Mark::Secret { hidden(inner) } else { wrong })?;
                 Ok(marked(value, narrowed, *mark))
             }
             Type::Named(name) => {
@@ -187,7 +197,8 @@ impl Narrower<'_> {
         let mut changed: Option<Fields> = None;
         for (name, field) in &wanted.fields {
             let inner = if key == 0 { 0 } else { child(key, name) };
-            let narrowed = self.field(record, name, field, inner).map_err(|wrong| wrong.within(Segment::Field(name.clone())))?;
+            let narrowed =
+                self.field(record, name, field, inner).map_err(|wrong| wrong.within(Segment::Field(name.clone())))?;
             match narrowed {
                 Field::Same => {}
                 Field::Becomes(value) => {
@@ -206,13 +217,15 @@ impl Narrower<'_> {
     }
 
     fn field(&mut self, record: &Record, name: &str, field: &FieldType, key: u64) -> Result<Field, Wrong> {
-        let nullable = || field.ty.has_null(self.types);
+        let nullable = || self.has_null(&field.ty, 0);
         match record.fields.get(name) {
             None if field.optional => Ok(Field::Same),
             None if nullable() => Ok(Field::Becomes(Value::NULL)),
             None => Err(Wrong::new(format!("expected `{}`, found nothing", field.ty))),
             Some(value) if value.is_null() && field.optional && !nullable() => Ok(Field::Absent),
-            Some(value) => self.narrow(value, &field.ty, key).map(|changed| changed.map_or(Field::Same, Field::Becomes)),
+            Some(value) => {
+                self.narrow(value, &field.ty, key).map(|changed| changed.map_or(Field::Same, Field::Becomes))
+            }
         }
     }
 
@@ -238,7 +251,7 @@ impl Narrower<'_> {
                 }
                 Err(wrong) => {
                     let deeper = near.as_ref().is_none_or(|near| wrong.path.len() > near.path.len());
-                    let candidate = !matches!(self.types.head(member), Type::Null);
+                    let candidate = !matches!(self.bare(member), Type::Null);
                     near = if deeper && candidate { Some(wrong) } else { near };
                 }
             }
@@ -253,7 +266,32 @@ impl Narrower<'_> {
 
     /// Whether all members but one are null, so that its own message says the most.
     fn only_one(&self, members: &[Type]) -> bool {
-        members.iter().filter(|member| !matches!(self.types.head(member), Type::Null)).count() == 1
+        members.iter().filter(|member| !matches!(self.bare(member), Type::Null)).count() == 1
+    }
+
+    /// The type behind names and marks.
+    fn bare<'t>(&'t self, ty: &'t Type) -> &'t Type {
+        let mut at = ty;
+        for _ in 0..512 {
+            at = match at {
+                Type::Marked(_, inner) => inner,
+                Type::Named(name) => match self.types.types.get(name) {
+                    Some(found) => found,
+                    None => return &Type::Broken,
+                },
+                _ => return at,
+            };
+        }
+        &Type::Broken
+    }
+
+    /// Whether null fits.
+    fn has_null(&self, ty: &Type, depth: usize) -> bool {
+        match self.bare(ty) {
+            Type::Null | Type::Json | Type::Broken => true,
+            Type::Union(members) => depth < 64 && members.iter().any(|member| self.has_null(member, depth + 1)),
+            _ => false,
+        }
     }
 }
 
@@ -269,6 +307,12 @@ fn named(wrong: Wrong, found: Option<&Type>, name: &Type, value: &Value) -> Wron
         Some(Type::Record(_) | Type::Union(_)) if wrong.path.is_empty() => Wrong::new(expected(name, value, None)),
         _ => wrong,
     }
+}
+
+/// The message about a secret part does not tell it.
+fn hidden(ty: &Type) -> Wrong {
+    let secret = Value::NULL.with_labels(crate::value::Labels::NONE.as_secret());
+    Wrong::new(expected(ty, &secret, None))
 }
 
 fn marked(value: &Value, narrowed: Option<Value>, mark: Mark) -> Option<Value> {
@@ -359,9 +403,7 @@ fn same_fields(merged: &Value, value: &Value) -> bool {
         (Data::Record(a), Data::Record(b)) => {
             merged.labels == value.labels
                 && a.fields.len() == b.fields.len()
-                && a.fields.iter().all(|(name, one)| {
-                    b.fields.get(name).is_some_and(|two| identical(one, two))
-                })
+                && a.fields.iter().all(|(name, one)| b.fields.get(name).is_some_and(|two| identical(one, two)))
         }
         _ => false,
     }

@@ -12,7 +12,10 @@ mod write;
 pub use compare::{compare, equals};
 pub use labels::{Labels, Origin};
 pub use read::JsonError;
+#[cfg(test)]
 pub(crate) use read::number_from_text;
+#[cfg(test)]
+pub(crate) mod tests;
 pub use write::{duration_text, parse_duration};
 
 use ecow::EcoString;
