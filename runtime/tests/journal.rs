@@ -1,4 +1,5 @@
 //! Journals against real files: the contract, damaged and foreign files, two at once, a folder that cannot be written.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};

@@ -17,6 +17,8 @@ pub(crate) struct Kind {
     pub name: &'static str,
     /// Stands in the file's header, so that no other SQLite file is taken for it.
     pub application_id: i32,
+    /// What is kept there, and what follows where that cannot be.
+    pub note: &'static str,
     /// From an empty file to the newest version.
     pub migrations: Migrations<'static>,
     /// The newest version: how many migrations there are.
@@ -26,10 +28,10 @@ pub(crate) struct Kind {
 /// Opens the file, made where there is none, and brings it to the newest version.
 pub(crate) fn open(path: &Path, kind: &Kind) -> Result<Connection, JournalError> {
     let fail = |why: String| JournalError { what: format!("cannot open the {} {}", kind.name, path.display()), why };
-    let lock = prepare_folder(path).map_err(|error| fail(explain_io(&error)))?;
-    let mut connection = Connection::open(path).map_err(|error| fail(explain(&error)))?;
+    let lock = prepare_folder(path).map_err(|error| fail(explain_io(&error, kind.note)))?;
+    let mut connection = Connection::open(path).map_err(|error| fail(explain(&error, kind.note)))?;
     recognise(&connection, kind).map_err(&fail)?;
-    settle(&mut connection, kind).map_err(|error| fail(explain_migration(&error)))?;
+    settle(&mut connection, kind).map_err(|error| fail(explain_migration(&error, kind.note)))?;
     drop(lock);
     Ok(connection)
 }
@@ -37,24 +39,30 @@ pub(crate) fn open(path: &Path, kind: &Kind) -> Result<Connection, JournalError>
 /// Makes the folder and waits until no other process is opening a file in it.
 fn prepare_folder(path: &Path) -> io::Result<fs_err::File> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs_err::create_dir_all(folder)?;
-    let ignore = folder.join(".gitignore");
-    if folder.file_name().is_some_and(|name| name == ".weir") && !ignore.exists() {
-        fs_err::write(ignore, "*\n")?;
-    }
+    own_folder(folder)?;
     let lock = fs_err::OpenOptions::new().create(true).append(true).open(folder.join("lock"))?;
     lock.file().lock()?;
     Ok(lock)
 }
 
+/// Makes the folder; `.weir` gets a `.gitignore`, so that nobody commits what is in it.
+pub(crate) fn own_folder(folder: &Path) -> io::Result<()> {
+    fs_err::create_dir_all(folder)?;
+    let ignore = folder.join(".gitignore");
+    if folder.file_name().is_some_and(|name| name == ".weir") && !ignore.exists() {
+        fs_err::write(ignore, "*\n")?;
+    }
+    Ok(())
+}
+
 /// Refuses what is not ours, or newer than we are; a new file passes.
 fn recognise(connection: &Connection, kind: &Kind) -> Result<(), String> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let id = number("application_id").map_err(|error| explain(&error))?;
-    let version = number("user_version").map_err(|error| explain(&error))?;
+    let id = number("application_id").map_err(|error| explain(&error, kind.note))?;
+    let version = number("user_version").map_err(|error| explain(&error, kind.note))?;
     let tables = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
-        .map_err(|error| explain(&error))?;
+        .map_err(|error| explain(&error, kind.note))?;
     if id != i64::from(kind.application_id) && (id, version, tables) != (0, 0, 0) {
         return Err(format!(
             "it is an SQLite file of another program (application id {id}), not a Weir {}; move it away, or correct the path",
@@ -80,27 +88,27 @@ fn settle(connection: &mut Connection, kind: &Kind) -> Result<(), rusqlite_migra
     Ok(())
 }
 
-fn explain_migration(error: &rusqlite_migration::Error) -> String {
+fn explain_migration(error: &rusqlite_migration::Error, note: &str) -> String {
     match error {
-        rusqlite_migration::Error::RusqliteError { err, .. } => explain(err),
+        rusqlite_migration::Error::RusqliteError { err, .. } => explain(err, note),
         other => format!("its tables could not be set up: {other}"),
     }
 }
 
 /// Why, and what to do next.
-pub(crate) fn explain(error: &rusqlite::Error) -> String {
+pub(crate) fn explain(error: &rusqlite::Error, note: &str) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the disk is full; free some space and run again".into(),
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => UNWRITABLE.into(),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            format!("{UNWRITABLE}; {note}")
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             format!("another process has held it for {} s; let it end, then run again", PATIENCE.as_secs())
         }
-        Some(ErrorCode::NotADatabase) => {
-            "it is no SQLite file; move it away, and Weir makes a new one (runs and keys start anew)".into()
-        }
+        Some(ErrorCode::NotADatabase) => "it is no SQLite file; move it away, and Weir starts a new one".into(),
         Some(ErrorCode::DatabaseCorrupt) => format!(
             "it is damaged ({error}); nothing was changed. `sqlite3 FILE .recover` saves what can be read; \
-             moved away, Weir makes a new one"
+             moved away, Weir starts a new one"
         ),
         Some(ErrorCode::SystemIoFailure) => format!("the disk does not answer as it should ({error})"),
         _ => error.to_string(),
@@ -108,14 +116,13 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
 }
 
 /// What to do about a folder that cannot be written.
-const UNWRITABLE: &str = "its folder is not writable; make it writable for this user (runs and keys are kept there; \
-                          with `--ephemeral` the keys still are, so that nothing is sent twice)";
+const UNWRITABLE: &str = "its folder is not writable; make it writable for this user";
 
 /// Why, and what to do next, for a folder.
-fn explain_io(error: &io::Error) -> String {
+fn explain_io(error: &io::Error, note: &str) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            format!("{error}: {UNWRITABLE}")
+            format!("{error}: {UNWRITABLE}; {note}")
         }
         io::ErrorKind::StorageFull => {
             format!("{error}: the disk is full; free some space and run again")

@@ -11,6 +11,7 @@ use weir_stdlib::value::{Hash, Value};
 const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("migrations/journal_1.sql"))];
 const KIND: Kind = Kind {
     name: "journal",
+    note: "runs and keys are kept there (with `--ephemeral` the keys still are, so that nothing is sent twice)",
     application_id: i32::from_be_bytes(*b"WEIR"),
     migrations: Migrations::from_slice(MIGRATIONS),
     version: MIGRATIONS.len() as i64,
@@ -58,7 +59,7 @@ impl SqliteJournal {
 
     fn error(&self, what: String, trouble: Trouble) -> JournalError {
         let why = match trouble {
-            Trouble::Sql(error) => database::explain(&error),
+            Trouble::Sql(error) => database::explain(&error, KIND.note),
             Trouble::Said(why) => why,
         };
         JournalError { what: format!("{what} in the journal {}", self.file.display()), why }
