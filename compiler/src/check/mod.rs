@@ -24,7 +24,7 @@ mod scope;
 mod tests;
 pub(crate) mod types;
 
-pub(crate) use clause::{CODES, TRANSIENT};
+pub(crate) use clause::TRANSIENT;
 pub(crate) use effects::Effects;
 
 use crate::plan::Plan;

@@ -201,7 +201,7 @@ impl<'a> Lower<'a> {
         Some(ParamPlan { name: param.name.clone(), ty, optional: param.nullable, default })
     }
 
-    fn clauses(&mut self, decl: &FlowDecl, tree: &Flow) -> FlowClauses {
+    fn clauses(&mut self, decl: &'a FlowDecl, tree: &'a Flow) -> FlowClauses {
         let program = self.program;
         let module = decl.at.module;
         let count = |expr| program.constant_int(module, expr).and_then(|count| u64::try_from(count).ok());
