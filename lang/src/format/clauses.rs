@@ -18,13 +18,18 @@ impl Layout<'_> {
         for clause in clauses {
             let own_line = self.breaks_between(end, clause.span.start);
             let before = self.trail(end);
-            let line = if own_line || before.forces() { Doc::Hard } else { Doc::Line };
+            let own_line = own_line || before.forces();
             let lead = if own_line { self.lead(clause.span.start, true) } else { nil() };
             let body = self.clause(clause);
-            docs.extend([before, group(cat([line, lead, body]), false)]);
+            docs.push(match own_line {
+                true => indent(cat([before, Doc::Hard, lead, body])),
+                // A clause with lines of its own stays where it stood: its braces mark it.
+                false if body.forces() => cat([text(" "), body]),
+                false => group(indent(cat([Doc::Line, body])), false),
+            });
             end = clause.span.end;
         }
-        indent(cat(docs))
+        cat(docs)
     }
 
     fn clause(&mut self, clause: &Clause) -> Doc {

@@ -3,7 +3,7 @@
 //! of its own line ends.
 
 /// Longest line that the printer aims for, in characters.
-const WIDTH: usize = 104;
+const WIDTH: usize = 106;
 const STEP: usize = 2;
 
 /// A piece of output whose line ends are not decided yet.
@@ -102,6 +102,8 @@ impl Printer {
                 if !self.out.is_empty() && !self.out.ends_with("\n\n") {
                     self.out.push('\n');
                 }
+                self.out.extend(std::iter::repeat_n(' ', next.indent));
+                self.column = next.indent;
             }
             Doc::IfBroken(text) if !next.flat => self.write(text),
             Doc::IfFlat(text) if next.flat => self.write(text),

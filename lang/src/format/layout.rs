@@ -96,8 +96,12 @@ impl<'a> Layout<'a> {
         !comment.own_line && between.chars().all(|c| matches!(c, ' ' | '\t' | ','))
     }
 
+    /// The column of a comment that was set apart by more than one blank, so that columns of comments stay.
     fn column_of(&self, at: u32) -> usize {
         let before = Span { start: 0, end: at }.text(self.source);
+        if !before.ends_with("  ") {
+            return 0;
+        }
         before.rsplit('\n').next().unwrap_or("").chars().count()
     }
 
