@@ -10,8 +10,8 @@ use weir_compiler::Checked;
 
 /// Checks and reports.
 pub fn run(args: &CheckArgs) -> Outcome {
-    let here = [PathBuf::from(".")];
-    let paths = if args.paths.is_empty() { &here[..] } else { &args.paths };
+    let around = [project_above(Path::new(".")).unwrap_or_else(|| PathBuf::from("."))];
+    let paths = if args.paths.is_empty() { &around[..] } else { &args.paths };
     let mut asked = Vec::new();
     for path in paths {
         ask(path, &mut asked)?;

@@ -84,6 +84,18 @@ fn walk(folder: &Path, stop_at_projects: bool) -> ignore::Walk {
     builder.build()
 }
 
+/// Every flow file below a folder, those of projects inside too.
+pub fn flow_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for entry in walk(folder, false) {
+        let entry = entry.map_err(|error| Error::usage(format!("cannot read the folder: {error}")))?;
+        if is_flow_file(entry.path()) && entry.file_type().is_some_and(|kind| kind.is_file()) {
+            files.push(entry.into_path());
+        }
+    }
+    Ok(files)
+}
+
 fn add_folder(loaded: &mut Loaded, folder: &Path) -> Result<(), Error> {
     for entry in walk(folder, true) {
         let entry = entry.map_err(|error| Error::usage(format!("cannot read the folder: {error}")))?;

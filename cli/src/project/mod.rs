@@ -5,7 +5,7 @@ mod paths;
 mod read;
 mod target;
 
-pub use gather::{load_file, load_folder, projects_under};
+pub use gather::{flow_files, load_file, load_folder, projects_under};
 pub use paths::{missing, project_above, shown};
 pub use read::read_whole;
 pub use target::{Target, resolve};

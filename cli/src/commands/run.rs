@@ -1,0 +1,5 @@
+//! `weir run FLOW`: not yet.
+use crate::args::RunArgs;
+use crate::exit::{Exit, Outcome};
+/// Runs.
+pub fn run(_args: &RunArgs) -> Outcome { Ok(Exit::Done) }
