@@ -2,6 +2,9 @@
 
 pub mod ast;
 pub mod diagnostic;
+pub mod parse;
 pub mod rules;
 pub mod span;
 pub mod types;
+
+pub use parse::{Parsed, parse};

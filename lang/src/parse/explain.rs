@@ -1,0 +1,78 @@
+//! Reads a broken piece again to find out where it breaks and what was expected there.
+
+use super::build::Builder;
+use super::grammar::{Grammar, Rule};
+use super::mistakes::Broken;
+use super::say;
+use super::spelling::{Weight, spelling};
+use crate::diagnostic::Diagnostic;
+use crate::span::Span;
+use pest::Parser;
+use pest::error::{ErrorVariant, InputLocation};
+
+impl Builder<'_> {
+    pub(super) fn explain_item(&mut self, span: Span) {
+        self.explain(span, Rule::one_item);
+    }
+
+    pub(super) fn explain_step(&mut self, span: Span) {
+        self.explain(span, if self.in_test { Rule::one_test_step } else { Rule::one_step });
+    }
+
+    fn explain(&mut self, span: Span, rule: Rule) {
+        let source = self.source;
+        let alone = reread(rule, span.text(source));
+        let to_end = Span { start: span.start, end: Span::new(0, source.len()).end };
+        let (at, wanted) = match alone.or_else(|| reread(rule, to_end.text(source))) {
+            Some((at, wanted)) => (at, wanted),
+            None => (0, Vec::new()),
+        };
+        let broken = Broken { source, span, at: (span.start as usize + at).min(source.len()), wanted, rule };
+        let diagnostic = broken.explained(self.file);
+        self.report(diagnostic);
+    }
+}
+
+/// Where `rule` fails on `text`, and which rules were tried there.
+fn reread(rule: Rule, text: &str) -> Option<(usize, Vec<Rule>)> {
+    let error = Grammar::parse(rule, text).err()?;
+    let at = match error.location {
+        InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
+    };
+    let wanted = match error.variant {
+        ErrorVariant::ParsingError { positives, .. } => positives,
+        ErrorVariant::CustomError { .. } => Vec::new(),
+    };
+    Some((at, wanted))
+}
+
+impl Broken<'_> {
+    /// The message: one of the common mistakes, or what was expected and what stands there.
+    pub(super) fn explained(&self, file: crate::span::FileId) -> Diagnostic {
+        if let Some(diagnostic) = self.common(file) {
+            return diagnostic;
+        }
+        let found = self.found();
+        let loc = self.loc(file, self.place(), found.len());
+        say::unexpected(loc, &self.expected(), &self.found_name())
+    }
+
+    /// What was expected, in the user's words.
+    pub(super) fn expected(&self) -> Vec<&'static str> {
+        let spelled: Vec<_> = self.wanted.iter().map(|rule| spelling(*rule)).collect();
+        let best = spelled.iter().map(|(weight, _)| *weight).max().unwrap_or(Weight::Hidden);
+        let mut words: Vec<&'static str> = Vec::new();
+        for (weight, word) in spelled {
+            if weight == best && weight != Weight::Hidden && !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        if words.contains(&"an expression") {
+            words.retain(|word| !matches!(*word, "a name" | "a number" | "a text" | "a regular expression `/…/`"));
+        }
+        if words.len() > 4 {
+            words.truncate(0);
+        }
+        words
+    }
+}

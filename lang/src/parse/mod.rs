@@ -1,0 +1,85 @@
+//! From source text to [`Module`]: never fails, never panics, reports several mistakes at once.
+//!
+//! A cheap scan first looks at sizes and nesting, then pest reads the whole file with the grammar in
+//! `weir.pest`, whose two catch-alls keep a broken step or declaration from costing more than itself, and the
+//! builder turns what pest found into the tree. Broken pieces are read again to find out what was expected.
+
+mod build;
+mod clauses;
+mod exprs;
+mod explain;
+mod flows;
+mod forms;
+mod grammar;
+mod items;
+mod kids;
+mod literals;
+mod mistakes;
+mod say;
+mod scan;
+mod spelling;
+mod steps;
+mod texts;
+mod types;
+
+use crate::ast::{Comment, Module};
+use crate::diagnostic::Diagnostic;
+use crate::span::{FileId, Loc, Span};
+use build::Builder;
+use grammar::{Grammar, Rule};
+use pest::Parser;
+use pest::iterators::Pairs;
+
+/// Largest source file in bytes.
+pub const MAX_SOURCE: usize = 1 << 20;
+/// Largest string literal in bytes.
+pub const MAX_STRING: usize = 64 << 10;
+/// Deepest nesting of brackets and blocks.
+pub const MAX_NESTING: usize = 64;
+/// Deepest tree: nesting, and operators or field accesses in a chain (`a + b + c` is a tree two deep).
+pub const MAX_TREE_DEPTH: usize = 256;
+
+/// What parsing gives: a tree for everything that could be read, and what is wrong with the rest.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The tree; broken pieces are `Error` nodes.
+    pub module: Module,
+    /// Mistakes in the order of the text; empty when the text is sound.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads one source file.
+pub fn parse(file: FileId, source: &str) -> Parsed {
+    if let Some(diagnostic) = scan::limits(file, source) {
+        return Parsed { module: Module::default(), diagnostics: vec![diagnostic] };
+    }
+    match Grammar::parse(Rule::file, source) {
+        Ok(pairs) => build(file, source, pairs),
+        Err(_) => {
+            let place = Loc { file, span: Span::default() };
+            let diagnostics = vec![say::too_deep(place, MAX_NESTING)];
+            Parsed { module: Module::default(), diagnostics }
+        }
+    }
+}
+
+fn build(file: FileId, source: &str, pairs: Pairs<'_, Rule>) -> Parsed {
+    let mut builder = Builder::new(file, source);
+    builder.comments = comments(source, pairs.clone());
+    let items = pairs.flat_map(|file| file.into_inner()).filter_map(|node| builder.item(node)).collect();
+    let mut diagnostics = builder.diagnostics;
+    diagnostics.sort_by_key(|diagnostic| diagnostic.loc().span.start);
+    Parsed { module: Module { items, comments: builder.comments, exprs: builder.exprs }, diagnostics }
+}
+
+fn comments(source: &str, pairs: Pairs<'_, Rule>) -> Vec<Comment> {
+    let mut comments = Vec::new();
+    for pair in pairs.flatten().filter(|pair| pair.as_rule() == Rule::comment) {
+        let start = pair.as_span().start();
+        let text = pair.as_str().trim_end();
+        let line = source.get(..start).unwrap_or("").rsplit('\n').next().unwrap_or("");
+        let own_line = line.trim_start_matches('\u{FEFF}').trim().is_empty();
+        comments.push(Comment { text: text.into(), span: Span::new(start, start + text.len()), own_line });
+    }
+    comments
+}
