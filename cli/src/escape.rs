@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 /// Whether a terminal would act on the character, or a reader be misled by it.
 fn is_hostile(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// One line of text for a person: control characters, line ends too, as `\u{1b}` and the like.

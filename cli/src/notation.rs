@@ -108,7 +108,9 @@ fn name_text(name: &str) -> String {
 fn duration(ms: u64) -> String {
     let mut rest = ms;
     let mut text = String::new();
-    for (unit, size) in [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
+    for (unit, size) in
+        [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)]
+    {
         if rest >= size {
             let _ = write!(text, "{}{unit}", rest / size);
             rest %= size;

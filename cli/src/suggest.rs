@@ -4,7 +4,12 @@
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).clamp(1, 3);
     let distance = |other: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
-    known.into_iter().map(|other| (distance(other), other)).filter(|(far, _)| *far <= limit).min_by_key(|(far, _)| *far).map(|(_, other)| other)
+    known
+        .into_iter()
+        .map(|other| (distance(other), other))
+        .filter(|(far, _)| *far <= limit)
+        .min_by_key(|(far, _)| *far)
+        .map(|(_, other)| other)
 }
 
 /// A sentence for the end of a message: ``did you mean `x`?``, or nothing.

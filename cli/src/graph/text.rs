@@ -23,7 +23,11 @@ fn flow(flow: &FlowDrawing) -> String {
     let width = rows.iter().map(|row| row.left.chars().count()).max().unwrap_or(0).min(60);
     for row in rows {
         let gap = " ".repeat(width.saturating_sub(row.left.chars().count()));
-        let line = if row.right.is_empty() { row.left } else { format!("{}{gap}  {}", row.left, styled(Style::Dim, &row.right)) };
+        let line = if row.right.is_empty() {
+            row.left
+        } else {
+            format!("{}{gap}  {}", row.left, styled(Style::Dim, &row.right))
+        };
         out.push_str(&line);
         out.push('\n');
     }

@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn paths_are_seen_from_the_working_directory() {
-        let from = |path: &str, base: &str| relative(Path::new(path), Path::new(base)).map(|path| path.to_string_lossy().into_owned());
+        let from = |path: &str, base: &str| {
+            relative(Path::new(path), Path::new(base)).map(|path| path.to_string_lossy().into_owned())
+        };
         assert_eq!(from("/a/b/c.flow", "/a/b"), Some("c.flow".into()));
         assert_eq!(from("/a/x/c.flow", "/a/b"), Some("../x/c.flow".into()));
         assert_eq!(from("/tmp/c.flow", "/home/ann"), None);

@@ -26,7 +26,10 @@ pub fn read_whole(path: &Path) -> Result<String, Error> {
     }
     let bytes = std::fs::read(path).map_err(|error| cannot_read(&shown, &error))?;
     String::from_utf8(bytes).map_err(|error| {
-        Error::usage(format!("`{shown}` is not UTF-8 text: byte {} does not belong", error.utf8_error().valid_up_to() + 1))
+        Error::usage(format!(
+            "`{shown}` is not UTF-8 text: byte {} does not belong",
+            error.utf8_error().valid_up_to() + 1
+        ))
     })
 }
 

@@ -102,7 +102,8 @@ fn last_part(flow: &FlowInfo) -> &str {
 
 fn no_entry(text: &str, what: &str, others: &[&FlowInfo]) -> Error {
     if others.is_empty() {
-        return Error::usage(format!("there is no flow in `{text}`")).help("a flow is declared with its role: `coordinator main() { … }`");
+        return Error::usage(format!("there is no flow in `{text}`"))
+            .help("a flow is declared with its role: `coordinator main() { … }`");
     }
     Error::usage(format!("`{text}` has {what}")).help(format!("name one of {}", listed(others, |flow| &flow.name)))
 }

@@ -30,7 +30,10 @@ pub fn human(findings: &[Findings<'_>], colour: bool) -> String {
 fn handler(colour: bool) -> GraphicalReportHandler {
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
-    GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width.clamp(40, 120)).without_syntax_highlighting()
+    GraphicalReportHandler::new_themed(theme)
+        .with_links(false)
+        .with_width(width.clamp(40, 120))
+        .without_syntax_highlighting()
 }
 
 fn render(handler: &GraphicalReportHandler, project: &Findings<'_>, one: &Diagnostic, text: &mut String) {
@@ -104,7 +107,11 @@ impl miette::Diagnostic for Shown<'_> {
         Some(Box::new(here.map(move |(at, label)| {
             let text = (!label.text.is_empty()).then(|| escape::line(&label.text).into_owned());
             let span = snippets.marked(label.loc.span);
-            if at == 0 { LabeledSpan::new_primary_with_span(text, span) } else { LabeledSpan::new_with_span(text, span) }
+            if at == 0 {
+                LabeledSpan::new_primary_with_span(text, span)
+            } else {
+                LabeledSpan::new_with_span(text, span)
+            }
         })))
     }
 }
@@ -137,4 +144,68 @@ fn pages(findings: &[Findings<'_>]) -> String {
     }
     let commands: Vec<String> = rules.iter().map(|rule| format!("weir explain {rule}")).collect();
     commands.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_compiler::Checked;
+    use weir_compiler::project::SourceFile;
+    use weir_lang::rules::Rule;
+    use weir_lang::span::{FileId, Loc, Span};
+
+    fn file(path: &str, text: &str) -> SourceFile {
+        SourceFile { path: path.into(), module: Default::default(), text: text.into() }
+    }
+
+    fn place(file: u32, start: usize, end: usize) -> Loc {
+        Loc { file: FileId(file), span: Span::new(start, end) }
+    }
+
+    fn told(files: Vec<SourceFile>, diagnostics: Vec<Diagnostic>) -> String {
+        let checked = Checked { files, diagnostics, ..Checked::default() };
+        anstream::adapter::strip_str(&human(&[Findings::all(&checked)], false)).to_string()
+    }
+
+    #[test]
+    fn source_labels_help_and_count() {
+        let files = vec![file("a.flow", "use b\nx = 1\nx = 2\n"), file("b.flow", "const y = 1\n")];
+        let one = Diagnostic::new(Rule::DuplicateName, place(0, 12, 13), "`x` is bound twice")
+            .here("again here")
+            .label(place(0, 6, 7), "first here")
+            .label(place(1, 6, 7), "and there")
+            .help("give the second one a name of its own");
+        let text = told(files, vec![one]);
+        for part in [
+            "error[duplicate-name]",
+            "a.flow:3:1",
+            "again here",
+            "first here",
+            "b.flow:1:7: and there",
+            "of its own",
+            "1 error in 2 files",
+            "weir explain duplicate-name",
+        ] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_and_hostile_text_stay_small_and_harmless() {
+        let line = format!("{}\u{1b}[2J{}", "a".repeat(100_000), "b".repeat(100_000));
+        let one = Diagnostic::new(Rule::Syntax, place(0, 100_000, 150_000), "bad \u{1b}[2J");
+        let text = told(vec![file("a.flow", &line)], vec![one]);
+        assert!(text.len() < 4000 && !text.contains('\u{1b}'), "{text:?}");
+        assert!(text.contains("a.flow:1:100001") && text.contains("bad \\u{1b}[2J"), "{text}");
+    }
+
+    #[test]
+    fn odd_places_do_no_harm() {
+        let odd = [place(0, 0, 0), place(0, 4, 4), place(0, 3, 99), place(7, 1, 2), place(0, 1, 2)];
+        let diagnostics = odd.iter().map(|place| Diagnostic::new(Rule::Syntax, *place, "odd")).collect();
+        let text = told(vec![file("a.flow", "blå\n\n")], diagnostics);
+        assert!(text.contains("5 errors in 1 file"), "{text}");
+        let text = told(vec![file("a.flow", "")], vec![Diagnostic::new(Rule::Syntax, place(0, 0, 0), "empty")]);
+        assert!(text.contains("a.flow:1:1"), "{text}");
+    }
 }

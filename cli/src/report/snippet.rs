@@ -20,7 +20,11 @@ pub struct Snippets<'a> {
 impl<'a> Snippets<'a> {
     pub(super) fn new(source: &'a Source<'_>) -> Self {
         let text = source.file.text.as_str();
-        Snippets { path: &source.file.path, text: escape::source(text), lines: source.lines.get_or_init(|| Lines::new(text)) }
+        Snippets {
+            path: &source.file.path,
+            text: escape::source(text),
+            lines: source.lines.get_or_init(|| Lines::new(text)),
+        }
     }
 
     /// The span as it is marked: in the text, within one line when it covers more than four, and never very long.
@@ -28,7 +32,8 @@ impl<'a> Snippets<'a> {
         let start = self.boundary((span.start as usize).min(self.text.len()));
         let end = self.boundary((span.end as usize).clamp(start, self.text.len()));
         let covered = self.text.get(start..end).unwrap_or("");
-        let kept = if covered.matches('\n').count() > 3 { covered.lines().next().unwrap_or("").len() } else { covered.len() };
+        let kept =
+            if covered.matches('\n').count() > 3 { covered.lines().next().unwrap_or("").len() } else { covered.len() };
         let end = self.boundary(start + kept.min(LONG / 2));
         (start, end.saturating_sub(start)).into()
     }
@@ -66,9 +71,15 @@ impl<'a> Snippets<'a> {
 }
 
 impl SourceCode for Snippets<'_> {
-    fn read_span<'a>(&'a self, span: &SourceSpan, before: usize, after: usize) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let (from, to) = (span.offset(), span.offset() + span.len());
-        let mut start = self.line_start(from, before);
+        // Without context the part starts at the place itself: that is how its line and column are asked for.
+        let mut start = if before == 0 { from } else { self.line_start(from, before) };
         let mut end = self.line_end(to, after);
         if from - start > LONG {
             start = self.start_of_line(from).max(self.boundary(from.saturating_sub(LONG / 4)));
@@ -81,7 +92,14 @@ impl SourceCode for Snippets<'_> {
         let (line, column) = at(start);
         let place = (start, end - start).into();
         let rows = data.lines().count();
-        let contents = MietteSpanContents::new_named(self.path.to_owned(), data.as_bytes(), place, line as usize - 1, column as usize - 1, rows);
+        let contents = MietteSpanContents::new_named(
+            self.path.to_owned(),
+            data.as_bytes(),
+            place,
+            line as usize - 1,
+            column as usize - 1,
+            rows,
+        );
         Ok(Box::new(contents))
     }
 }

@@ -41,13 +41,27 @@ fn input_takes_all_and_arg_wins() {
 
 #[test]
 fn all_wrong_arguments_are_told_at_once() {
-    let ended = here().weir(&["run", "a.flow", "--arg", "nmae=x", "--arg", "times=many", "--arg", "loud=1"]).code(2).silent();
-    ended.says(&["nmae", "did you mean `name`?", "`times`", "int in 1..3", "`loud`", "bool", "`name` is missing", "string"]);
+    let ended =
+        here().weir(&["run", "a.flow", "--arg", "nmae=x", "--arg", "times=many", "--arg", "loud=1"]).code(2).silent();
+    ended.says(&[
+        "nmae",
+        "did you mean `name`?",
+        "`times`",
+        "int in 1..3",
+        "`loud`",
+        "bool",
+        "`name` is missing",
+        "string",
+    ]);
 }
 
 #[test]
 fn bounds_hold() {
-    here().weir(&["run", "a.flow", "--arg", "name=x", "--arg", "times=9"]).code(2).silent().says(&["`times`", "int in 1..3"]);
+    here()
+        .weir(&["run", "a.flow", "--arg", "name=x", "--arg", "times=9"])
+        .code(2)
+        .silent()
+        .says(&["`times`", "int in 1..3"]);
 }
 
 #[test]
@@ -56,7 +70,9 @@ fn malformed_arguments_are_told() {
     here.weir(&["run", "a.flow", "--arg", "name"]).code(2).silent().says(&["name=value"]);
     here.weir(&["run", "a.flow", "--arg", "name=a", "--arg", "name=b"]).code(2).silent().says(&["twice"]);
     here.weir(&["run", "a.flow", "--input", "no.json"]).code(2).silent().says(&["no.json"]);
-    for (text, word) in [("[1]", "object"), ("{", "JSON"), ("", "JSON"), ("{\"nam\": 1}", "did you mean `name`?"), ("\"x\"", "object")] {
+    for (text, word) in
+        [("[1]", "object"), ("{", "JSON"), ("", "JSON"), ("{\"nam\": 1}", "did you mean `name`?"), ("\"x\"", "object")]
+    {
         here.write("in.json", text);
         here.weir(&["run", "a.flow", "--input", "in.json"]).code(2).silent().says(&[word]);
     }
@@ -67,8 +83,14 @@ fn flows_are_named_in_four_ways() {
     let here = folder(&[
         ("p/weir.toml", "[project]\nflows = [\"flows\"]\n"),
         ("p/flows/main.flow", "coordinator main() -> int {\n  return 1\n}\n"),
-        ("p/flows/b.flow", "coordinator two() -> int {\n  return 2\n}\n\ncoordinator three() -> int {\n  return 3\n}\n"),
-        ("alone.flow", "transformer inner() -> int {\n  return 4\n}\n\ncoordinator outer() -> int {\n  return inner()\n}\n"),
+        (
+            "p/flows/b.flow",
+            "coordinator two() -> int {\n  return 2\n}\n\ncoordinator three() -> int {\n  return 3\n}\n",
+        ),
+        (
+            "alone.flow",
+            "transformer inner() -> int {\n  return 4\n}\n\ncoordinator outer() -> int {\n  return inner()\n}\n",
+        ),
     ]);
     let value = |flow: &str| here.weir(&["run", flow]).code(0).json()["records"][0]["value"].clone();
     assert_eq!(value("p"), 1);

@@ -30,7 +30,8 @@ fn short_is_a_line_each() {
 fn json_counts_columns_in_characters_and_ends_behind() {
     let here = folder(&[("flows/a.flow", UNKNOWN), ("weir.toml", "[project]\nflows = [\"flows\"]\n")]);
     let report = here.weir(&["check", "--format", "json"]).code(1).json();
-    let one = report["diagnostics"].as_array().unwrap().iter().find(|one| one["rule"] == "unknown-name").unwrap().clone();
+    let one =
+        report["diagnostics"].as_array().unwrap().iter().find(|one| one["rule"] == "unknown-name").unwrap().clone();
     assert_eq!((one["file"].as_str(), one["severity"].as_str()), (Some("flows/a.flow"), Some("error")));
     let place = ["line", "column", "end_line", "end_column"].map(|field| one[field].as_u64().unwrap());
     assert_eq!(place, [2, 14, 2, 18]);
@@ -123,7 +124,12 @@ fn a_file_of_a_project_sees_the_project_and_only_its_own_mistakes_are_told() {
 
 #[test]
 fn projects_side_by_side_are_checked_one_by_one() {
-    let here = folder(&[("all/a/weir.toml", ""), ("all/a/main.flow", GREET), ("all/b/weir.toml", ""), ("all/b/main.flow", GREET)]);
+    let here = folder(&[
+        ("all/a/weir.toml", ""),
+        ("all/a/main.flow", GREET),
+        ("all/b/weir.toml", ""),
+        ("all/b/main.flow", GREET),
+    ]);
     here.weir(&["check", "all"]).code(0).prints(&["2 files"]);
     here.weir(&["check", "all/a", "all/b"]).code(0).prints(&["2 files"]);
 }

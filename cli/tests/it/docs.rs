@@ -30,7 +30,8 @@ fn every_flow_block_checks() {
             let line = block.line;
             let checked = check(project(&[block]));
             let errors = checked.diagnostics.iter().filter(|one| one.severity == Severity::Error);
-            failures.extend(errors.map(|one| format!("{}:{line}: {}: {}", page.display(), one.rule.name(), one.message)));
+            failures
+                .extend(errors.map(|one| format!("{}:{line}: {}: {}", page.display(), one.rule.name(), one.message)));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

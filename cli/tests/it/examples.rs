@@ -88,7 +88,11 @@ fn run_once(copy: &Folder, name: &str, expected: &Value, failures: &mut Vec<Stri
     }
     if failures.len() > before {
         let Ended { stdout, stderr, .. } = ended;
-        failures.push(format!("  stderr: {}\n  stdout: {}", stderr.trim(), stdout.chars().take(2000).collect::<String>()));
+        failures.push(format!(
+            "  stderr: {}\n  stdout: {}",
+            stderr.trim(),
+            stdout.chars().take(2000).collect::<String>()
+        ));
     }
 }
 
@@ -99,7 +103,11 @@ fn compare(envelope: &Value, expected: &Value, says: &mut dyn FnMut(String)) {
             says(format!("{field} is {} instead of {}", metadata[field], expected[field]));
         }
     }
-    for (field, list) in [("records", &envelope["records"]), ("report", &metadata["report"]), ("side_effects", &metadata["side_effects"])] {
+    for (field, list) in [
+        ("records", &envelope["records"]),
+        ("report", &metadata["report"]),
+        ("side_effects", &metadata["side_effects"]),
+    ] {
         let count = list.as_array().map(Vec::len);
         if expected.get(field).is_some_and(|wanted| wanted.as_u64() != count.map(|count| count as u64)) {
             says(format!("{count:?} {field} instead of {}", expected[field]));

@@ -20,7 +20,11 @@ fn without_a_rule_all_are_listed() {
 
 #[test]
 fn a_typo_in_a_rule_is_guessed() {
-    folder(&[]).weir(&["explain", "mising-undo"]).code(2).silent().says(&["mising-undo", "did you mean `missing-undo`?"]);
+    folder(&[])
+        .weir(&["explain", "mising-undo"])
+        .code(2)
+        .silent()
+        .says(&["mising-undo", "did you mean `missing-undo`?"]);
 }
 
 #[test]

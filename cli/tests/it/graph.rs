@@ -27,7 +27,9 @@ coordinator main(skus: [string]) -> [{ id: string }] can store.read, store.write
 fn every_format_shows_steps_undo_and_blocks() {
     let here = folder(&[("shop.flow", SHOP)]);
     let text = here.weir(&["graph", "shop.flow"]).code(0).stdout;
-    for part in ["coordinator main(", "saga order(", "store.get", "for parallel 4", "undo store.delete", "can store.read"] {
+    for part in
+        ["coordinator main(", "saga order(", "store.get", "for parallel 4", "undo store.delete", "can store.read"]
+    {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
     let mermaid = here.weir(&["graph", "shop.flow", "--format", "mermaid"]).code(0).stdout;

@@ -18,7 +18,9 @@ fn metadata() -> Value {
     let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned();
     let mut command = Command::new(cargo);
     // Only this platform: the crates of others may never have been downloaded.
-    command.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", &host]).current_dir(repository());
+    command
+        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", &host])
+        .current_dir(repository());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -35,7 +37,8 @@ fn node<'a>(metadata: &'a Value, id: &str) -> &'a Value {
 }
 
 fn package<'a>(metadata: &'a Value, name: &str) -> &'a Value {
-    let members: Vec<&str> = metadata["workspace_members"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let members: Vec<&str> =
+        metadata["workspace_members"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let own = |package: &&Value| package["name"] == name && members.contains(&package["id"].as_str().unwrap());
     metadata["packages"].as_array().unwrap().iter().find(own).unwrap()
 }

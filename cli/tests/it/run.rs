@@ -31,7 +31,23 @@ fn stdout_is_one_envelope() {
     let ended = here.weir(&["run", "a.flow", "--arg", "name=Ann"]).code(0);
     assert_eq!(ended.stdout.trim_end().lines().count(), 1, "one line without a terminal");
     let envelope = ended.json();
-    for field in ["run_id", "flow", "program", "status", "started_at", "finished_at", "partial", "blocked", "reason", "error", "steps", "attempts", "side_effects", "report", "trace_id"] {
+    for field in [
+        "run_id",
+        "flow",
+        "program",
+        "status",
+        "started_at",
+        "finished_at",
+        "partial",
+        "blocked",
+        "reason",
+        "error",
+        "steps",
+        "attempts",
+        "side_effects",
+        "report",
+        "trace_id",
+    ] {
         assert!(envelope["metadata"].get(field).is_some(), "no {field} in {envelope}");
     }
     assert_eq!(envelope["metadata"]["flow"], "main");
@@ -110,7 +126,8 @@ fn grants_are_held_before_any_call() {
 
 #[test]
 fn exec_is_granted_by_name_only() {
-    let flow = "coordinator main() -> int can shell.exec {\n  done = shell.run(command: \"true\")\n  return done.code\n}\n";
+    let flow =
+        "coordinator main() -> int can shell.exec {\n  done = shell.run(command: \"true\")\n  return done.code\n}\n";
     let toml = "[tools.shell]\ncommands = [\"true\"]\n";
     let here = folder(&[("weir.toml", toml), ("main.flow", flow)]);
     here.weir(&["run", "."]).code(1).silent().says(&["shell.exec"]);
@@ -157,7 +174,8 @@ fn events_are_json_lines_on_stderr() {
 fn what_is_bad_in_the_data_is_reported_with_its_reason() {
     let flow = "transformer tidy(rows: [int]) -> [int] {\n  for row in rows {\n    require row > 0 else drop \"row {row} is not above zero\"\n    yield row\n  }\n}\n\ncoordinator main(rows: [int]) -> [int] {\n  return tidy(rows)\n}\n";
     let here = folder(&[("a.flow", flow)]);
-    let ended = here.weir(&["run", "a.flow:main", "--arg", "rows=[1,-2,3]"]).code(0).says(&["row -2 is not above zero"]);
+    let ended =
+        here.weir(&["run", "a.flow:main", "--arg", "rows=[1,-2,3]"]).code(0).says(&["row -2 is not above zero"]);
     let report = &ended.json()["metadata"]["report"];
     assert_eq!((report[0]["kind"].as_str(), report.as_array().unwrap().len()), (Some("dropped"), 1));
 }

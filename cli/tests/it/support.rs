@@ -59,8 +59,7 @@ impl Folder {
     pub fn weir_reading(&self, args: &[&str], stdin: &str) -> Ended {
         use std::io::Write;
         let mut command = self.command(args);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // It may end before it has read everything.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
         ended(&child.wait_with_output().unwrap())

@@ -24,7 +24,16 @@ fn outside_a_project_there_are_the_built_in_ones() {
 fn show_is_a_declaration_that_reads_back() {
     let here = folder(&[("weir.toml", ""), ("a.flow", DECLARED)]);
     let shown = here.weir(&["tools", "show", "crm.search"]).code(0).stdout;
-    for part in ["/// Finds people.", "/// Part of a name.", "q: trusted string", "limit?: int", "can crm.read", "idempotent", "timeout 2s", "costs 0.5"] {
+    for part in [
+        "/// Finds people.",
+        "/// Part of a name.",
+        "q: trusted string",
+        "limit?: int",
+        "can crm.read",
+        "idempotent",
+        "timeout 2s",
+        "costs 0.5",
+    ] {
         assert!(shown.contains(part), "no {part:?} in\n{shown}");
     }
     let names = here.weir(&["tools", "list", "--format", "json"]).json();
