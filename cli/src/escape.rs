@@ -51,6 +51,18 @@ pub fn source(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(harmless).collect())
 }
 
+/// JSON for a terminal: what JSON itself leaves bare but a terminal would act on is written `\u202e`; it stays JSON.
+pub fn json(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| is_hostile(c) && c != '\n') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_hostile(c) && c != '\n' { out.push_str(&format!("\\u{:04x}", c as u32)) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
 /// One line, escaped and cut to at most `width` characters.
 pub fn short(text: &str, width: usize) -> String {
     let safe = line(text);
