@@ -1,1 +1,15 @@
-//! placeholder
+//! Values, the one table of pure functions, and the evaluation of pure code. No IO, no clock, no randomness: the
+//! same code and the same values give the same result, in the compiler's constants and in the machine alike.
+
+pub mod eval;
+pub mod functions;
+pub mod narrow;
+pub mod pure;
+mod raise;
+pub mod value;
+
+pub use eval::{Env, Outcome, Program, Report, ReportKind, apply, eval};
+pub use functions::{Entry, FunctionId, Signature};
+pub use narrow::{Boundary, Misfit, narrow};
+pub use raise::Raise;
+pub use value::Value;

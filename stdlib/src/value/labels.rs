@@ -75,6 +75,16 @@ impl Labels {
         Labels(Some(Arc::new(facts)))
     }
 
+    /// The same, marked untrusted where `other` is: a value that an untrusted condition, index or key chose.
+    pub fn steered_by(&self, other: &Labels) -> Labels {
+        if other.untrusted() && !self.untrusted() { self.as_untrusted() } else { self.clone() }
+    }
+
+    /// Whether nothing is known.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Everything that either says.
     pub fn join(&self, other: &Labels) -> Labels {
         let (Some(a), Some(b)) = (&self.0, &other.0) else {

@@ -1,9 +1,19 @@
 //! Values: immutable, cloned in O(1), each with its labels. A list, record or long text that ten thousand rounds
 //! share is stored, hashed and narrowed once: the shared part remembers its hash and the type it already fits.
 
+mod compare;
+mod faithful;
+mod foreign;
 mod labels;
+pub(crate) mod number;
+mod read;
+mod write;
 
+pub use compare::{compare, equals};
 pub use labels::{Labels, Origin};
+pub use read::JsonError;
+pub(crate) use read::number_from_text;
+pub use write::{duration_text, parse_duration};
 
 use ecow::EcoString;
 use indexmap::IndexMap;
@@ -69,20 +79,52 @@ pub struct List {
 #[derive(Debug)]
 pub struct Record {
     /// The fields in order.
-    pub fields: IndexMap<EcoString, Value, rustc_hash::FxBuildHasher>,
+    pub fields: Fields,
     memo: Memo,
 }
+
+/// Fields by name, in order.
+pub type Fields = IndexMap<EcoString, Value, rustc_hash::FxBuildHasher>;
+
+/// How deep values may nest; what would be deeper is refused where it is read or made.
+pub const MAX_DEPTH: usize = 128;
 
 /// A content hash (SHA-256 of a canonical form; labels do not count).
 pub type Hash = [u8; 32];
 
 /// What a shared part remembers about itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Memo {
     /// Its content hash.
     pub hash: OnceLock<Hash>,
     /// The key of the boundary type that it was found to fit unchanged (see `narrow`).
     pub fits: OnceLock<u64>,
+    /// The joined labels of all its parts.
+    labels: OnceLock<Labels>,
+    /// How deep its parts nest: 1 for a list of scalars.
+    depth: u16,
+}
+
+impl Memo {
+    fn of<'a>(parts: impl Iterator<Item = &'a Value>) -> Memo {
+        let depth = parts.map(Value::depth).max().unwrap_or(0);
+        let depth = u16::try_from(depth).unwrap_or(u16::MAX).saturating_add(1);
+        Memo { hash: OnceLock::new(), fits: OnceLock::new(), labels: OnceLock::new(), depth }
+    }
+}
+
+impl List {
+    /// What it remembers.
+    pub fn memo(&self) -> &Memo {
+        &self.memo
+    }
+}
+
+impl Record {
+    /// What it remembers.
+    pub fn memo(&self) -> &Memo {
+        &self.memo
+    }
 }
 
 impl Value {
@@ -111,13 +153,56 @@ impl Value {
 
     /// A list.
     pub fn list(items: impl Into<Vec<Value>>) -> Self {
-        Value::new(Data::List(Arc::new(List { items: items.into(), memo: Memo::default() })))
+        let items = items.into();
+        let memo = Memo::of(items.iter());
+        Value::new(Data::List(Arc::new(List { items, memo })))
     }
 
     /// A record.
     pub fn record<N: Into<EcoString>>(fields: impl IntoIterator<Item = (N, Value)>) -> Self {
-        let fields = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
-        Value::new(Data::Record(Arc::new(Record { fields, memo: Memo::default() })))
+        Value::from_fields(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    }
+
+    /// A record of these fields.
+    pub fn from_fields(fields: Fields) -> Self {
+        let memo = Memo::of(fields.values());
+        Value::new(Data::Record(Arc::new(Record { fields, memo })))
+    }
+
+    /// How deep it nests: 0 for a scalar.
+    pub fn depth(&self) -> usize {
+        match &self.data {
+            Data::List(list) => usize::from(list.memo.depth),
+            Data::Record(record) => usize::from(record.memo.depth),
+            _ => 0,
+        }
+    }
+
+    /// The labels of the value and all its parts, joined; a shared part joins them once.
+    pub fn deep_labels(&self) -> Labels {
+        let parts = match &self.data {
+            Data::List(list) => list.memo.labels.get_or_init(|| joined_labels(list.items.iter())),
+            Data::Record(record) => record.memo.labels.get_or_init(|| joined_labels(record.fields.values())),
+            _ => return self.labels.clone(),
+        };
+        self.labels.join(parts)
+    }
+
+    /// What kind of value it is, for messages: `int`, `list`, `record`.
+    pub fn kind(&self) -> &'static str {
+        match &self.data {
+            Data::Null => "null",
+            Data::Bool(_) => "bool",
+            Data::Int(_) => "int",
+            Data::Number(_) | Data::RawNumber(_) => "number",
+            Data::Decimal(_) => "decimal",
+            Data::String(_) => "string",
+            Data::Time(_) => "time",
+            Data::Date(_) => "date",
+            Data::Duration(_) => "duration",
+            Data::List(_) => "list",
+            Data::Record(_) => "record",
+        }
     }
 
     /// The same value with other labels.
@@ -184,4 +269,8 @@ impl Value {
         self.labels = self.labels.join(labels);
         self
     }
+}
+
+fn joined_labels<'a>(parts: impl Iterator<Item = &'a Value>) -> Labels {
+    parts.fold(Labels::NONE, |labels, part| labels.join(&part.deep_labels()))
 }
