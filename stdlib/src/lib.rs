@@ -4,11 +4,15 @@
 pub mod eval;
 pub mod functions;
 pub mod narrow;
+mod patterns;
 pub mod pure;
 mod raise;
+#[cfg(test)]
+mod testing;
 pub mod value;
 
 pub use eval::{Env, Outcome, Program, Report, ReportKind, apply, eval};
+pub use functions::reference_page;
 pub use functions::{Entry, FunctionId, Signature};
 pub use narrow::{Boundary, Misfit, narrow};
 pub use raise::Raise;

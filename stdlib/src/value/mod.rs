@@ -12,12 +12,16 @@ mod write;
 pub use compare::{compare, equals};
 pub use labels::{Labels, Origin};
 pub use read::JsonError;
+#[cfg(test)]
 pub(crate) use read::number_from_text;
+#[cfg(test)]
+pub(crate) mod tests;
 pub use write::{duration_text, parse_duration};
 
 use ecow::EcoString;
 use indexmap::IndexMap;
 use rust_decimal::Decimal;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A value with its labels.
@@ -97,19 +101,41 @@ pub type Hash = [u8; 32];
 pub struct Memo {
     /// Its content hash.
     pub hash: OnceLock<Hash>,
-    /// The key of the boundary type that it was found to fit unchanged (see `narrow`).
-    pub fits: OnceLock<u64>,
+    /// The keys of boundary types that it was found to fit unchanged (see `narrow`).
+    pub fits: Fits,
     /// The joined labels of all its parts.
     labels: OnceLock<Labels>,
     /// How deep its parts nest: 1 for a list of scalars.
     depth: u16,
 }
 
+/// The last few keys that fitted; zero is no key.
+#[derive(Debug, Default)]
+pub struct Fits([AtomicU64; 4], AtomicU8);
+
+impl Fits {
+    /// Whether the key is remembered.
+    pub fn has(&self, key: u64) -> bool {
+        key != 0 && self.0.iter().any(|slot| slot.load(Ordering::Relaxed) == key)
+    }
+
+    /// Remembers a key in place of the oldest.
+    pub fn add(&self, key: u64) {
+        if key == 0 || self.has(key) {
+            return;
+        }
+        let next = usize::from(self.1.fetch_add(1, Ordering::Relaxed)) % self.0.len();
+        if let Some(slot) = self.0.get(next) {
+            slot.store(key, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Memo {
     fn of<'a>(parts: impl Iterator<Item = &'a Value>) -> Memo {
         let depth = parts.map(Value::depth).max().unwrap_or(0);
         let depth = u16::try_from(depth).unwrap_or(u16::MAX).saturating_add(1);
-        Memo { hash: OnceLock::new(), fits: OnceLock::new(), labels: OnceLock::new(), depth }
+        Memo { hash: OnceLock::new(), fits: Fits::default(), labels: OnceLock::new(), depth }
     }
 }
 
