@@ -4,3 +4,4 @@ pub mod envelope;
 pub mod journal;
 pub mod machine;
 pub mod tool;
+pub mod tools;
