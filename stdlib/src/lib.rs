@@ -12,8 +12,8 @@ mod testing;
 pub mod value;
 
 pub use eval::{Env, Outcome, Program, Report, ReportKind, apply, eval};
-pub use functions::{Entry, FunctionId, Signature};
 pub use functions::reference_page;
+pub use functions::{Entry, FunctionId, Signature};
 pub use narrow::{Boundary, Misfit, narrow};
 pub use raise::Raise;
 pub use value::Value;

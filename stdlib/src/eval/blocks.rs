@@ -3,7 +3,7 @@
 use super::exprs::{holds, items_of, truth};
 use super::{Eval, Report, ReportKind, steered};
 use crate::narrow::narrow;
-use crate::pure::{Function, PureBlock, PureBlockExpr, PureExit, PurePattern, PureStep, Pure};
+use crate::pure::{Function, Pure, PureBlock, PureBlockExpr, PureExit, PurePattern, PureStep};
 use crate::raise::Raise;
 use crate::value::{Labels, Value};
 
@@ -37,8 +37,9 @@ impl<'a> Eval<'a> {
         for at in 0..usize::from(function.params) {
             let value = args.next().unwrap_or(Value::NULL);
             given.push(match function.inputs.get(at) {
-                Some(input) => narrow(&value, input, self.program.types)
-                    .map_err(|misfit| Raise::invalid(format!("argument {} of `{}`: {misfit}", at + 1, function.name)))?,
+                Some(input) => narrow(&value, input, self.program.types).map_err(|misfit| {
+                    Raise::invalid(format!("argument {} of `{}`: {misfit}", at + 1, function.name))
+                })?,
                 None => value,
             });
         }

@@ -49,7 +49,9 @@ impl<'a> Eval<'a> {
                 call(*function, args, self)
             }
             Pure::Apply(at, args) => self.apply_at(*at, args),
-            Pure::Lambda { .. } | Pure::Regex(_) => Err(Raise::invalid("a lambda or pattern stands only as an argument")),
+            Pure::Lambda { .. } | Pure::Regex(_) => {
+                Err(Raise::invalid("a lambda or pattern stands only as an argument"))
+            }
             Pure::Unary(op, value) => self.unary(*op, value),
             Pure::Binary(op, a, b) => self.binary(*op, a, b),
             Pure::Range(lo, hi) => self.range(lo, hi),
@@ -95,9 +97,9 @@ impl<'a> Eval<'a> {
         let at = self.eval(at)?;
         let found = match (&whole.data, &at.data) {
             (Data::Null, _) => Value::NULL,
-            (Data::List(list), Data::Int(at)) => place_in(list.items.len(), *at)
-                .and_then(|at| list.items.get(at))
-                .map_or(Value::NULL, Clone::clone),
+            (Data::List(list), Data::Int(at)) => {
+                place_in(list.items.len(), *at).and_then(|at| list.items.get(at)).map_or(Value::NULL, Clone::clone)
+            }
             (Data::Record(record), Data::String(name)) => {
                 record.fields.get(&*name.text).map_or(Value::NULL, Clone::clone)
             }
@@ -274,13 +276,7 @@ impl<'a> Eval<'a> {
         bounded(Value::from_fields(fields))
     }
 
-    fn each(
-        &mut self,
-        source: &'a Pure,
-        index: bool,
-        cond: Option<&'a Pure>,
-        value: &'a Pure,
-    ) -> Result<Value, Raise> {
+    fn each(&mut self, source: &'a Pure, index: bool, cond: Option<&'a Pure>, value: &'a Pure) -> Result<Value, Raise> {
         let source = self.eval(source)?;
         let items = items_of(&source)?;
         let mut labels = source.labels.clone();

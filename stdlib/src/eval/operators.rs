@@ -168,14 +168,14 @@ fn moments(op: BinaryOp, a: &Value, b: &Value) -> Result<Data, Raise> {
         (Sub, Data::Time(time), Data::Duration(by)) => {
             time.checked_sub(SignedDuration::from_millis(*by)).ok().map(Data::Time)
         }
-        (Sub, Data::Time(a), Data::Time(b)) => {
-            i64::try_from(a.duration_since(*b).as_millis()).ok().map(Data::Duration)
-        }
+        (Sub, Data::Time(a), Data::Time(b)) => i64::try_from(a.duration_since(*b).as_millis()).ok().map(Data::Duration),
         (Add, Data::Date(date), Data::Duration(by)) | (Add, Data::Duration(by), Data::Date(date)) => {
             return days_later(*date, *by);
         }
         (Sub, Data::Date(date), Data::Duration(by)) => return days_later(*date, by.checked_neg().ok_or_else(range)?),
-        (Sub, Data::Date(a), Data::Date(b)) => a.duration_since(*b).as_hours().checked_mul(3_600_000).map(Data::Duration),
+        (Sub, Data::Date(a), Data::Date(b)) => {
+            a.duration_since(*b).as_hours().checked_mul(3_600_000).map(Data::Duration)
+        }
         _ => return Err(unfit(op, a, b)),
     };
     found.ok_or_else(range)

@@ -75,7 +75,12 @@ fn ranges_lists_records_and_templates() {
 
 #[test]
 fn comprehensions_see_outer_locals() {
-    let inner = Pure::Each { source: slot(0).into(), index: true, cond: None, value: op(BinaryOp::Mul, Pure::Local(0), Pure::Local(2)).into() };
+    let inner = Pure::Each {
+        source: slot(0).into(),
+        index: true,
+        cond: None,
+        value: op(BinaryOp::Mul, Pure::Local(0), Pure::Local(2)).into(),
+    };
     let cond = op(BinaryOp::Gt, Pure::Local(0), int(1));
     let outer = Pure::Each { source: slot(0).into(), index: false, cond: Some(cond.into()), value: inner.into() };
     assert_eq!(with(&outer, vec![json("[1,2,3]")]).unwrap().to_json(), "[[0,2,4],[0,3,6]]");
@@ -118,7 +123,12 @@ fn labels_travel_and_conditions_only_steer() {
     let spread = Pure::Record(vec![PureEntry::Spread(slot(0)), PureEntry::Field("own".into(), int(1))]);
     let spread = with(&spread, slots()).unwrap();
     assert!(spread.field("a").labels.untrusted() && !spread.field("own").labels.untrusted());
-    let kept = Pure::Each { source: slot(2).into(), index: false, cond: Some(field(slot(0), "ok").into()), value: Pure::Local(0).into() };
+    let kept = Pure::Each {
+        source: slot(2).into(),
+        index: false,
+        cond: Some(field(slot(0), "ok").into()),
+        value: Pure::Local(0).into(),
+    };
     assert!(with(&kept, slots()).unwrap().labels.untrusted());
     let inner = Value::list([bad(Value::int(1))]);
     assert!(with(&op(BinaryOp::Eq, slot(0), slot(0)), vec![inner.clone()]).unwrap().labels.untrusted());
@@ -132,7 +142,12 @@ fn nothing_runs_away() {
     let range = call("range", vec![int(0), int(200_000)]);
     assert_eq!(with(&call("fold", vec![range.clone(), int(0), grow]), vec![]).unwrap_err().code, "invalid_input");
     let double = Pure::Lambda { params: 2, body: Pure::Template(vec![Pure::Local(0), Pure::Local(0)]).into() };
-    assert!(with(&call("fold", vec![range.clone(), text("xxxxxxxx"), double]), vec![]).unwrap_err().message.contains("16 MiB"));
+    assert!(
+        with(&call("fold", vec![range.clone(), text("xxxxxxxx"), double]), vec![])
+            .unwrap_err()
+            .message
+            .contains("16 MiB")
+    );
     let again = |value| Pure::Each { source: range.clone().into(), index: false, cond: None, value: Box::new(value) };
     assert_eq!(with(&again(again(int(1))), vec![]).unwrap_err().code, "budget");
     let deep = (0..5_000).fold(int(1), |inner, _| Pure::List(vec![crate::pure::PureItem::One(inner)]));
@@ -149,10 +164,16 @@ fn tidy() -> Function {
     let over = op(BinaryOp::Gt, field(row(), "n"), int(100));
     let body = PureBlock {
         steps: vec![
-            PureStep::Require { cond: field(row(), "ok"), otherwise: PureExit::Drop(Pure::Template(vec![text("no "), field(row(), "n")])) },
+            PureStep::Require {
+                cond: field(row(), "ok"),
+                otherwise: PureExit::Drop(Pure::Template(vec![text("no "), field(row(), "n")])),
+            },
             PureStep::Do(PureBlockExpr::If { cond: over, then: cut, otherwise: PureBlock::default() }),
             PureStep::Bind(call("clamp", vec![field(row(), "n"), int(0), int(100)])),
-            PureStep::Yield(Pure::Record(vec![PureEntry::Field("n".into(), Pure::Local(3)), PureEntry::Field("x".into(), int(1))])),
+            PureStep::Yield(Pure::Record(vec![
+                PureEntry::Field("n".into(), Pure::Local(3)),
+                PureEntry::Field("x".into(), int(1)),
+            ])),
         ],
         value: None,
     };
@@ -185,7 +206,14 @@ fn transformers_report_what_they_drop_and_annotate() {
             (ReportKind::Annotated, "cut", r#"{"n":300,"ok":true}"#.to_owned())
         ]
     );
-    let inside = Pure::Let(int(7).into(), Pure::List(vec![crate::pure::PureItem::One(Pure::Apply(0, vec![Pure::Const(rows)])), crate::pure::PureItem::One(Pure::Local(0))]).into());
+    let inside = Pure::Let(
+        int(7).into(),
+        Pure::List(vec![
+            crate::pure::PureItem::One(Pure::Apply(0, vec![Pure::Const(rows)])),
+            crate::pure::PureItem::One(Pure::Local(0)),
+        ])
+        .into(),
+    );
     let outcome = eval_reported(&inside, &NoSlots, &program).unwrap();
     assert_eq!((outcome.value.to_json().as_str(), outcome.report.len()), (r#"[[{"n":1},{"n":100}],7]"#, 2));
     let raise = apply(&functions[0], vec![json("[{}]")], &program).unwrap_err();
@@ -195,7 +223,10 @@ fn transformers_report_what_they_drop_and_annotate() {
 #[test]
 fn validators_block_with_their_reason() {
     let cond = op(BinaryOp::Gt, field(Pure::Local(0), "n"), int(0));
-    let otherwise = PureExit::Raise { code: "blocked".into(), message: Pure::Template(vec![text("n is "), field(Pure::Local(0), "n")]) };
+    let otherwise = PureExit::Raise {
+        code: "blocked".into(),
+        message: Pure::Template(vec![text("n is "), field(Pure::Local(0), "n")]),
+    };
     let body = PureBlock { steps: vec![PureStep::Require { cond, otherwise }], value: None };
     let function = Function { name: "v".into(), params: 1, inputs: vec![], output: None, body };
     let program = Program { functions: &[], types: &TypeTable::default() };
@@ -210,8 +241,14 @@ fn validators_block_with_their_reason() {
 fn speed() {
     let score = field(Pure::Local(0), "score");
     let cond = op(BinaryOp::And, op(BinaryOp::Ge, score.clone(), int(80)), op(BinaryOp::Lt, score.clone(), int(1000)));
-    let each = Pure::Each { source: slot(0).into(), index: false, cond: Some(cond.into()), value: op(BinaryOp::Add, score, int(1)).into() };
-    let rows = Value::list((0..100_000).map(|n| Value::record([("score", Value::int(80 + n % 50))])).collect::<Vec<_>>());
+    let each = Pure::Each {
+        source: slot(0).into(),
+        index: false,
+        cond: Some(cond.into()),
+        value: op(BinaryOp::Add, score, int(1)).into(),
+    };
+    let rows =
+        Value::list((0..100_000).map(|n| Value::record([("score", Value::int(80 + n % 50))])).collect::<Vec<_>>());
     let slots = Slots(vec![rows]);
     let program = Program { functions: &[], types: &TypeTable::default() };
     let start = std::time::Instant::now();

@@ -73,11 +73,8 @@ fn parse_csv(call: &mut Call<'_, '_>) -> Made {
 
 fn csv_rows(text: &str, separator: u8) -> Result<(Vec<Value>, Vec<Ragged>), Raise> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .flexible(true)
-        .has_headers(false)
-        .from_reader(text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(separator).flexible(true).has_headers(false).from_reader(text.as_bytes());
     let mut records = reader.records();
     let wrong = |error: csv::Error| Raise::invalid(format!("not CSV: {error}"));
     let Some(header) = records.next().transpose().map_err(wrong)? else { return Ok((Vec::new(), Vec::new())) };

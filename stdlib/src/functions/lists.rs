@@ -65,7 +65,8 @@ fn sort(call: &mut Call<'_, '_>) -> Made {
     let descending = call.bool_or(2, false)?;
     let keys = call.keys(&items, 1)?;
     call.eval.charge(items.len().saturating_mul(8))?;
-    let mut order: Vec<(Value, Value)> = keys.into_iter().zip(list.as_list().unwrap_or_default().iter().cloned()).collect();
+    let mut order: Vec<(Value, Value)> =
+        keys.into_iter().zip(list.as_list().unwrap_or_default().iter().cloned()).collect();
     let mut wrong = None;
     order.sort_by(|(a, _), (b, _)| match ordered(a, b) {
         Ok(order) if descending && !a.is_null() && !b.is_null() => order.reverse(),

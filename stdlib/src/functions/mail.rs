@@ -36,7 +36,10 @@ fn first(found: Option<&Address<'_>>) -> Value {
 
 fn parse_mail(call: &mut Call<'_, '_>) -> Made {
     let text = call.text(0)?;
-    Ok(MessageParser::default().parse(text).filter(|mail| !mail.headers().is_empty()).map_or(Value::NULL, |mail| mail_value(&mail)))
+    Ok(MessageParser::default()
+        .parse(text)
+        .filter(|mail| !mail.headers().is_empty())
+        .map_or(Value::NULL, |mail| mail_value(&mail)))
 }
 
 fn mail_value(mail: &Message<'_>) -> Value {
@@ -47,7 +50,9 @@ fn mail_value(mail: &Message<'_>) -> Value {
     let text = bodies(mail.text_body_count(), &|at| mail.body_text(at).map(std::borrow::Cow::into_owned));
     let html = mail.html_bodies().find(|part| part.is_text_html()).and_then(|part| part.text_contents());
     let reply = mail.header(HeaderName::InReplyTo).and_then(|header| {
-        header.as_text().or_else(|| header.as_text_list().and_then(|list| list.first()).map(std::convert::AsRef::as_ref))
+        header
+            .as_text()
+            .or_else(|| header.as_text_list().and_then(|list| list.first()).map(std::convert::AsRef::as_ref))
     });
     Value::record([
         ("from", first(mail.from())),
@@ -96,6 +101,10 @@ fn parse_email_address(call: &mut Call<'_, '_>) -> Made {
 fn looks_like_address(text: &str) -> bool {
     let bad = |letter: char| letter.is_whitespace() || letter.is_control() || "<>,;".contains(letter);
     text.rsplit_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty() && !domain.is_empty() && !domain.starts_with('.') && !domain.ends_with('.') && !text.contains(bad)
+        !local.is_empty()
+            && !domain.is_empty()
+            && !domain.starts_with('.')
+            && !domain.ends_with('.')
+            && !text.contains(bad)
     })
 }

@@ -125,7 +125,8 @@ fn format_number(call: &mut Call<'_, '_>) -> Made {
     let decimal = places.map_or(Ok(decimal), |places| rounded(decimal, places))?;
     let text = decimal.abs().to_string();
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let fraction = places.map_or_else(|| fraction.to_owned(), |places| format!("{fraction:0<width$}", width = places as usize));
+    let fraction =
+        places.map_or_else(|| fraction.to_owned(), |places| format!("{fraction:0<width$}", width = places as usize));
     let mut out = String::new();
     if decimal.is_sign_negative() && !decimal.is_zero() {
         out.push('-');

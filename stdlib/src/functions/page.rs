@@ -14,7 +14,11 @@ pub fn reference_page() -> String {
     for entry in all() {
         if entry.group != group {
             group = entry.group;
-            page.push_str(&format!("\n## {}{}\n", group.get(..1).unwrap_or_default().to_uppercase(), group.get(1..).unwrap_or_default()));
+            page.push_str(&format!(
+                "\n## {}{}\n",
+                group.get(..1).unwrap_or_default().to_uppercase(),
+                group.get(1..).unwrap_or_default()
+            ));
         }
         page.push_str(&format!("\n### `{}`\n\n```text\n{}\n```\n\n{}\n", entry.name, entry.signature, entry.doc));
         if !entry.errors.is_empty() {
@@ -26,6 +30,8 @@ pub fn reference_page() -> String {
 }
 
 fn bounds() -> String {
-    let bound = |variable: &str| format!("`{variable}` for {}", Signature::bound(variable).map_or(String::new(), |ty| format!("`{ty}`")));
+    let bound = |variable: &str| {
+        format!("`{variable}` for {}", Signature::bound(variable).map_or(String::new(), |ty| format!("`{ty}`")))
+    };
     ["N", "Q", "D"].map(bound).join(", ")
 }

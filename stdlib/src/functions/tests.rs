@@ -138,7 +138,8 @@ fn cases() {
             Err(raise) if raise.code == "invalid_input" => format!("!{}", raise.message),
             Err(raise) => raise.to_string(),
         };
-        let good = wanted.strip_prefix('!').map_or(found == *wanted, |part| found.contains(part) && found.starts_with('!'));
+        let good =
+            wanted.strip_prefix('!').map_or(found == *wanted, |part| found.contains(part) && found.starts_with('!'));
         if !good {
             wrong.push(format!("{text} gives {found}, wanted {wanted}"));
         }

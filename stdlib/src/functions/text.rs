@@ -57,13 +57,17 @@ fn title(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut inside = false;
     for letter in text.chars() {
-        if inside { out.extend(letter.to_lowercase()) } else { out.extend(letter.to_uppercase()) }
+        if inside {
+            out.extend(letter.to_lowercase())
+        } else {
+            out.extend(letter.to_uppercase())
+        }
         inside = letter.is_alphanumeric() || (inside && matches!(letter, '\'' | '’'));
     }
     out
 }
 
-fn texts<'t>(call: &mut Call<'_, '_>, pieces: Vec<&'t str>) -> Made {
+fn texts(call: &mut Call<'_, '_>, pieces: Vec<&str>) -> Made {
     call.make_list(pieces.into_iter().map(Value::text).collect())
 }
 
@@ -155,10 +159,31 @@ fn after(call: &mut Call<'_, '_>) -> Made {
 
 /// Latin letters with accents, by their plain letters.
 const PLAIN: [(&str, &str); 25] = [
-    ("àáâãāăąǎ", "a"), ("çćĉċč", "c"), ("ďđð", "d"), ("èéêëēĕėęě", "e"), ("ĝğġģ", "g"), ("ĥħ", "h"),
-    ("ìíîïĩīĭįı", "i"), ("ĵ", "j"), ("ķ", "k"), ("ĺļľŀł", "l"), ("ñńņňŋ", "n"), ("òóôõōŏő", "o"), ("ŕŗř", "r"),
-    ("śŝşšș", "s"), ("ţťŧț", "t"), ("ùúûũūŭůűų", "u"), ("ŵ", "w"), ("ýÿŷ", "y"), ("źżž", "z"), ("ß", "ss"),
-    ("æä", "ae"), ("œöø", "oe"), ("å", "aa"), ("ü", "ue"), ("þ", "th"),
+    ("àáâãāăąǎ", "a"),
+    ("çćĉċč", "c"),
+    ("ďđð", "d"),
+    ("èéêëēĕėęě", "e"),
+    ("ĝğġģ", "g"),
+    ("ĥħ", "h"),
+    ("ìíîïĩīĭįı", "i"),
+    ("ĵ", "j"),
+    ("ķ", "k"),
+    ("ĺļľŀł", "l"),
+    ("ñńņňŋ", "n"),
+    ("òóôõōŏő", "o"),
+    ("ŕŗř", "r"),
+    ("śŝşšș", "s"),
+    ("ţťŧț", "t"),
+    ("ùúûũūŭůűų", "u"),
+    ("ŵ", "w"),
+    ("ýÿŷ", "y"),
+    ("źżž", "z"),
+    ("ß", "ss"),
+    ("æä", "ae"),
+    ("œöø", "oe"),
+    ("å", "aa"),
+    ("ü", "ue"),
+    ("þ", "th"),
 ];
 
 fn slug(text: &str) -> String {

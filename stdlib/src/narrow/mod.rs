@@ -187,7 +187,8 @@ impl Narrower<'_> {
         let mut changed: Option<Fields> = None;
         for (name, field) in &wanted.fields {
             let inner = if key == 0 { 0 } else { child(key, name) };
-            let narrowed = self.field(record, name, field, inner).map_err(|wrong| wrong.within(Segment::Field(name.clone())))?;
+            let narrowed =
+                self.field(record, name, field, inner).map_err(|wrong| wrong.within(Segment::Field(name.clone())))?;
             match narrowed {
                 Field::Same => {}
                 Field::Becomes(value) => {
@@ -212,7 +213,9 @@ impl Narrower<'_> {
             None if nullable() => Ok(Field::Becomes(Value::NULL)),
             None => Err(Wrong::new(format!("expected `{}`, found nothing", field.ty))),
             Some(value) if value.is_null() && field.optional && !nullable() => Ok(Field::Absent),
-            Some(value) => self.narrow(value, &field.ty, key).map(|changed| changed.map_or(Field::Same, Field::Becomes)),
+            Some(value) => {
+                self.narrow(value, &field.ty, key).map(|changed| changed.map_or(Field::Same, Field::Becomes))
+            }
         }
     }
 
@@ -384,9 +387,7 @@ fn same_fields(merged: &Value, value: &Value) -> bool {
         (Data::Record(a), Data::Record(b)) => {
             merged.labels == value.labels
                 && a.fields.len() == b.fields.len()
-                && a.fields.iter().all(|(name, one)| {
-                    b.fields.get(name).is_some_and(|two| identical(one, two))
-                })
+                && a.fields.iter().all(|(name, one)| b.fields.get(name).is_some_and(|two| identical(one, two)))
         }
         _ => false,
     }

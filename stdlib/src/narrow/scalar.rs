@@ -60,11 +60,10 @@ fn fit_int(data: &Data, range: &Range) -> Fit {
 
 fn fit_number(data: &Data, range: &Range) -> Fit {
     let value = match data {
-        Data::Decimal(decimal) => {
-            Exact::of(data).filter(|exact| exact.significant() <= DOUBLE_DIGITS).and_then(|_| to_double(data)).or_else(
-                || to_double(data).filter(|double| to_decimal(&Data::Number(*double)) == Some(*decimal)),
-            )
-        }
+        Data::Decimal(decimal) => Exact::of(data)
+            .filter(|exact| exact.significant() <= DOUBLE_DIGITS)
+            .and_then(|_| to_double(data))
+            .or_else(|| to_double(data).filter(|double| to_decimal(&Data::Number(*double)) == Some(*decimal))),
         _ => to_double(data),
     };
     match value {

@@ -53,12 +53,24 @@ fn records_lose_what_is_not_declared() {
     let lead = || Type::Named("app.Lead".into());
     good(r#"{"email":"a@b","x":1,"company":null,"score":5.0}"#, lead(), r#"{"email":"a@b","score":5,"note":null}"#);
     let leads = Type::record([("leads", Type::list(lead()))]);
-    bad(r#"{"leads":[{"email":"ab","score":5}]}"#, leads.clone(), "`leads[0].email`: expected `string matching /.+@.+/`, found `\"ab\"`");
-    bad(r#"{"leads":[{"email":"a@b","score":101}]}"#, leads.clone(), "`leads[0].score`: expected `int in 0..100`, found `101`");
+    bad(
+        r#"{"leads":[{"email":"ab","score":5}]}"#,
+        leads.clone(),
+        "`leads[0].email`: expected `string matching /.+@.+/`, found `\"ab\"`",
+    );
+    bad(
+        r#"{"leads":[{"email":"a@b","score":101}]}"#,
+        leads.clone(),
+        "`leads[0].score`: expected `int in 0..100`, found `101`",
+    );
     bad(r#"{"leads":[{"email":"a@b"}]}"#, leads.clone(), "`leads[0].score`: expected `int in 0..100`, found nothing");
     bad(r#"{"leads":[5]}"#, leads, "`leads[0]`: expected `Lead`, found `5`");
     bad("[]", lead(), "expected `Lead`, found a list");
-    good(r#"{"name":"a","children":[{"name":"b","children":[],"x":1}]}"#, Type::Named("Tree".into()), r#"{"name":"a","children":[{"name":"b","children":[]}]}"#);
+    good(
+        r#"{"name":"a","children":[{"name":"b","children":[],"x":1}]}"#,
+        Type::Named("Tree".into()),
+        r#"{"name":"a","children":[{"name":"b","children":[]}]}"#,
+    );
 }
 
 #[test]
@@ -81,7 +93,9 @@ fn numbers_convert_only_when_nothing_is_lost() {
 
 #[test]
 fn texts_that_read_as_moments_become_them() {
-    for (json, ty) in [("\"2026-03-01T10:00:00Z\"", Type::Time), ("\"2026-03-01\"", Type::Date), ("\"1h30m\"", Type::Duration)] {
+    for (json, ty) in
+        [("\"2026-03-01T10:00:00Z\"", Type::Time), ("\"2026-03-01\"", Type::Date), ("\"1h30m\"", Type::Duration)]
+    {
         good(json, ty.clone(), json);
         assert!(fit("\"soon\"", ty).is_err());
     }
@@ -105,7 +119,10 @@ fn unions_keep_the_fields_of_every_member_that_fits() {
 
 #[test]
 fn marks_label_their_part_and_secrets_are_not_told() {
-    let ty = Type::record([("key", Type::Marked(Mark::Secret, Type::INT.into())), ("body", Type::Marked(Mark::Untrusted, Type::STRING.into()))]);
+    let ty = Type::record([
+        ("key", Type::Marked(Mark::Secret, Type::INT.into())),
+        ("body", Type::Marked(Mark::Untrusted, Type::STRING.into())),
+    ]);
     let value = Value::from_json(r#"{"key":1,"body":"x"}"#).expect("json");
     let found = narrow(&value, &sealed(ty.clone()), &table()).expect("fits");
     assert!(found.field("body").labels.untrusted() && found.field("key").labels.secret());
@@ -138,8 +155,17 @@ fn what_fits_is_shared_and_checked_once() {
 
 fn any_type() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![
-        Just(Type::Json), Just(Type::Null), Just(Type::Bool), Just(Type::INT), Just(score()), Just(Type::NUMBER),
-        Just(Type::DECIMAL), Just(Type::STRING), Just(Type::Time), Just(Type::Duration), Just(Type::text("a")),
+        Just(Type::Json),
+        Just(Type::Null),
+        Just(Type::Bool),
+        Just(Type::INT),
+        Just(score()),
+        Just(Type::NUMBER),
+        Just(Type::DECIMAL),
+        Just(Type::STRING),
+        Just(Type::Time),
+        Just(Type::Duration),
+        Just(Type::text("a")),
         Just(Type::Marked(Mark::Untrusted, Type::STRING.into())),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
@@ -149,7 +175,8 @@ fn any_type() -> impl Strategy<Value = Type> {
             inner.clone().prop_map(Type::map),
             prop::collection::vec(inner, 1..4).prop_map(Type::union),
             prop::collection::vec(field, 0..4).prop_map(|fields| {
-                let field = |(name, ty, optional): (String, Type, bool)| (name.into(), FieldType { ty, optional, doc: None });
+                let field =
+                    |(name, ty, optional): (String, Type, bool)| (name.into(), FieldType { ty, optional, doc: None });
                 Type::Record(RecordType { fields: fields.into_iter().map(field).collect() }.into())
             }),
         ]

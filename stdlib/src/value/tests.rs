@@ -33,7 +33,9 @@ fn same_kinds(a: &Value, b: &Value) -> bool {
     std::mem::discriminant(&a.data) == std::mem::discriminant(&b.data)
         && match (&a.data, &b.data) {
             (Data::List(a), Data::List(b)) => a.items.iter().zip(&b.items).all(|(a, b)| same_kinds(a, b)),
-            (Data::Record(a), Data::Record(b)) => a.fields.values().zip(b.fields.values()).all(|(a, b)| same_kinds(a, b)),
+            (Data::Record(a), Data::Record(b)) => {
+                a.fields.values().zip(b.fields.values()).all(|(a, b)| same_kinds(a, b))
+            }
             _ => true,
         }
 }
@@ -136,7 +138,10 @@ fn a_users_dollar_key_is_no_tag() {
     }
     assert!(serde_json::from_str::<Value>(r#"{"$nope":"1"}"#).is_err());
     let decimal = Value::new(Data::Decimal("1.50".parse().unwrap()));
-    assert_eq!((decimal.to_json(), serde_json::to_string(&decimal).unwrap()), ("1.50".into(), r#"{"$decimal":"1.50"}"#.into()));
+    assert_eq!(
+        (decimal.to_json(), serde_json::to_string(&decimal).unwrap()),
+        ("1.50".into(), r#"{"$decimal":"1.50"}"#.into())
+    );
 }
 
 #[test]
