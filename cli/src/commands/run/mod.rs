@@ -3,6 +3,9 @@
 mod arguments;
 mod ask;
 mod grants;
+mod progress;
+mod servers;
+mod summary;
 
 use crate::args::RunArgs;
 use crate::exit::{Exit, Outcome};
