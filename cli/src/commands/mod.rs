@@ -1,0 +1,27 @@
+//! The commands, one file each.
+
+mod check;
+mod completions;
+mod explain;
+mod fmt;
+mod graph;
+mod new;
+mod run;
+mod tools;
+
+use crate::args::Command;
+use crate::exit::Outcome;
+
+/// Runs one command.
+pub fn run(command: Command) -> Outcome {
+    match command {
+        Command::New(args) => new::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Graph(args) => graph::run(&args),
+        Command::Tools(args) => tools::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}

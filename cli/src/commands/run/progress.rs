@@ -1,0 +1,89 @@
+//! Progress on a terminal: which steps run, which attempt, what is waited for. One line that goes when the run ends.
+
+use crate::escape;
+use crate::out;
+use indexmap::IndexMap;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::{Duration, Instant};
+
+/// How often the line changes at most.
+const PACE: Duration = Duration::from_millis(80);
+
+/// The line.
+pub struct Progress {
+    bar: ProgressBar,
+    running: IndexMap<String, u32>,
+    done: u64,
+    remark: Option<String>,
+    shown: Instant,
+}
+
+/// What the line is told of a step.
+pub enum Seen<'a> {
+    /// It began, or tries again.
+    Started { step: &'a str, attempt: u32 },
+    /// It is over.
+    Ended { step: &'a str },
+    /// An attempt failed.
+    Retrying { step: &'a str, reason: &'a str },
+    /// Somebody is waited for.
+    Waiting { reason: &'a str },
+}
+
+impl Progress {
+    /// On a terminal; None elsewhere.
+    pub fn start(flow: &str) -> Option<Progress> {
+        if !out::stderr_is_terminal() {
+            return None;
+        }
+        let style = ProgressStyle::with_template("{spinner} {prefix} {wide_msg}").ok()?;
+        let bar = ProgressBar::new_spinner().with_style(style).with_prefix(escape::line(flow).into_owned());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Some(Progress { bar, running: IndexMap::new(), done: 0, remark: None, shown: Instant::now() })
+    }
+
+    /// Takes note of something, and shows it when it is time.
+    pub fn see(&mut self, seen: &Seen<'_>) {
+        match seen {
+            Seen::Started { step, attempt } => {
+                self.running.insert((*step).to_owned(), *attempt);
+                self.remark = None;
+            }
+            Seen::Ended { step } => {
+                self.running.swap_remove(*step);
+                self.done += 1;
+            }
+            Seen::Retrying { step, reason } => {
+                self.remark = Some(format!("{}: {}", escape::line(step), escape::short(reason, 80)));
+            }
+            Seen::Waiting { reason } => self.remark = Some(format!("waiting: {}", escape::short(reason, 80))),
+        }
+        if self.shown.elapsed() >= PACE {
+            self.shown = Instant::now();
+            self.bar.set_message(self.text());
+        }
+    }
+
+    fn text(&self) -> String {
+        let names = self.running.iter().rev().take(3).map(|(step, attempt)| match attempt {
+            0 | 1 => escape::line(step).into_owned(),
+            attempt => format!("{} (attempt {attempt})", escape::line(step)),
+        });
+        let names: Vec<String> = names.collect();
+        let more = self.running.len().saturating_sub(names.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let remark = self.remark.as_ref().map(|remark| format!(" · {remark}")).unwrap_or_default();
+        format!("{} done · {}{more}{remark}", self.done, names.join(", "))
+    }
+
+    /// Clears the line while something else is written.
+    pub fn aside<T>(&self, body: impl FnOnce() -> T) -> T {
+        self.bar.suspend(body)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

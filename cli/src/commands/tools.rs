@@ -1,0 +1,108 @@
+//! `weir tools list|show`: the registry, built-in tools included.
+
+use crate::args::{Format, ToolsArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs};
+use crate::exit::{Error, Exit, Outcome};
+use crate::notation::declaration;
+use crate::out;
+use crate::project::{Loaded, load_folder, missing, project_above};
+use crate::report::{self, Findings};
+use crate::suggest::did_you_mean;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use weir_compiler::Checked;
+use weir_compiler::registry::{Tool, ToolSource};
+
+/// Runs one of the commands.
+pub fn run(args: &ToolsArgs) -> Outcome {
+    match &args.command {
+        ToolsCommand::List(args) => list(args),
+        ToolsCommand::Show(args) => show(args),
+    }
+}
+
+/// The project named, or the one around; without one only the built-in tools.
+fn project(folder: Option<&PathBuf>) -> Result<Checked, Error> {
+    let root = match folder {
+        Some(folder) if !folder.is_dir() => return Err(missing(folder)),
+        Some(folder) => Some(project_above(folder).unwrap_or_else(|| folder.clone())),
+        None => project_above(Path::new(".")),
+    };
+    let loaded = root.map_or_else(|| Ok(Loaded::default()), |root| load_folder(&root))?;
+    let checked = loaded.check().1;
+    if checked.has_errors() {
+        let findings = Findings::all(&checked);
+        out::note(&report::short(&[findings]));
+        out::note_line("the project has errors; tools that stand in broken places are missing here");
+    }
+    Ok(checked)
+}
+
+fn list(args: &ToolsListArgs) -> Outcome {
+    let checked = project(args.project.as_ref())?;
+    match args.format {
+        Format::Json => {
+            let tools: Vec<Value> = checked.tools.values().map(describe).collect();
+            out::result_line(&json!({ "tools": tools }).to_string());
+        }
+        Format::Human => out::result_line(&table(&checked)),
+    }
+    Ok(Exit::Done)
+}
+
+fn table(checked: &Checked) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(terminal_size::terminal_size().map_or(110, |(width, _)| width.0));
+    for tool in checked.tools.values() {
+        let gist = tool.doc.as_deref().unwrap_or("").replace('\n', " ");
+        let gist = gist.split_once(". ").map_or(gist.as_str(), |(first, _)| first);
+        let gist = crate::escape::line(gist.trim_end_matches('.'));
+        table.add_row([tool.name.as_str(), &tool.capabilities.join(", "), source(tool), &gist]);
+    }
+    table.trim_fmt()
+}
+
+fn source(tool: &Tool) -> &'static str {
+    match tool.source {
+        ToolSource::Builtin => "built in",
+        ToolSource::Declared { builtin: true, .. } => "built in, redeclared",
+        _ => "declared",
+    }
+}
+
+fn show(args: &ToolsShowArgs) -> Outcome {
+    let checked = project(args.project.as_ref())?;
+    let tool = checked.tools.get(args.name.as_str()).ok_or_else(|| {
+        let guess = did_you_mean(&args.name, checked.tools.keys().map(|name| name.as_str()));
+        let list = "`weir tools list` shows all of them";
+        Error::usage(format!("there is no tool `{}`", args.name))
+            .help(guess.map_or_else(|| list.to_owned(), |guess| format!("{guess} {list}")))
+    })?;
+    match args.format {
+        Format::Json => out::result_line(&describe(tool).to_string()),
+        Format::Human => out::result(&declaration(tool)),
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(tool: &Tool) -> Value {
+    let params: Vec<Value> = tool
+        .params
+        .iter()
+        .map(|(name, param)| {
+            json!({ "name": name.as_str(), "type": param.ty.to_string(), "optional": param.optional,
+                "trusted": param.trusted, "doc": param.doc.as_deref() })
+        })
+        .collect();
+    json!({
+        "name": tool.name.as_str(), "doc": tool.doc.as_deref(), "source": source(tool), "params": params,
+        "output": tool.output.to_string(), "capabilities": strings(&tool.capabilities),
+        "idempotent": tool.idempotent, "accepts_key": tool.accepts_key.as_deref(), "untrusted": tool.untrusted,
+        "timeout_ms": tool.timeout_ms, "cost": tool.cost, "codes": strings(&tool.codes),
+    })
+}
+
+fn strings<S: AsRef<str>>(list: &[S]) -> Vec<&str> {
+    list.iter().map(AsRef::as_ref).collect()
+}

@@ -1,0 +1,54 @@
+//! Projects on disk: which files belong together, what they are called, and which of their flows is meant.
+
+mod gather;
+mod paths;
+mod read;
+mod target;
+
+pub use gather::{flow_files, load_file, load_folder, projects_under};
+pub use paths::{missing, project_above, shown};
+pub use read::read_whole;
+pub use target::{Target, resolve};
+
+use std::path::{Path, PathBuf};
+use weir_compiler::project::ProjectSource;
+use weir_compiler::{Checked, check};
+use weir_lang::diagnostic::Diagnostic;
+
+/// A project as it was read from disk, not yet checked.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Where its state lives: the folder of `weir.toml`, else of the file.
+    pub root: PathBuf,
+    /// What the compiler reads.
+    pub source: ProjectSource,
+    /// Where each of the flow files is, in full.
+    pub paths: Vec<PathBuf>,
+    /// What reading found out; its places are those of the checked files.
+    pub problems: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Place of a file among the flow files.
+    pub fn place_of(&self, path: &Path) -> Option<u32> {
+        let full = path.canonicalize().ok()?;
+        self.paths.iter().position(|other| *other == full).and_then(|at| u32::try_from(at).ok())
+    }
+
+    /// Checks it; what reading found out stands beside what checking did, one mistake told once.
+    pub fn check(self) -> (PathBuf, Checked) {
+        let unreadable: Vec<u32> = self.problems.iter().map(|problem| problem.loc().file.0).collect();
+        let config = u32::try_from(self.source.files.len()).unwrap_or(u32::MAX);
+        let mut checked = check(self.source);
+        let told = |at: u32| at != config && unreadable.contains(&at);
+        checked.diagnostics.retain(|diagnostic| !told(diagnostic.loc().file.0));
+        checked.diagnostics.extend(self.problems);
+        checked.diagnostics.sort_by_key(Diagnostic::loc);
+        (self.root, checked)
+    }
+}
+
+/// Whether it is called like a flow file.
+pub fn is_flow_file(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "flow")
+}

@@ -1,0 +1,113 @@
+//! What a check found, in the formats that it can be told in.
+
+mod human;
+mod json;
+mod short;
+mod snippet;
+
+pub use human::human;
+pub use json::json;
+pub use short::short;
+
+use std::cell::OnceCell;
+use weir_compiler::Checked;
+use weir_compiler::project::SourceFile;
+use weir_lang::diagnostic::{Diagnostic, Severity};
+use weir_lang::span::{FileId, Lines, Loc};
+
+/// What is told about one project.
+pub struct Findings<'a> {
+    /// Files whose state was asked for.
+    pub files: usize,
+    /// What is told, ordered by file and place.
+    pub diagnostics: Vec<&'a Diagnostic>,
+    sources: Vec<Source<'a>>,
+}
+
+/// A file with its line starts, which are only read when something is told about it.
+struct Source<'a> {
+    file: &'a SourceFile,
+    lines: OnceCell<Lines>,
+}
+
+/// Line and column, from 1, columns in characters, the end exclusive.
+#[derive(Clone, Copy)]
+pub struct Place {
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+}
+
+impl<'a> Findings<'a> {
+    /// Everything about a project.
+    pub fn all(checked: &'a Checked) -> Self {
+        Self::some(checked, |_| true)
+    }
+
+    /// What is wrong in the files that `wanted` picks; `weir.toml` always counts.
+    pub fn some(checked: &'a Checked, wanted: impl Fn(usize) -> bool) -> Self {
+        let of_project = |at: usize| checked.files.get(at).is_none_or(|file| !file.path.ends_with(".flow"));
+        let told = |at: usize| of_project(at) || wanted(at);
+        let diagnostics = checked.diagnostics.iter().filter(|one| told(one.loc().file.0 as usize)).collect();
+        let files = (0..checked.files.len()).filter(|at| !of_project(*at) && wanted(*at)).count();
+        let sources = checked.files.iter().map(|file| Source { file, lines: OnceCell::new() }).collect();
+        Findings { files, diagnostics, sources }
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|one| one.severity == severity).count()
+    }
+
+    fn source(&self, file: FileId) -> Option<&Source<'a>> {
+        self.sources.get(file.0 as usize)
+    }
+
+    /// The file's name, as it is shown.
+    fn path(&self, file: FileId) -> &str {
+        self.source(file).map_or("?", |source| &source.file.path)
+    }
+
+    fn place(&self, loc: Loc) -> Place {
+        let Some(source) = self.source(loc.file) else {
+            return Place { line: 1, column: 1, end_line: 1, end_column: 1 };
+        };
+        let text = &source.file.text;
+        let lines = source.lines.get_or_init(|| Lines::new(text));
+        let (line, column) = lines.position(text, loc.span.start);
+        let (end_line, end_column) = lines.position(text, loc.span.end);
+        Place { line, column, end_line, end_column }
+    }
+
+    /// `file:line:column`
+    fn place_text(&self, loc: Loc) -> String {
+        let place = self.place(loc);
+        format!("{}:{}:{}", self.path(loc.file), place.line, place.column)
+    }
+}
+
+/// How many there are over all projects.
+pub struct Totals {
+    /// Errors.
+    pub errors: usize,
+    /// Warnings.
+    pub warnings: usize,
+    /// Files looked at.
+    pub files: usize,
+}
+
+impl Totals {
+    /// Counts.
+    pub fn of(findings: &[Findings<'_>]) -> Self {
+        Totals {
+            errors: findings.iter().map(|one| one.count(Severity::Error)).sum(),
+            warnings: findings.iter().map(|one| one.count(Severity::Warning)).sum(),
+            files: findings.iter().map(|one| one.files).sum(),
+        }
+    }
+}
+
+/// `1 error`, `2 errors`
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,21 @@
+//! The program from the outside: every command, its exit codes, and what it says to a person who got something wrong.
+//! One binary, so that it is linked once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod arguments;
+mod asking;
+mod blocks;
+mod check;
+mod docs;
+mod examples;
+mod explain;
+mod fmt;
+mod graph;
+mod house;
+mod new;
+mod rule_pages;
+mod run;
+mod signals;
+mod support;
+mod tools;

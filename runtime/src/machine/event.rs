@@ -1,0 +1,316 @@
+//! What a machine is told and what it asks for. Both are data: an engine appends the events to a journal and carries
+//! out the effects; a machine that is told the same events owes the same effects.
+
+use crate::tool::Fault;
+use ecow::EcoString;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use weir_lang::types::Type;
+use weir_stdlib::value::{Hash, Value};
+
+/// What an effect and the event that answers it have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key {
+    /// Path of the step.
+    pub step: EcoString,
+    /// From 1; 0 for the clocks of a flow.
+    pub attempt: u32,
+}
+
+/// Which clock a [`Effect::Sleep`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timer {
+    /// Before another attempt.
+    Retry,
+    /// Before `until` looks again.
+    Poll,
+    /// `wait`
+    Wait,
+    /// The time limit of an `ask`, a `receive` or one attempt of a flow call.
+    Limit,
+    /// A flow's `timeout`.
+    Deadline,
+    /// A flow's `budget` of time.
+    Budget,
+}
+
+/// Something that happened. The first event for a key counts, later ones are ignored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The run began.
+    Started(Box<Started>),
+    /// A call gave a value, a run was started (the value is its id), a key was released.
+    Done {
+        /// When.
+        at: Timestamp,
+        /// Of which effect.
+        key: Key,
+        /// The result as it came; the machine narrows it.
+        value: Value,
+        /// It was recorded earlier under the idempotency key; nothing was called.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        recorded: bool,
+    },
+    /// A call failed.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// Of which effect.
+        key: Key,
+        /// How.
+        fault: Fault,
+    },
+    /// A sleep is over.
+    Woke {
+        /// When.
+        at: Timestamp,
+        /// Of which effect.
+        key: Key,
+        /// Which clock.
+        timer: Timer,
+    },
+    /// A person answered.
+    Answered {
+        /// When.
+        at: Timestamp,
+        /// Of which effect.
+        key: Key,
+        /// The answer; the machine narrows it, and one that does not fit leaves the question open.
+        value: Value,
+    },
+    /// An event from outside came in.
+    Received {
+        /// When.
+        at: Timestamp,
+        /// Counted once by this id.
+        id: EcoString,
+        /// Its name.
+        event: EcoString,
+        /// Its key, matched with that of a `receive`.
+        key: Option<EcoString>,
+        /// What it carries.
+        value: Value,
+    },
+    /// Nothing new is called until `Resumed`.
+    Paused {
+        /// When.
+        at: Timestamp,
+    },
+    /// The run goes on.
+    Resumed {
+        /// When.
+        at: Timestamp,
+    },
+    /// The run is to end: what is in flight is awaited, what sagas did is undone.
+    Cancelled {
+        /// When.
+        at: Timestamp,
+        /// Who or why.
+        reason: EcoString,
+    },
+}
+
+impl Event {
+    /// When it happened.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Event::Started(started) => started.at,
+            Event::Done { at, .. }
+            | Event::Failed { at, .. }
+            | Event::Woke { at, .. }
+            | Event::Answered { at, .. }
+            | Event::Received { at, .. }
+            | Event::Paused { at }
+            | Event::Resumed { at }
+            | Event::Cancelled { at, .. } => *at,
+        }
+    }
+}
+
+/// What a run begins with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// When.
+    pub at: Timestamp,
+    /// UUID v7.
+    pub run_id: EcoString,
+    /// Hash of the plan.
+    pub program: EcoString,
+    /// The project's name: the scope of idempotency keys.
+    pub project: EcoString,
+    /// A record of the entry flow's arguments.
+    pub args: Value,
+    /// Capabilities granted to the run.
+    pub grants: Vec<EcoString>,
+    /// Whether deliveries really send.
+    pub delivery: bool,
+    /// For `flag(name)`.
+    pub flags: IndexMap<EcoString, bool>,
+    /// Whether the arguments come from outside (a served flow, a run started with untrusted arguments).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untrusted: bool,
+    /// Whether the arguments hold secrets (a run started with secret arguments).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+}
+
+/// Something that an engine is to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Call a tool; answered by `Done` or `Failed`.
+    Call(Box<CallEffect>),
+    /// Wake at a time; answered by `Woke`.
+    Sleep {
+        /// Of the step, or of the flow with attempt 0.
+        key: Key,
+        /// Which clock.
+        timer: Timer,
+        /// When to wake.
+        until: Timestamp,
+    },
+    /// Ask a person; answered by `Answered`.
+    Ask(Box<AskEffect>),
+    /// Wait for an event; answered by any `Received` that matches.
+    Receive(Box<ReceiveEffect>),
+    /// Start a run of its own; answered by `Done` once it exists.
+    Spawn(Box<SpawnEffect>),
+    /// Give an idempotency key back, its call is undone; answered by `Done`.
+    Release {
+        /// Of the undo.
+        key: Key,
+        /// What is released.
+        claim: Claim,
+    },
+    /// Withdraws an effect: nobody waits for it any more.
+    Drop {
+        /// Of which effect.
+        key: Key,
+        /// Which clock, where it is one.
+        timer: Option<Timer>,
+    },
+    /// The run has ended; its envelope is ready.
+    Finish,
+}
+
+impl Effect {
+    /// The key that its event must bear.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Effect::Call(call) => Some(&call.key),
+            Effect::Ask(ask) => Some(&ask.key),
+            Effect::Receive(receive) => Some(&receive.key),
+            Effect::Spawn(spawn) => Some(&spawn.key),
+            Effect::Sleep { key, .. } | Effect::Release { key, .. } | Effect::Drop { key, .. } => Some(key),
+            Effect::Finish => None,
+        }
+    }
+
+    /// The clock, where it is one.
+    pub fn timer(&self) -> Option<Timer> {
+        match self {
+            Effect::Sleep { timer, .. } => Some(*timer),
+            _ => None,
+        }
+    }
+
+    /// Whether it is in flight once emitted: it is awaited, whatever else happens.
+    pub fn in_flight(&self) -> bool {
+        matches!(self, Effect::Call(_) | Effect::Spawn(_) | Effect::Release { .. })
+    }
+}
+
+/// One attempt of a tool call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallEffect {
+    /// Step and attempt.
+    pub key: Key,
+    /// `server.tool`
+    pub tool: EcoString,
+    /// Narrowed to the tool's input.
+    pub args: Value,
+    /// Time limit of this attempt in milliseconds.
+    pub timeout_ms: u64,
+    /// To be claimed before the call.
+    pub claim: Option<Claim>,
+    /// Idempotency key to send along, where the tool accepts one.
+    pub send_key: Option<EcoString>,
+    /// May be made again when nobody knows whether it happened.
+    pub repeatable: bool,
+    /// Whether it only reads.
+    pub reads: bool,
+    /// Capabilities in force.
+    pub grants: Arc<[EcoString]>,
+}
+
+/// An idempotency key with its scope and the arguments that it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Project and tool, flow of a delivery, or run.
+    pub scope: EcoString,
+    /// The key.
+    pub key: EcoString,
+    /// Hash of the arguments.
+    pub args: Hash,
+}
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskEffect {
+    /// Step and attempt.
+    pub key: Key,
+    /// The question.
+    pub question: Value,
+    /// What the answer must fit.
+    pub ty: Type,
+    /// Who is asked.
+    pub from: Option<EcoString>,
+    /// When it is too late.
+    pub until: Option<Timestamp>,
+}
+
+/// An event that is waited for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReceiveEffect {
+    /// Step and attempt.
+    pub key: Key,
+    /// Its name.
+    pub event: EcoString,
+    /// Its key; None: any.
+    pub with: Option<EcoString>,
+    /// What it must fit.
+    pub ty: Type,
+    /// When it is too late.
+    pub until: Option<Timestamp>,
+}
+
+/// A run to start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpawnEffect {
+    /// Step and attempt.
+    pub key: Key,
+    /// Derived from this run and the step: starting it twice starts it once.
+    pub run_id: EcoString,
+    /// The flow, by its place in the plan.
+    pub flow: u32,
+    /// Its full name.
+    pub name: EcoString,
+    /// A record of its arguments.
+    pub args: Value,
+    /// Capabilities passed on.
+    pub grants: Vec<EcoString>,
+    /// The delivery gate, passed on.
+    pub delivery: bool,
+    /// The flags, passed on.
+    pub flags: IndexMap<EcoString, bool>,
+    /// The project, passed on.
+    pub project: EcoString,
+    /// Whether an argument is untrusted.
+    pub untrusted: bool,
+    /// Whether an argument is secret.
+    pub secret: bool,
+}

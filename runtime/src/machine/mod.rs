@@ -1,0 +1,240 @@
+//! The machine: a run as the fold of its events. It awaits nothing, reads no clock, opens no file and draws no
+//! random number; told the same events, it owes the same effects. An engine appends an event, applies it, and
+//! carries out the effects.
+//!
+//! Limits (T24, T25): at most [`LIVE`] steps under way, [`WIDTH`] rounds of one loop at once, [`DEPTH`] flows inside
+//! each other, [`STEPS`] steps in one run, [`MAIL`] received events waiting. What would go beyond fails with `budget`.
+
+mod act;
+mod ambient;
+mod check;
+mod code;
+mod drive;
+mod event;
+mod failure;
+mod flow;
+mod handle;
+mod loops;
+mod merge;
+mod note;
+mod outcome;
+pub mod path;
+mod run;
+mod saga;
+mod scope;
+mod slab;
+mod state;
+mod steps;
+mod stop;
+mod tell;
+
+pub use code::Code;
+pub use event::{
+    AskEffect, CallEffect, Claim, Effect, Event, Key, ReceiveEffect, SpawnEffect, Started, Timer,
+};
+pub use note::{Note, NoteKind};
+pub use run::Status;
+
+use crate::envelope::Envelope;
+use ecow::EcoString;
+use failure::Failure;
+use jiff::Timestamp;
+use run::Run;
+use rustc_hash::{FxHashMap, FxHashSet};
+use slab::Slab;
+use state::{Block, Flow, FlowId, Frame, Task, TaskId, Waiter, Work};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use weir_compiler::plan::Plan;
+use weir_stdlib::value::Value;
+
+/// Steps under way at once.
+pub const LIVE: usize = 200_000;
+/// Rounds of one loop at once.
+pub const WIDTH: usize = 10_000;
+/// Flows inside each other.
+pub const DEPTH: u64 = 64;
+/// Steps in one run.
+pub const STEPS: u64 = 50_000_000;
+/// Received events that nobody has waited for yet.
+pub const MAIL: usize = 10_000;
+
+/// What an event led to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Applied {
+    /// Newly due work, in a fixed order.
+    pub effects: Vec<Effect>,
+    /// Decisions with their reasons.
+    pub notes: Vec<Note>,
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Machine {
+    code: Arc<Code>,
+    frames: Slab<Frame>,
+    blocks: Slab<Block>,
+    tasks: Slab<Task>,
+    flows: Slab<Flow>,
+    work: VecDeque<Work>,
+    /// Who waits for a step's event. For look-ups only, never walked.
+    waiters: FxHashMap<EcoString, Waiter>,
+    /// Whose clocks these are. For look-ups only.
+    clocks: FxHashMap<EcoString, FlowId>,
+    inbox: VecDeque<Mail>,
+    /// Ids of received events. For look-ups only.
+    seen: FxHashSet<EcoString>,
+    /// Steps that receive, in the order in which they began.
+    receivers: Vec<TaskId>,
+    paused: bool,
+    /// Emitted while paused.
+    held: Vec<Effect>,
+    /// A call that may have happened and that nobody looks up.
+    attention: Option<Box<Failure>>,
+    entry: Option<FlowId>,
+    run: Run,
+    out: Applied,
+    detail: bool,
+}
+
+/// A received event that nobody has waited for yet.
+#[derive(Debug)]
+struct Mail {
+    event: EcoString,
+    key: Option<EcoString>,
+    value: Value,
+}
+
+impl Machine {
+    /// A machine for a plan that has not started.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Machine::of(Code::new(plan))
+    }
+
+    /// The same for a plan that is worked out already.
+    pub fn of(code: Arc<Code>) -> Self {
+        Machine {
+            run: Run::new(&code),
+            code,
+            frames: Slab::default(),
+            blocks: Slab::default(),
+            tasks: Slab::default(),
+            flows: Slab::default(),
+            work: VecDeque::new(),
+            waiters: FxHashMap::default(),
+            clocks: FxHashMap::default(),
+            inbox: VecDeque::new(),
+            seen: FxHashSet::default(),
+            receivers: Vec::new(),
+            paused: false,
+            held: Vec::new(),
+            attention: None,
+            entry: None,
+            out: Applied::default(),
+            detail: true,
+        }
+    }
+
+    /// Leaves out the notes about single steps; those about the run, alerts and budgets stay.
+    pub fn without_step_notes(mut self) -> Self {
+        self.detail = false;
+        self
+    }
+
+    /// What the event leads to. An event that nobody waits for leads to nothing.
+    pub fn apply(&mut self, event: &Event) -> Applied {
+        let code = Arc::clone(&self.code);
+        if !self.run.over() {
+            self.run.tick(event.at());
+            self.told(&code, event);
+            self.drive(&code);
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// Everything that is owed now, by path. Resuming after a crash is replaying the events and carrying this out.
+    pub fn pending(&self) -> Vec<Effect> {
+        if self.run.over() {
+            return Vec::new();
+        }
+        let steps = self.tasks.iter().flat_map(|task| task.owed.iter());
+        let flows = self.flows.iter().flat_map(|flow| flow.clocks.iter());
+        let undos = self.flows.iter().filter_map(Flow::undo_owed);
+        let mut owed: Vec<Effect> =
+            steps.chain(flows).chain(undos).filter(|effect| !self.is_held(effect)).cloned().collect();
+        owed.sort_by(|a, b| {
+            let (x, y) = (a.key(), b.key());
+            let by_path = match (x, y) {
+                (Some(x), Some(y)) => path::compare(&x.step, &y.step).then(x.attempt.cmp(&y.attempt)),
+                _ => x.is_some().cmp(&y.is_some()),
+            };
+            by_path.then(a.timer().cmp(&b.timer()))
+        });
+        owed
+    }
+
+    /// How the run is.
+    pub fn status(&self) -> Status {
+        if let Some(status) = self.run.ended {
+            return status;
+        }
+        if self.entry.is_none() {
+            return Status::Queued;
+        }
+        if self.paused {
+            return Status::Paused;
+        }
+        if self.flows.iter().any(|flow| matches!(flow.phase, state::Phase::Undoing(_))) {
+            return Status::Compensating;
+        }
+        let mut waits = false;
+        for effect in self.tasks.iter().flat_map(|task| task.owed.iter()) {
+            match effect {
+                Effect::Ask(_) | Effect::Receive(_) | Effect::Sleep { timer: Timer::Wait, .. } => waits = true,
+                Effect::Sleep { timer: Timer::Limit, .. } => {}
+                _ => return Status::Running,
+            }
+        }
+        if waits { Status::Waiting } else { Status::Running }
+    }
+
+    /// What the run came to, or has come to so far.
+    pub fn envelope(&self) -> Envelope {
+        Envelope::of(self)
+    }
+
+    /// Whether the run has ended.
+    pub fn over(&self) -> bool {
+        self.run.over()
+    }
+
+    /// The time of the last event.
+    pub fn now(&self) -> Timestamp {
+        self.run.now
+    }
+
+    /// Whether an answer fits the question that is open under this key. `Err` says what does not.
+    ///
+    /// # Errors
+    /// No such question, or the place inside the answer that does not fit.
+    pub fn check_answer(&self, step: &str, value: &Value) -> Result<Key, String> {
+        let open = self.tasks.iter().flat_map(|task| task.owed.iter()).find_map(|effect| match effect {
+            Effect::Ask(ask) if ask.key.step == step => Some(ask),
+            _ => None,
+        });
+        let ask = open.ok_or_else(|| format!("no question is open at step `{step}`: `weir runs show` lists those that are"))?;
+        let boundary = weir_stdlib::narrow::Boundary::new(ask.ty.clone());
+        match weir_stdlib::narrow(value, &boundary, &self.code.plan.types) {
+            Ok(_) => Ok(ask.key.clone()),
+            Err(misfit) => Err(format!("the answer to step `{step}` does not fit `{}`: {misfit}", ask.ty)),
+        }
+    }
+
+    pub(crate) fn owed(&self) -> impl Iterator<Item = &Effect> {
+        self.tasks.iter().flat_map(|task| task.owed.iter())
+    }
+
+    pub(crate) fn record(&self) -> &Run {
+        &self.run
+    }
+}

@@ -1,0 +1,192 @@
+//! Decisions that people can watch: every one becomes an observed event.
+
+use super::Machine;
+use super::failure::Failure;
+use super::run::Status;
+use super::state::{BlockId, FlowId, State, TaskId};
+use ecow::EcoString;
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// What can be observed, by the names of the command line's events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum NoteKind {
+    /// The run began.
+    #[serde(rename = "run.started")]
+    RunStarted,
+    /// A person or an event is waited for.
+    #[serde(rename = "run.waiting")]
+    RunWaiting,
+    /// Nothing new is called.
+    #[serde(rename = "run.paused")]
+    RunPaused,
+    /// The run goes on.
+    #[serde(rename = "run.resumed")]
+    RunResumed,
+    /// A saga takes back what it did.
+    #[serde(rename = "run.compensating")]
+    RunCompensating,
+    /// It ended well.
+    #[serde(rename = "run.succeeded")]
+    RunSucceeded,
+    /// A rule stopped it.
+    #[serde(rename = "run.blocked")]
+    RunBlocked,
+    /// It failed.
+    #[serde(rename = "run.failed")]
+    RunFailed,
+    /// It took back what it did.
+    #[serde(rename = "run.compensated")]
+    RunCompensated,
+    /// Something could not be taken back.
+    #[serde(rename = "run.compensation_failed")]
+    RunCompensationFailed,
+    /// It was cancelled.
+    #[serde(rename = "run.cancelled")]
+    RunCancelled,
+    /// Nobody knows whether a call happened; an operator has to say.
+    #[serde(rename = "run.needs_attention")]
+    RunNeedsAttention,
+    /// A step began.
+    #[serde(rename = "step.started")]
+    StepStarted,
+    /// One attempt failed; the reason says what follows.
+    #[serde(rename = "step.attempt_failed")]
+    AttemptFailed,
+    /// A step gave its value.
+    #[serde(rename = "step.succeeded")]
+    StepSucceeded,
+    /// A step failed for good.
+    #[serde(rename = "step.failed")]
+    StepFailed,
+    /// A step was not carried out, or its failure does not count.
+    #[serde(rename = "step.skipped")]
+    StepSkipped,
+    /// A call was taken back.
+    #[serde(rename = "step.undone")]
+    StepUndone,
+    /// A call may have happened.
+    #[serde(rename = "step.unknown")]
+    StepUnknown,
+    /// Which branch was taken.
+    #[serde(rename = "routing.decision")]
+    Routing,
+    /// A delivery was not sent: the gate is closed.
+    #[serde(rename = "delivery.gated")]
+    DeliveryGated,
+    /// A budget is used up.
+    #[serde(rename = "budget.spent")]
+    BudgetSpent,
+    /// Somebody should look.
+    #[serde(rename = "alert.raised")]
+    Alert,
+}
+
+/// One decision.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Note {
+    /// What.
+    pub event: NoteKind,
+    /// Full name of the flow.
+    pub flow: EcoString,
+    /// Path of the step; empty for the run.
+    pub step: EcoString,
+    /// Of which attempt.
+    pub attempt: Option<u32>,
+    /// Why.
+    pub reason: Option<String>,
+    /// How long the step or run took.
+    pub duration_ms: Option<i64>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Machine {
+    pub(super) fn note(
+        &mut self,
+        event: NoteKind,
+        flow: EcoString,
+        step: EcoString,
+        attempt: Option<u32>,
+        reason: Option<String>,
+    ) {
+        self.out.notes.push(Note { event, flow, step, attempt, reason, duration_ms: None, at: self.run.now });
+    }
+
+    /// A decision about a step under way.
+    pub(super) fn note_task(&mut self, id: TaskId, path: &EcoString, event: NoteKind, reason: Option<String>) {
+        let keeps = matches!(event, NoteKind::Alert | NoteKind::RunWaiting | NoteKind::DeliveryGated);
+        if !self.detail && !keeps {
+            return;
+        }
+        let flow = self.task_flow(id).map(|flow| self.flow_name(flow)).unwrap_or_default();
+        let attempt = self.tasks.get(id).map(|task| task.attempt.max(1));
+        self.note(event, flow, path.clone(), attempt, reason);
+    }
+
+    /// A decision about a step that is no task.
+    pub(super) fn note_in(&mut self, block: BlockId, name: &str, event: NoteKind, reason: Option<String>) {
+        let Some(block) = self.blocks.get(block).filter(|_| self.detail) else { return };
+        let (flow, path) = (self.flow_name(block.flow), self.path_in(block.frame, name));
+        self.note(event, flow, path, None, reason);
+    }
+
+    /// A step under way has ended.
+    pub(super) fn note_task_end(&mut self, id: TaskId, failure: Option<&Failure>) {
+        if !self.detail {
+            return;
+        }
+        let Some(task) = self.tasks.get(id) else { return };
+        if matches!(task.state, State::Arm(_) | State::Loop(_)) && failure.is_none() {
+            return;
+        }
+        let path = self.task_path(id);
+        let took = self.run.now.duration_since(task.began).as_millis();
+        let event = if failure.is_some() { NoteKind::StepFailed } else { NoteKind::StepSucceeded };
+        self.note_task(id, &path, event, failure.map(Failure::shown));
+        if let Some(note) = self.out.notes.last_mut() {
+            note.duration_ms = i64::try_from(took).ok();
+        }
+    }
+
+    /// A call was taken back.
+    pub(super) fn note_undone(&mut self, flow: FlowId, step: &EcoString, attempt: u32, took: i128) {
+        let name = self.flow_name(flow);
+        self.note(NoteKind::StepUndone, name, step.clone(), Some(attempt), None);
+        if let Some(note) = self.out.notes.last_mut() {
+            note.duration_ms = i64::try_from(took).ok();
+        }
+    }
+
+    /// A decision about a flow inside the run.
+    pub(super) fn note_flow(&mut self, flow: FlowId, event: NoteKind, reason: String) {
+        let path = self.flows.get(flow).map(|flow| self.frame_path(flow.frame)).unwrap_or_default();
+        let name = self.flow_name(flow);
+        self.note(event, name, path, None, Some(reason));
+    }
+
+    /// A decision about the run.
+    pub(super) fn note_run(&mut self, event: NoteKind, reason: Option<String>) {
+        let flow = self.run.flow.clone();
+        self.note(event, flow, EcoString::new(), None, reason);
+    }
+
+    /// How the run ended.
+    pub(super) fn note_end(&mut self, status: Status) {
+        let event = match status {
+            Status::Blocked => NoteKind::RunBlocked,
+            Status::Compensated => NoteKind::RunCompensated,
+            Status::CompensationFailed => NoteKind::RunCompensationFailed,
+            Status::Cancelled => NoteKind::RunCancelled,
+            Status::NeedsAttention => NoteKind::RunNeedsAttention,
+            Status::Failed => NoteKind::RunFailed,
+            _ => NoteKind::RunSucceeded,
+        };
+        let reason = self.run.failure.as_ref().map(|failure| failure.shown());
+        self.note_run(event, reason);
+        let took = self.run.started_at.map(|began| self.run.now.duration_since(began).as_millis());
+        if let Some(note) = self.out.notes.last_mut() {
+            note.duration_ms = took.and_then(|took| i64::try_from(took).ok());
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Taking events in: finding who waits for them, starting, cancelling, and how a run ends.
+
+use super::code::{Code, Deed};
+use super::event::{Effect, Event, Key, Started, Timer};
+use super::failure::Failure;
+use super::note::NoteKind;
+use super::run::Status;
+use super::state::{Caller, FlowId, Phase, Place, State, TaskId, Waiter};
+use super::{MAIL, Machine, Mail};
+use ecow::EcoString;
+use weir_stdlib::narrow::Boundary;
+use weir_stdlib::value::{Labels, Origin, Value};
+
+impl Machine {
+    pub(super) fn told(&mut self, code: &Code, event: &Event) {
+        if let Event::Started(started) = event {
+            if self.run.started_at.is_none() {
+                self.start(code, started);
+            }
+            return;
+        }
+        if self.run.started_at.is_none() {
+            return;
+        }
+        match event {
+            Event::Started(_) => {}
+            Event::Done { key, value, recorded, .. } => self.done(code, key, value, *recorded),
+            Event::Failed { key, fault, .. } => match self.waiters.get(&key.step).copied() {
+                Some(Waiter::Task(id)) => {
+                    if self.take_in_flight(id, key).is_some() {
+                        self.call_failed(code, id, fault);
+                    }
+                }
+                Some(Waiter::Undo(id)) => {
+                    if self.undo_settle(id, key, None).is_some() {
+                        self.undo_fault(code, id, fault);
+                    }
+                }
+                None => {}
+            },
+            Event::Woke { key, timer, .. } => self.woke(code, key, *timer),
+            Event::Answered { key, value, .. } => self.answered(code, key, value),
+            Event::Received { id, event, key, value, .. } => self.mail(code, id, event, key.as_ref(), value),
+            Event::Paused { .. } => {
+                self.paused = true;
+                self.note_run(NoteKind::RunPaused, None);
+            }
+            Event::Resumed { .. } => self.resume(),
+            Event::Cancelled { reason, .. } => self.cancel(code, reason),
+        }
+    }
+
+    fn start(&mut self, code: &Code, started: &Started) {
+        self.run.begin(started);
+        self.note_run(NoteKind::RunStarted, None);
+        let number = code.plan.entry;
+        let Some(plan) = code.flow(number) else {
+            return self.run_failed(Failure::new("failed", "the plan has no entry flow"), false, false);
+        };
+        if let Some(missing) = plan.can.iter().find(|capability| !started.grants.contains(capability)) {
+            let message = format!(
+                "`{}` needs `{missing}`, which the run was not granted: add it under `[grants]` in weir.toml or run with \
+                 `--grant {missing}`",
+                plan.name
+            );
+            return self.run_failed(Failure::new("permission", message), false, false);
+        }
+        let mut labels = Labels::NONE;
+        if started.untrusted {
+            labels = labels.as_untrusted();
+        }
+        if started.secret {
+            labels = labels.as_secret();
+        }
+        let args = started.args.clone().joined(&labels);
+        let bound = match self.bind_args(code, number, &args) {
+            Ok(bound) => bound,
+            Err(failure) => return self.run_failed(failure, false, false),
+        };
+        if let Some(function) = plan.function {
+            return match self.call_function(code, function, bound, &plan.name) {
+                Ok(value) => self.run_succeeded(value, false),
+                Err(failure) => self.run_failed(failure, false, false),
+            };
+        }
+        match self.open_flow(code, number, bound, Place::Entry, Caller::Entry, None) {
+            Ok(flow) => self.entry = Some(flow),
+            Err(failure) => self.run_failed(failure, false, false),
+        }
+    }
+
+    fn done(&mut self, code: &Code, key: &Key, value: &Value, recorded: bool) {
+        match self.waiters.get(&key.step).copied() {
+            Some(Waiter::Task(id)) => match self.take_in_flight(id, key) {
+                Some(Effect::Call(call)) => self.call_done(code, id, &call, value, recorded),
+                Some(Effect::Spawn(spawn)) => {
+                    self.act_value(code, id, Value::text(spawn.run_id.as_str()), false);
+                }
+                _ => {}
+            },
+            Some(Waiter::Undo(id)) => match self.undo_settle(id, key, None) {
+                Some(Effect::Release { .. }) => self.undo_released(id),
+                Some(_) => self.undo_done(code, id),
+                None => {}
+            },
+            None => {}
+        }
+    }
+
+    /// The effect in flight that an event answers.
+    fn take_in_flight(&mut self, id: TaskId, key: &Key) -> Option<Effect> {
+        let owed = &self.tasks.get(id)?.owed;
+        let effect = owed.iter().find(|effect| effect.in_flight() && effect.key() == Some(key))?.clone();
+        self.settle_owed(id, Some(&effect));
+        Some(effect)
+    }
+
+    fn woke(&mut self, code: &Code, key: &Key, timer: Timer) {
+        if matches!(timer, Timer::Deadline | Timer::Budget) {
+            return self.flow_clock(code, key, timer);
+        }
+        match self.waiters.get(&key.step).copied() {
+            Some(Waiter::Undo(id)) => {
+                if self.undo_settle(id, key, Some(timer)).is_some() {
+                    self.undo_woke(code, id);
+                }
+            }
+            Some(Waiter::Task(id)) => self.task_woke(code, id, key, timer),
+            None => {}
+        }
+    }
+
+    fn task_woke(&mut self, code: &Code, id: TaskId, key: &Key, timer: Timer) {
+        let Some(task) = self.tasks.get_mut(id) else { return };
+        let fits = |effect: &Effect| effect.timer() == Some(timer) && effect.key() == Some(key);
+        let Some(at) = task.owed.iter().position(fits) else { return };
+        task.owed.remove(at);
+        match timer {
+            Timer::Wait => {
+                self.waiters.remove(&key.step);
+                self.finish_task(code, id, Value::NULL);
+            }
+            Timer::Retry | Timer::Poll => {
+                self.waiters.remove(&key.step);
+                let number = self.tasks.get(id).and_then(|task| Some((self.blocks.get(task.block)?.code, task.node)));
+                let Some(act) = number.and_then(|(number, node)| code.act(number, node)) else { return };
+                if let Err(failure) = self.attempt(code, id, act) {
+                    self.act_failed(code, id, failure);
+                }
+            }
+            Timer::Limit => {
+                let failure = Failure::new("timeout", "no answer came in time");
+                match self.tasks.get(id).map(|task| &task.state) {
+                    Some(State::Flow(flow)) => {
+                        let flow = *flow;
+                        let failure = Failure::new("timeout", format!("`{}` took too long", self.flow_name(flow)));
+                        self.abort_flow(code, flow, &failure);
+                    }
+                    _ => self.act_failed(code, id, failure),
+                }
+            }
+            Timer::Deadline | Timer::Budget => {}
+        }
+    }
+
+    fn flow_clock(&mut self, code: &Code, key: &Key, timer: Timer) {
+        let Some(id) = self.clocks.get(&key.step).copied() else { return };
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let Some(at) = flow.clocks.iter().position(|clock| clock.timer() == Some(timer)) else { return };
+        flow.clocks.remove(at);
+        let name = self.flow_name(id);
+        let failure = match timer {
+            Timer::Budget => self.spent(id, "its time"),
+            _ => Failure::new("timeout", format!("`{name}` took longer than its `timeout`")),
+        };
+        let failure = failure.at(&key.step);
+        self.abort_flow(code, id, &failure);
+    }
+
+    fn answered(&mut self, code: &Code, key: &Key, value: &Value) {
+        let Some(Waiter::Task(id)) = self.waiters.get(&key.step).copied() else { return };
+        let asks = |effect: &&Effect| matches!(effect, Effect::Ask(ask) if ask.key == *key);
+        let found = self.tasks.get(id).and_then(|task| task.owed.iter().find(asks).cloned());
+        let Some(effect @ Effect::Ask(_)) = found else { return };
+        let Effect::Ask(ask) = &effect else { return };
+        match Machine::narrow(code, value, &Boundary::new(ask.ty.clone())) {
+            Ok(value) => {
+                self.settle_owed(id, Some(&effect));
+                let labels = self.origin(key, "ask", false);
+                self.act_value(code, id, value.joined(&labels), false);
+            }
+            Err(misfit) => {
+                let reason = format!("the answer does not fit `{}`, the question stays open: {misfit}", ask.ty);
+                self.note_task(id, &key.step, NoteKind::AttemptFailed, Some(reason));
+            }
+        }
+    }
+
+    fn origin(&self, key: &Key, tool: &str, untrusted: bool) -> Labels {
+        let at = self.run.now.to_string().into();
+        Labels::of(Origin { step: key.step.clone(), tool: tool.into(), attempt: key.attempt, at }, untrusted)
+    }
+
+    /// An event came in: for the first step that waits for it, else for later.
+    fn mail(&mut self, code: &Code, id: &EcoString, event: &EcoString, key: Option<&EcoString>, value: &Value) {
+        if !self.seen.insert(id.clone()) {
+            return;
+        }
+        let mut found = None;
+        let mut receivers = std::mem::take(&mut self.receivers);
+        receivers.retain(|task| {
+            let Some(task_owed) = self.tasks.get(*task).map(|task| &task.owed) else { return false };
+            let waits = task_owed.iter().find_map(|effect| match effect {
+                Effect::Receive(receive) => Some(receive),
+                _ => None,
+            });
+            let Some(receive) = waits else { return false };
+            let fits = receive.event == *event && receive.with.as_ref().is_none_or(|with| Some(with) == key);
+            if fits && found.is_none() {
+                found = Some((*task, Effect::Receive(receive.clone())));
+                return false;
+            }
+            true
+        });
+        self.receivers = receivers;
+        match found {
+            Some((task, effect)) => {
+                self.settle_owed(task, Some(&effect));
+                self.received(code, task, value.clone());
+            }
+            None if self.inbox.len() < MAIL => {
+                let (event, key) = (event.clone(), key.cloned());
+                self.inbox.push_back(Mail { event, key, value: value.clone() });
+            }
+            None => {
+                let reason = format!("the event `{event}` was refused: {MAIL} others wait already");
+                self.note_run(NoteKind::Alert, Some(reason));
+            }
+        }
+    }
+
+    /// An event that came in before anyone waited for it.
+    pub(super) fn from_inbox(&mut self, event: &EcoString, with: Option<&EcoString>) -> Option<Value> {
+        let fits = |mail: &Mail| mail.event == *event && with.is_none_or(|with| mail.key.as_ref() == Some(with));
+        let at = self.inbox.iter().position(fits)?;
+        self.inbox.remove(at).map(|mail| mail.value)
+    }
+
+    /// A step has its event.
+    pub(super) fn received(&mut self, code: &Code, id: TaskId, value: Value) {
+        let Some(task) = self.tasks.get(id) else { return };
+        let (node, attempt) = (task.node, task.attempt);
+        let number = self.blocks.get(task.block).map(|block| block.code);
+        let Some(Deed::Receive { ty, .. }) = number.and_then(|number| code.act(number, node)).map(|act| &act.target) else {
+            return;
+        };
+        let key = Key::new(self.task_path(id), attempt);
+        match Machine::narrow(code, &value, ty) {
+            Ok(value) => {
+                let labels = self.origin(&key, "receive", true);
+                self.act_value(code, id, value.joined(&labels), false);
+            }
+            Err(misfit) => {
+                let message = format!("the event does not fit `{}`: {misfit}", ty.ty);
+                self.act_failed(code, id, Failure::new("bad_response", message));
+            }
+        }
+    }
+
+    fn resume(&mut self) {
+        if self.paused {
+            self.paused = false;
+            let held = std::mem::take(&mut self.held);
+            self.out.effects.extend(held);
+            self.note_run(NoteKind::RunResumed, None);
+        }
+    }
+
+    /// Ends the run: what is in flight is awaited, sagas undo what they did. While the entry flow undoes, nothing
+    /// changes.
+    fn cancel(&mut self, code: &Code, reason: &str) {
+        let Some(entry) = self.entry else { return };
+        if self.flows.get(entry).is_some_and(|flow| matches!(flow.phase, Phase::Running(_))) {
+            let message = if reason.is_empty() { "the run was cancelled" } else { reason };
+            let failure = Failure::new("cancelled", message);
+            self.abort_flow(code, entry, &failure);
+        }
+        self.paused = false;
+        let held = std::mem::take(&mut self.held);
+        self.out.effects.extend(held);
+    }
+
+    pub(super) fn run_succeeded(&mut self, value: Value, partial: bool) {
+        if let Some(failure) = self.attention.take() {
+            self.attention = Some(failure.clone());
+            return self.run_failed(failure, false, partial);
+        }
+        self.run.value = Some(value);
+        self.finish(Status::Succeeded, partial);
+    }
+
+    pub(super) fn run_failed(&mut self, failure: Box<Failure>, entry_saga: bool, partial: bool) {
+        let attention = self.attention.is_some();
+        let failure = self.attention.take().unwrap_or(failure);
+        let status = self.run.end_of(&failure, entry_saga, attention);
+        self.run.failure = Some(failure);
+        self.finish(status, partial);
+    }
+
+    fn finish(&mut self, status: Status, partial: bool) {
+        self.run.ended = Some(status);
+        self.run.partial = partial;
+        self.run.finished_at = Some(self.run.now);
+        self.note_end(status);
+        self.out.effects.push(Effect::Finish);
+    }
+
+    /// Which flow a flow's step belongs to, for notes.
+    pub(super) fn task_flow(&self, id: TaskId) -> Option<FlowId> {
+        Some(self.blocks.get(self.tasks.get(id)?.block)?.flow)
+    }
+}
