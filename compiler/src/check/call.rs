@@ -372,19 +372,16 @@ impl Body<'_> {
         self.checker.set_type(self.module, value.unparen().id, Type::Lambda(Arc::new(lambda_type)));
     }
 
-    /// Results that depend on more than types: the groups of a pattern, a field by a constant name.
+    /// Results that depend on more than types: the named groups of a pattern.
     fn special_result(&mut self, name: &str, args: &[Arg]) -> Option<Type> {
-        if name != "capture" && name != "capture_all" {
+        if name != "capture" {
             return None;
         }
         let pattern = args.iter().find_map(|arg| match &arg.value.unparen().kind {
             ExprKind::Regex(regex) => Some(regex.pattern.clone()),
             _ => None,
         })?;
-        let regex = regex::Regex::new(&pattern).ok()?;
-        let fields = regex.capture_names().flatten().map(|group| (group.to_string(), Type::STRING.nullable()));
-        let record = Type::record(fields);
-        Some(if name == "capture" { record.nullable() } else { Type::list(record) })
+        Some(super::capture::groups(&pattern)?.nullable())
     }
 }
 

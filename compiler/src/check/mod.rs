@@ -4,6 +4,7 @@ mod body;
 mod branch;
 mod call;
 mod campaigns;
+mod capture;
 mod clause;
 mod collect;
 mod consts;
