@@ -19,6 +19,17 @@ impl Builder<'_> {
         self.explain(span, if self.in_test { Rule::one_test_step } else { Rule::one_step });
     }
 
+    /// What two steps on one line, of which the first is a bare name or gives a name to one, were meant to be.
+    pub(super) fn explain_pair(&self, span: Span, second: u32, is_binding: bool) -> Option<Diagnostic> {
+        let broken = Broken { source: self.source, span, at: second as usize, wanted: Vec::new(), rule: Rule::one_step };
+        let known = broken.by_first_word(self.file);
+        if is_binding || known.is_some() {
+            return known;
+        }
+        let word = super::mistakes::token(span.text(self.source));
+        Some(say::name_as_step(self.loc(Span { start: span.start, end: span.start + word.len() as u32 }), word))
+    }
+
     fn explain(&mut self, span: Span, rule: Rule) {
         let source = self.source;
         let alone = reread(rule, span.text(source));

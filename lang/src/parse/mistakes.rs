@@ -96,7 +96,7 @@ impl<'a> Broken<'a> {
         }
     }
 
-    fn by_first_word(&self, file: FileId) -> Option<Diagnostic> {
+    pub(super) fn by_first_word(&self, file: FileId) -> Option<Diagnostic> {
         let text = self.span.text(self.source);
         let first = token(text);
         let next = token(text.get(first.len()..).unwrap_or("").trim_start());
@@ -121,6 +121,7 @@ impl<'a> Broken<'a> {
             "throw" | "raise" | "panic" => (format!("there is no `{first}`"), "write `fail code \"message\"`".to_owned()),
             "await" | "async" => (format!("there is no `{first}`"), "leave it out; steps wait for each other by themselves".to_owned()),
             "break" | "continue" => (format!("there is no `{first}`"), "choose the elements before the loop, or end a `repeat` with `next null`".to_owned()),
+            "new" if is_word => ("there is no `new`".to_owned(), "write the record itself: `{ field: value }`".to_owned()),
             _ if spelling::is_reserved(first) && next == "=" => return Some(say::reserved(here, first)),
             _ => return None,
         };

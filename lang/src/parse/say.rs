@@ -136,6 +136,12 @@ pub(super) fn backoff_without_range(loc: Loc, text: &str) -> Diagnostic {
     syntax(loc, "`backoff` takes the shortest and the longest delay").help(format!("write `backoff {text}..30s`"))
 }
 
+/// A bare name with another step behind it on its line.
+pub(super) fn name_as_step(loc: Loc, name: &str) -> Diagnostic {
+    syntax(loc, format!("`{name}` alone is no step"))
+        .help(format!("call it, `{name}(…)`, or give a name to a value, `{name} = …`"))
+}
+
 /// The general case: something else was expected.
 pub(super) fn unexpected(loc: Loc, expected: &[&str], found: &str) -> Diagnostic {
     let wanted = match expected {

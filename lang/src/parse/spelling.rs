@@ -105,7 +105,7 @@ pub(super) fn spelling(rule: Rule) -> (Weight, &'static str) {
         Rule::number => (Plain, "a number"),
         Rule::regex => (Plain, "a regular expression `/…/`"),
         Rule::string | Rule::text_block => (Plain, "a text"),
-        Rule::expr | Rule::guard | Rule::flat | Rule::small | Rule::term | Rule::primary | Rule::small_primary
+        Rule::expr | Rule::guard | Rule::flat | Rule::small | Rule::term | Rule::primary | Rule::open_primary | Rule::small_primary
         | Rule::literal | Rule::list | Rule::record | Rule::paren | Rule::if_expr | Rule::for_expr | Rule::match_expr
         | Rule::ask | Rule::receive | Rule::start | Rule::repeat | Rule::block_expr | Rule::fail_expr
         | Rule::then_run | Rule::block_run | Rule::source | Rule::otherwise | Rule::outcome | Rule::fail_outcome

@@ -32,9 +32,13 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let step = self.step(node);
-            if !self.is_stray_unit(steps.last(), &step) {
-                steps.push(step);
+            if self.is_stray_unit(steps.last(), &step) {
+                continue;
             }
+            if let Some(before) = steps.last_mut() {
+                self.meaningless_pair(before, &step);
+            }
+            steps.push(step);
         }
         steps
     }
@@ -64,6 +68,25 @@ impl<'a> Builder<'a> {
         let diagnostic = say::detached_unit(self.loc(Span { start, end: step.span.end }), number, &unit.name);
         self.report(diagnostic);
         true
+    }
+
+    /// `let x = 5`, `async f()`, `x = await f()`: a bare name with a step behind it on its line.
+    fn meaningless_pair(&mut self, before: &mut Step, step: &Step) {
+        let between = Span { start: before.span.end, end: step.span.start };
+        let value = match &before.kind {
+            StepKind::Expr(value) => value,
+            StepKind::Bind { value, .. } => value,
+            _ => return,
+        };
+        let ExprKind::Name(word) = &value.kind else { return };
+        if between.text(self.source).contains('\n') {
+            return;
+        }
+        let span = Span { start: word.span.start, end: step.span.end };
+        if let Some(diagnostic) = self.explain_pair(span, step.span.start, matches!(before.kind, StepKind::Bind { .. })) {
+            self.report(diagnostic);
+            before.kind = StepKind::Error;
+        }
     }
 
     fn step(&mut self, node: Node<'a>) -> Step {
