@@ -17,6 +17,8 @@ pub(super) struct Builder<'a> {
     pub(super) exprs: u32,
     pub(super) depth: usize,
     pub(super) in_test: bool,
+    /// Regular expressions that are known to be sound.
+    pub(super) sound: std::collections::BTreeSet<EcoString>,
     /// Where the last broken piece that was explained ended.
     pub(super) explained: Option<u32>,
 }
@@ -31,6 +33,7 @@ impl<'a> Builder<'a> {
             exprs: 0,
             depth: 0,
             in_test: false,
+            sound: Default::default(),
             explained: None,
         }
     }
