@@ -195,7 +195,7 @@ impl Machine {
             Ok(value) => Ok(value),
             Err(Stop::Return) => Ok(flow.value.take().unwrap_or(Value::NULL)),
             Err(Stop::Drop) => Ok(Value::NULL),
-            Err(Stop::Fail(failure) | Stop::Abort(failure)) => Err(failure),
+            Err(Stop::Fail(failure) | Stop::Beside(failure) | Stop::Abort(failure)) => Err(failure),
         };
         match value.and_then(|value| self.flow_value(code, id, value)) {
             Ok(value) => self.flow_succeeded(code, id, value),
