@@ -33,7 +33,7 @@ impl Machine {
                 }
                 Some(Waiter::Undo(id)) => {
                     if self.undo_settle(id, key, None).is_some() {
-                        self.undo_fault(code, id, fault);
+                        self.undo_fault(id, fault);
                     }
                 }
                 None => {}
@@ -100,7 +100,7 @@ impl Machine {
             },
             Some(Waiter::Undo(id)) => match self.undo_settle(id, key, None) {
                 Some(Effect::Release { .. }) => self.undo_released(id),
-                Some(_) => self.undo_done(code, id),
+                Some(_) => self.undo_done(id),
                 None => {}
             },
             None => {}
