@@ -2,9 +2,11 @@
 
 pub mod ast;
 pub mod diagnostic;
+pub mod format;
 pub mod parse;
 pub mod rules;
 pub mod span;
 pub mod types;
 
+pub use format::{format, same_tree};
 pub use parse::{Parsed, parse};

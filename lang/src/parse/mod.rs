@@ -65,21 +65,32 @@ pub fn parse(file: FileId, source: &str) -> Parsed {
 
 fn build(file: FileId, source: &str, pairs: Pairs<'_, Rule>) -> Parsed {
     let mut builder = Builder::new(file, source);
-    builder.comments = comments(source, pairs.clone());
+    builder.tokens(pairs.clone());
     let items = pairs.flat_map(|file| file.into_inner()).filter_map(|node| builder.item(node)).collect();
     let mut diagnostics = builder.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.loc().span.start);
     Parsed { module: Module { items, comments: builder.comments, exprs: builder.exprs }, diagnostics }
 }
 
-fn comments(source: &str, pairs: Pairs<'_, Rule>) -> Vec<Comment> {
-    let mut comments = Vec::new();
-    for pair in pairs.flatten().filter(|pair| pair.as_rule() == Rule::comment) {
-        let start = pair.as_span().start();
-        let text = pair.as_str().trim_end();
-        let line = source.get(..start).unwrap_or("").rsplit('\n').next().unwrap_or("");
-        let own_line = line.trim_start_matches('\u{FEFF}').trim().is_empty();
-        comments.push(Comment { text: text.into(), span: Span::new(start, start + text.len()), own_line });
+impl Builder<'_> {
+    /// Gathers the comments, and refuses letters in names that readers could take for others.
+    fn tokens(&mut self, pairs: Pairs<'_, Rule>) {
+        for pair in pairs.flatten() {
+            match pair.as_rule() {
+                Rule::comment => self.comment(pair.as_span().start(), pair.as_str()),
+                Rule::name | Rule::member if !pair.as_str().is_ascii() && !pair.as_str().starts_with('`') => {
+                    let diagnostic = mistakes::odd_character(self.loc(build::span(&pair)), pair.as_str());
+                    self.report(diagnostic);
+                }
+                _ => {}
+            }
+        }
     }
-    comments
+
+    fn comment(&mut self, start: usize, text: &str) {
+        let text = text.trim_end();
+        let line = self.source.get(..start).unwrap_or("").rsplit('\n').next().unwrap_or("");
+        let own_line = line.trim_start_matches('\u{FEFF}').trim().is_empty();
+        self.comments.push(Comment { text: text.into(), span: Span::new(start, start + text.len()), own_line });
+    }
 }

@@ -51,7 +51,7 @@ pub(super) enum Weight {
 pub(super) fn spelling(rule: Rule) -> (Weight, &'static str) {
     use Weight::{Hidden, Plain, Weak};
     match rule {
-        Rule::comment | Rule::hs | Rule::sp | Rule::s | Rule::bs | Rule::sep | Rule::item_start | Rule::wc
+        Rule::infix_sign | Rule::infix_name | Rule::lambda_ahead | Rule::step_word_ahead | Rule::comment | Rule::hs | Rule::sp | Rule::s | Rule::bs | Rule::sep | Rule::item_start | Rule::wc
         | Rule::word | Rule::quoted | Rule::reserved | Rule::infix_word | Rule::for_word | Rule::neg_pattern
         | Rule::no_call | Rule::follow | Rule::return_end | Rule::word_arg | Rule::step_head | Rule::item_end
         | Rule::junk | Rule::junk_group | Rule::junk_inside | Rule::junk_text | Rule::junk_goes_on | Rule::item_junk
