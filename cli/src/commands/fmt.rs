@@ -129,7 +129,9 @@ fn stdin(args: &FmtArgs) -> Outcome {
 /// Why a file is left alone.
 fn tell_broken(name: &str, text: String, diagnostics: Vec<Diagnostic>) {
     let file = SourceFile { path: name.into(), module: Default::default(), text };
-    let checked = Checked { files: vec![file], diagnostics, ..Checked::default() };
+    let mut checked = Checked::default();
+    checked.files = vec![file];
+    checked.diagnostics = diagnostics;
     out::note(&report::human(&[Findings::all(&checked)], out::stderr_colour()));
     out::note_line(&styled(Style::Dim, &format!("`{name}` was left as it is")));
 }

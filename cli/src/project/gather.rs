@@ -18,7 +18,12 @@ pub fn load_folder(root: &Path) -> Result<Loaded, Error> {
     let config = read_config(&root)?;
     let mut loaded = Loaded { root: root.clone(), ..Loaded::default() };
     let mut astray = Vec::new();
-    for folder in flow_folders(config.as_ref().map(|(_, text, _)| text.as_str())) {
+    let mut folders = flow_folders(config.as_ref().map(|(_, text, _)| text.as_str()));
+    if folders == ["."] && root.join("flows").is_dir() {
+        // Nothing said: modules are named from `flows/` where there is one, and files beside it are found too.
+        folders.insert(0, "flows".to_string());
+    }
+    for folder in folders {
         match inside(&root, &folder) {
             Ok(full) => add_folder(&mut loaded, &full)?,
             Err(why) => astray.push((folder, why)),

@@ -1,13 +1,44 @@
 //! Checking: everything that can be known before running. Always returns a value with diagnostics.
 
+mod body;
+mod branch;
+mod call;
+mod campaigns;
+mod capture;
+mod clause;
+mod collect;
+mod consts;
+mod effects;
+pub(crate) mod errors;
+mod expr;
+mod facts;
+mod flows;
+mod generic;
+mod graphs;
+mod ops;
+pub(crate) mod outline;
+mod policies;
+pub(crate) mod program;
+mod roles;
+mod sagas;
+mod scope;
+mod tests;
+pub(crate) mod types;
+
+pub(crate) use clause::TRANSIENT;
+pub(crate) use effects::Effects;
+
 use crate::plan::Plan;
 use crate::project::{Config, ProjectSource, SourceFile};
-use crate::registry::Tool;
+use crate::registry::{BUILTIN, Tool};
 use ecow::EcoString;
 use indexmap::IndexMap;
-use weir_lang::ast::Role;
+use program::{ItemRef, ModuleInfo, Program};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+use weir_lang::ast::{ExprId, Role};
 use weir_lang::diagnostic::{Diagnostic, Severity};
-use weir_lang::span::Loc;
+use weir_lang::span::{FileId, Loc, Span};
 use weir_lang::types::{Type, TypeTable};
 
 /// A checked project.
@@ -25,6 +56,22 @@ pub struct Checked {
     pub tools: IndexMap<EcoString, Tool>,
     /// What type names stand for.
     pub types: TypeTable,
+    pub(crate) facts: Facts,
+}
+
+/// What checking found out and lowering needs.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// Names.
+    pub program: Program,
+    /// Number literals that stand for decimals.
+    pub decimals: FxHashSet<(usize, ExprId)>,
+    /// `xs |> check v` that go through the elements.
+    pub each: FxHashSet<(usize, ExprId)>,
+    /// Types written in casts, `ask` and `receive`.
+    pub written: FxHashMap<(usize, ExprId), Type>,
+    /// What each flow does, by place.
+    pub effects: Vec<Effects>,
 }
 
 /// A flow as the outside sees it.
@@ -95,6 +142,180 @@ impl Checked {
 }
 
 /// Checks a project: parses every file, resolves names, types, roles, effects.
-pub fn check(_source: ProjectSource) -> Checked {
-    Checked::default()
+pub fn check(source: ProjectSource) -> Checked {
+    let mut checker = Checker::default();
+    checker.load(&source);
+    checker.collect_items();
+    checker.collect_uses();
+    checker.collect_types();
+    checker.collect_tools(builtin_module());
+    checker.collect_signatures();
+    checker.check_consts();
+    checker.check_policies();
+    checker.check_flows();
+    checker.check_effects();
+    checker.check_campaigns();
+    checker.check_tests();
+    checker.finish(source)
+}
+
+fn builtin_module() -> Option<ModuleInfo> {
+    let parsed = weir_lang::parse::parse(FileId(u32::MAX), BUILTIN);
+    let scope = IndexMap::new();
+    parsed.diagnostics.is_empty().then(|| ModuleInfo {
+        name: EcoString::new(),
+        file: FileId(u32::MAX),
+        ast: Arc::new(parsed.module),
+        scope,
+    })
+}
+
+/// The state of a check.
+#[derive(Default)]
+pub(crate) struct Checker {
+    pub(crate) program: Program,
+    config: Arc<Config>,
+    diagnostics: Vec<Diagnostic>,
+    muted: usize,
+    declared: FxHashMap<(usize, EcoString), Loc>,
+    type_places: IndexMap<EcoString, ItemRef>,
+    types_open: Vec<EcoString>,
+    const_types: Vec<Option<Type>>,
+    expr_types: Vec<Vec<Type>>,
+    decimals: FxHashSet<(usize, ExprId)>,
+    each: FxHashSet<(usize, ExprId)>,
+    written: FxHashMap<(usize, ExprId), Type>,
+    effects: Vec<Effects>,
+    own_codes: FxHashSet<EcoString>,
+    /// Flows that did not parse in full: what is missing in them is no second mistake.
+    broken: FxHashSet<usize>,
+}
+
+impl Checker {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if self.muted == 0 {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn mute(&mut self) {
+        self.muted += 1;
+    }
+
+    fn unmute(&mut self) {
+        self.muted = self.muted.saturating_sub(1);
+    }
+
+    fn set_type(&mut self, module: usize, id: ExprId, ty: Type) {
+        if let Some(slot) = self.expr_types.get_mut(module).and_then(|types| types.get_mut(id.0 as usize)) {
+            *slot = ty;
+        }
+    }
+
+    fn expr_type(&self, module: usize, id: ExprId) -> Type {
+        self.expr_types.get(module).and_then(|types| types.get(id.0 as usize)).cloned().unwrap_or(Type::Broken)
+    }
+
+    /// Parses the files and reads the project file.
+    fn load(&mut self, source: &ProjectSource) {
+        for (at, file) in source.files.iter().enumerate() {
+            let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
+            let parsed = weir_lang::parse::parse(id, &file.text);
+            self.diagnostics.extend(parsed.diagnostics);
+            self.expr_types.push(vec![Type::Broken; parsed.module.exprs as usize]);
+            let module = ModuleInfo { name: file.module.clone(), file: id, ast: Arc::new(parsed.module), scope: IndexMap::new() };
+            self.program.modules.push(module);
+        }
+        for (name, ty) in consts::builtin_types() {
+            self.program.types.types.insert(name, ty);
+        }
+        if let Some((_, text)) = &source.config {
+            let file = FileId(u32::try_from(source.files.len()).unwrap_or(u32::MAX));
+            match Config::parse(text) {
+                Ok(config) => self.config = Arc::new(config),
+                Err(error) => {
+                    let loc = Loc { file, span: Span::new(error.span.start, error.span.end) };
+                    self.report(errors::invalid_project(loc, &error.message, None));
+                }
+            }
+        }
+        let codes = self.config.tools.values().flat_map(|section| section.tool.values());
+        self.own_codes = codes.flat_map(|settings| settings.errors.values().cloned()).collect();
+    }
+
+    fn finish(mut self, source: ProjectSource) -> Checked {
+        self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
+        self.diagnostics.dedup();
+        let mut files = source.files;
+        self.suppress(&files);
+        if let Some((path, text)) = source.config {
+            files.push(SourceFile { path, module: EcoString::new(), text });
+        }
+        let flows = (0..self.program.flows.len()).filter_map(|flow| self.flow_info(flow));
+        let flows = flows.map(|flow| (flow.name.clone(), flow)).collect();
+        Checked {
+            files,
+            diagnostics: self.diagnostics,
+            config: (*self.config).clone(),
+            flows,
+            tools: self.program.tools.clone(),
+            types: self.program.types.clone(),
+            facts: Facts {
+                program: self.program,
+                decimals: self.decimals,
+                each: self.each,
+                written: self.written,
+                effects: self.effects,
+            },
+        }
+    }
+
+    /// `// weir: allow(rule) reason` takes that rule off its own line, or the line below where it stands alone.
+    fn suppress(&mut self, files: &[SourceFile]) {
+        let mut allowed: FxHashSet<(u32, u32, EcoString)> = FxHashSet::default();
+        for (module, file) in self.program.modules.iter().zip(files) {
+            let lines = weir_lang::span::Lines::new(&file.text);
+            for comment in &module.ast.comments {
+                let text = comment.text.trim_start_matches('/').trim();
+                let Some(rest) = text.strip_prefix("weir: allow(") else { continue };
+                let Some((rules, _)) = rest.split_once(')') else { continue };
+                let line = lines.position(&file.text, comment.span.start).0 + u32::from(comment.own_line);
+                for rule in rules.split(',') {
+                    allowed.insert((module.file.0, line, rule.trim().into()));
+                }
+            }
+        }
+        if allowed.is_empty() {
+            return;
+        }
+        self.diagnostics.retain(|diagnostic| {
+            let loc = diagnostic.loc();
+            let Some(file) = files.get(loc.file.0 as usize) else { return true };
+            let line = weir_lang::span::Lines::new(&file.text).position(&file.text, loc.span.start).0;
+            !allowed.contains(&(loc.file.0, line, diagnostic.rule.name().into()))
+        });
+    }
+
+    fn flow_info(&self, flow: usize) -> Option<FlowInfo> {
+        let decl = self.program.flows.get(flow)?;
+        let ast = self.program.flow_ast(flow)?;
+        let params = decl.params.iter().zip(&ast.params).map(|(param, tree)| ParamInfo {
+            name: param.name.clone(),
+            ty: param.ty.clone(),
+            optional: param.optional,
+            doc: tree.doc.clone(),
+        });
+        let effects = self.effects.get(flow);
+        let calls = effects.into_iter().flat_map(|effects| effects.calls.iter());
+        Some(FlowInfo {
+            name: decl.name.clone(),
+            role: decl.role,
+            doc: self.program.item(decl.at).and_then(|item| item.doc.clone()),
+            loc: self.program.loc(decl.at.module, ast.name.span),
+            params: params.collect(),
+            returns: decl.returns.clone(),
+            can: decl.can.clone(),
+            calls: calls.filter_map(|call| self.program.flows.get(*call)).map(|flow| flow.name.clone()).collect(),
+        })
+    }
 }

@@ -66,7 +66,7 @@ impl Fit<'_> {
         let (from, to) = (table.head(found), table.head(expected));
         match (from, to) {
             (Type::Broken | Type::Never, _) | (_, Type::Broken | Type::Json | Type::Var(_)) => Ok(()),
-            (Type::Union(members), _) => members.iter().try_for_each(|member| self.fit_member(member, expected)),
+            (Type::Union(members), _) => members.iter().try_for_each(|member| self.fit_member(member, found, expected)),
             (_, Type::Union(members)) => self.fit_any(found, from, members, expected),
             (Type::Json, _) => Err(self.wrong(found, expected, Why::Unknown)),
             (Type::Null, Type::Null) => Ok(()),
@@ -84,9 +84,15 @@ impl Fit<'_> {
         }
     }
 
-    /// A member of a union; a null member is named as such.
-    fn fit_member(&mut self, member: &Type, expected: &Type) -> Result<(), Mismatch> {
-        self.fit(member, expected)
+    /// A member of a union; what is reported is the union.
+    fn fit_member(&mut self, member: &Type, whole: &Type, expected: &Type) -> Result<(), Mismatch> {
+        let depth = self.path.len();
+        self.fit(member, expected).map_err(|mut wrong| {
+            if wrong.path.len() == depth {
+                wrong.found = whole.clone();
+            }
+            wrong
+        })
     }
 
     fn fit_any(&mut self, found: &Type, from: &Type, members: &[Type], expected: &Type) -> Result<(), Mismatch> {

@@ -153,7 +153,7 @@ impl TypeTable {
     /// The type behind names and marks. A name that stands only for itself is [`Type::Broken`].
     pub fn head<'a>(&'a self, ty: &'a Type) -> &'a Type {
         let mut at = ty;
-        for _ in 0..=self.types.len() {
+        for _ in 0..self.types.len() + 2 {
             at = match at {
                 Type::Named(name) => match self.types.get(name) {
                     Some(found) => found,

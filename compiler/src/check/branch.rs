@@ -1,0 +1,253 @@
+//! `if`, `match`, `for`, `repeat`: what their blocks know and what they give.
+
+use super::body::Body;
+use super::errors;
+use super::ops::{join, join_all};
+use super::scope::path_of;
+use super::types::literal_type;
+use weir_lang::ast::{ArmBody, Block, Expr, ExprKind, Ident, MatchArm, Pattern, PatternKind};
+use weir_lang::span::Span;
+use weir_lang::types::{Literal, Type, fits};
+
+impl Body<'_> {
+    pub(super) fn if_blocks(&mut self, cond: &Expr, then: &Block, otherwise: Option<&Block>, expected: Option<&Type>) -> Type {
+        self.condition(cond, "`if`");
+        let yes = self.branch(cond, true, then, expected);
+        let no = match otherwise {
+            Some(block) => self.branch(cond, false, block, expected),
+            None => Type::Null,
+        };
+        join(&yes, &no, &self.checker.program.types)
+    }
+
+    fn branch(&mut self, cond: &Expr, holds: bool, block: &Block, expected: Option<&Type>) -> Type {
+        let mark = self.scope.enter();
+        let facts = self.facts(cond, holds);
+        self.scope.assume(facts);
+        let result = self.steps(block, expected);
+        self.leave(mark);
+        if result.leaves { Type::Never } else { result.value }
+    }
+
+    pub(super) fn match_arms(&mut self, span: Span, subject: &Expr, arms: &[MatchArm], expected: Option<&Type>) -> Type {
+        let ty = self.infer_claused(subject, None, None);
+        let mut left = ty.clone();
+        let mut results = Vec::new();
+        for arm in arms {
+            if matches!(left, Type::Never) {
+                let loc = self.loc(arm.span);
+                self.report(errors::unreachable_arm(loc, "the arms before it take every case"));
+            }
+            self.check_patterns(&ty, &left, arm);
+            let mark = self.scope.enter();
+            let taken = self.taken(&ty, &left, &arm.patterns);
+            self.assume_subject(subject, &taken, &arm.patterns);
+            if let Some(guard) = &arm.guard {
+                self.condition(guard, "`when`");
+                let facts = self.facts(guard, true);
+                self.scope.assume(facts);
+            }
+            results.push(self.arm_body(&arm.body, expected));
+            self.leave(mark);
+            if arm.guard.is_none() {
+                left = self.remaining(&left, &arm.patterns);
+            }
+        }
+        self.check_exhaustive(span, &left);
+        join_all(results, &self.checker.program.types)
+    }
+
+    /// The value of an arm; [`Type::Never`] when it always leaves.
+    pub(super) fn arm_body(&mut self, body: &ArmBody, expected: Option<&Type>) -> Type {
+        match body {
+            ArmBody::Expr(expr) => self.infer_claused(expr, expected, None),
+            ArmBody::Block(block) => {
+                let result = self.block(block, expected);
+                if result.leaves { Type::Never } else { result.value }
+            }
+        }
+    }
+
+    fn check_patterns(&mut self, ty: &Type, left: &Type, arm: &MatchArm) {
+        for pattern in &arm.patterns {
+            let literal = pattern_type(pattern);
+            let types = &self.checker.program.types;
+            let possible = matches!(types.head(ty), Type::Json | Type::Broken)
+                || types.members(ty).iter().any(|member| fits(&literal, &member.base(), types).is_ok());
+            let loc = self.loc(pattern.span);
+            if !possible {
+                let message = format!("`match` on `{}` can never meet `{literal}`", errors::brief(ty));
+                self.report(weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message));
+            } else if !matches!(left, Type::Never) && !self.still_possible(left, pattern) {
+                let why = if self.still_possible(ty, pattern) { "an arm before it takes this case" } else { "the value is never that" };
+                self.report(errors::unreachable_arm(loc, why));
+            }
+        }
+    }
+
+    fn still_possible(&self, left: &Type, pattern: &Pattern) -> bool {
+        let types = &self.checker.program.types;
+        let literal = pattern_type(pattern);
+        types.members(left).into_iter().any(|member| match member {
+            Type::Literal(_) | Type::Null if matches!(pattern.kind, PatternKind::Lit(_)) => *member == literal,
+            Type::Bool | Type::Json | Type::Broken => true,
+            other => fits(&literal, &other.base(), types).is_ok(),
+        })
+    }
+
+    /// What the subject is in an arm.
+    fn taken(&self, ty: &Type, left: &Type, patterns: &[Pattern]) -> Type {
+        if patterns.is_empty() {
+            return left.clone();
+        }
+        let plain = patterns.iter().all(|pattern| matches!(pattern.kind, PatternKind::Lit(_)));
+        if plain { Type::union(patterns.iter().map(pattern_type)) } else { ty.non_null(&self.checker.program.types) }
+    }
+
+    fn assume_subject(&mut self, subject: &Expr, taken: &Type, patterns: &[Pattern]) {
+        let mut facts = Vec::new();
+        if let Some(path) = path_of(subject) {
+            facts.push((path, taken.clone()));
+        }
+        if let ExprKind::Field { base, name, .. } = &subject.unparen().kind
+            && let Some(path) = path_of(base)
+        {
+            let base_ty = self.type_of(base);
+            let types = &self.checker.program.types;
+            let members = types.members(taken);
+            let narrowed = if patterns.is_empty() {
+                members.iter().map(|member| self.narrow_by_field(&base_ty, &name.name, member, true)).collect::<Vec<_>>()
+            } else {
+                patterns.iter().map(|pattern| self.narrow_by_field(&base_ty, &name.name, &pattern_type(pattern), true)).collect()
+            };
+            if !narrowed.is_empty() {
+                facts.push((path, Type::union(narrowed)));
+            }
+        }
+        self.scope.assume(facts);
+    }
+
+    /// What is left after an arm without guard.
+    fn remaining(&self, left: &Type, patterns: &[Pattern]) -> Type {
+        if patterns.is_empty() {
+            return Type::Never;
+        }
+        let mut left = left.clone();
+        for pattern in patterns {
+            if let PatternKind::Lit(_) = pattern.kind {
+                left = self.without(&left, &pattern_type(pattern));
+            } else if let Some(rest) = self.without_range(&left, pattern) {
+                left = rest;
+            }
+        }
+        left
+    }
+
+    fn without(&self, left: &Type, literal: &Type) -> Type {
+        match literal {
+            Type::Null => left.non_null(&self.checker.program.types),
+            _ => self.narrow_literal(left, literal, false),
+        }
+    }
+
+    /// A bounded int is used up by ranges that reach from its bound.
+    fn without_range(&self, left: &Type, pattern: &Pattern) -> Option<Type> {
+        let PatternKind::Range(lo, hi) = &pattern.kind else { return None };
+        let (Type::Literal(Literal::Int(lo)), Type::Literal(Literal::Int(hi))) = (literal_type(lo), literal_type(hi)) else {
+            return None;
+        };
+        let types = &self.checker.program.types;
+        let mut kept = Vec::new();
+        for member in types.members(left) {
+            match member {
+                Type::Literal(Literal::Int(value)) if (lo..=hi).contains(value) => {}
+                Type::Int(range) => {
+                    let (mut rest, lo, hi) = (range.clone(), lo.into(), rust_decimal::Decimal::from(hi));
+                    if rest.lo.is_some_and(|from| from >= lo && from <= hi) {
+                        rest.lo = Some(hi + rust_decimal::Decimal::ONE);
+                    }
+                    if rest.lo.zip(rest.hi).is_none_or(|(lo, hi)| lo <= hi) {
+                        kept.push(Type::Int(rest));
+                    }
+                }
+                other => kept.push(other.clone()),
+            }
+        }
+        Some(Type::union(kept))
+    }
+
+    fn check_exhaustive(&mut self, span: Span, left: &Type) {
+        let types = &self.checker.program.types;
+        let missing: Vec<String> = types
+            .members(left)
+            .into_iter()
+            .filter(|member| !matches!(member, Type::Never | Type::Broken))
+            .map(|member| match member {
+                Type::Literal(_) | Type::Null | Type::Bool => member.to_string(),
+                other => format!("any other {}", errors::brief(other)),
+            })
+            .collect();
+        if !missing.is_empty() {
+            let loc = self.loc(weir_lang::span::Span { start: span.start, end: (span.start + 5).min(span.end) });
+            self.report(errors::not_exhaustive(loc, &missing));
+        }
+    }
+
+    pub(super) fn for_loop(&mut self, var: &Ident, index: Option<&Ident>, source: &Expr, parallel: Option<&Expr>, body: &Block) -> Type {
+        let element = self.element_of(source, "`for … in`");
+        if let Some(parallel) = parallel {
+            let at_least_one = weir_lang::types::Range { lo: Some(rust_decimal::Decimal::ONE), hi: None };
+            self.expect(parallel, &Type::Int(at_least_one), "`parallel`");
+        }
+        let mark = self.scope.enter();
+        self.bind(var, element, false);
+        if let Some(index) = index {
+            self.bind(index, Type::INT, false);
+        }
+        let done = self.loop_body(body, false);
+        self.leave(mark);
+        Type::list(join_all(done.yields, &self.checker.program.types))
+    }
+
+    fn loop_body(&mut self, body: &Block, repeat: bool) -> super::body::Loop {
+        self.loops.push(super::body::Loop { repeat, ..Default::default() });
+        let mark = self.scope.enter();
+        self.steps(body, None);
+        self.leave(mark);
+        self.loops.pop().unwrap_or_default()
+    }
+
+    /// The state's type is what `init` and every `next` have in common, found by trying until it stays.
+    pub(super) fn repeat_loop(&mut self, var: &Ident, init: &Expr, at_most: &Expr, body: &Block) -> Type {
+        let mut state = self.infer_claused(init, None, None).widened();
+        self.expect(at_most, &Type::INT, "`at most`");
+        for _ in 0..3 {
+            self.checker.mute();
+            let next = self.repeat_round(var, &state, body).next;
+            self.checker.unmute();
+            let widened = next.into_iter().map(|ty| ty.widened()).collect::<Vec<_>>();
+            let joined = widened.iter().fold(state.clone(), |joined, ty| join(&joined, ty, &self.checker.program.types));
+            if joined == state {
+                break;
+            }
+            state = joined;
+        }
+        let done = self.repeat_round(var, &state, body);
+        Type::list(join_all(done.yields, &self.checker.program.types))
+    }
+
+    fn repeat_round(&mut self, var: &Ident, state: &Type, body: &Block) -> super::body::Loop {
+        let mark = self.scope.enter();
+        self.bind(var, state.clone(), false);
+        let done = self.loop_body(body, true);
+        self.leave(mark);
+        done
+    }
+}
+
+fn pattern_type(pattern: &Pattern) -> Type {
+    match &pattern.kind {
+        PatternKind::Lit(lit) => literal_type(lit),
+        PatternKind::Range(lo, _) => literal_type(lo).base(),
+    }
+}

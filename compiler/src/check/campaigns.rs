@@ -1,0 +1,140 @@
+//! Campaigns and grants: what starts flows by itself, and what `weir.toml` allows.
+
+use super::Checker;
+use super::body::Body;
+use super::errors;
+use super::program::Callee;
+use weir_lang::ast::{Campaign, CampaignPart, CampaignPartKind, Expr, ExprKind, Lit};
+use weir_lang::types::Type;
+
+impl Checker {
+    pub(super) fn check_campaigns(&mut self) {
+        let campaigns: Vec<(usize, Campaign)> = self.program.campaigns().map(|(module, campaign)| (module, campaign.clone())).collect();
+        for (module, campaign) in campaigns {
+            self.check_campaign(module, &campaign);
+        }
+        self.check_grants();
+    }
+
+    fn check_campaign(&mut self, module: usize, campaign: &Campaign) {
+        let name = self.program.loc(module, campaign.name.span);
+        let mut event = None;
+        let (mut clocks, mut triggers, mut runs) = (0, 0, 0);
+        for part in &campaign.parts {
+            match &part.kind {
+                CampaignPartKind::Cron { schedule, zone } => {
+                    clocks += 1;
+                    self.check_cron(module, schedule);
+                    if let Some(zone) = zone {
+                        Body::new(self, module, None).text(zone);
+                    }
+                }
+                CampaignPartKind::Every(every) => {
+                    clocks += 1;
+                    self.constant_ms(module, every, "`every`");
+                }
+                CampaignPartKind::OnEvent { event: text, ty } | CampaignPartKind::OnWebhook { path: text, ty } => {
+                    triggers += 1;
+                    Body::new(self, module, None).text(text);
+                    event = Some(self.resolve_type(module, ty));
+                }
+                CampaignPartKind::Run { .. } => runs += 1,
+                _ => self.check_campaign_part(module, part),
+            }
+        }
+        for part in &campaign.parts {
+            if let CampaignPartKind::Run { callee, args } = &part.kind {
+                let mut body = Body::new(self, module, None);
+                if let Some(ty) = &event {
+                    body.scope.bind(&"event".into(), ty.clone(), Default::default(), false);
+                }
+                match body.checker.program.callee(module, callee) {
+                    Some(Callee::Flow(flow)) => {
+                        body.flow_call(flow, args, None, callee);
+                    }
+                    _ => {
+                        let flows: Vec<_> = body.checker.program.flows.iter().map(|flow| flow.name.clone()).collect();
+                        let near = errors::nearest(&callee.text(), flows.iter().map(|name| name.as_str())).map(str::to_string);
+                        let loc = body.loc(callee.span);
+                        body.report(errors::unknown_flow(loc, &callee.text(), near.as_deref()));
+                    }
+                }
+            }
+        }
+        if runs != 1 {
+            self.report(errors::invalid_clause(name, "a campaign says what it runs, once", "add `run flow(…)`"));
+        }
+        if clocks + triggers != 1 {
+            let help = "one of `cron \"…\"`, `every 15m`, `on event \"…\" as T`, `on webhook \"/…\" as T`";
+            self.report(errors::invalid_clause(name, "a campaign has one clock or trigger", help));
+        }
+    }
+
+    fn check_campaign_part(&mut self, module: usize, part: &CampaignPart) {
+        match &part.kind {
+            CampaignPartKind::Flag(flag) => Body::new(self, module, None).text(flag),
+            CampaignPartKind::Priority(priority) if self.program.constant_int(module, priority).is_none() => {
+                let loc = self.program.loc(module, priority.span);
+                self.report(errors::not_constant(loc, "`priority`"));
+            }
+            CampaignPartKind::Overlap(word) if !matches!(word.name.as_str(), "skip" | "queue" | "allow") => {
+                let loc = self.program.loc(module, word.span);
+                self.report(errors::invalid_clause(loc, format!("`overlap` cannot be `{}`", word.name), "`skip`, `queue` or `allow`"));
+            }
+            _ => {}
+        }
+    }
+
+    fn check_cron(&mut self, module: usize, schedule: &Expr) {
+        let loc = self.program.loc(module, schedule.span);
+        let ExprKind::Lit(Lit::String(text)) = &schedule.unparen().kind else {
+            self.report(errors::not_constant(loc, "`cron`"));
+            return;
+        };
+        let parsed = croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Disallowed).build().parse(text);
+        if let Err(error) = parsed {
+            self.report(errors::invalid_cron(loc, error.to_string().trim_end_matches('.')));
+        }
+    }
+
+    /// Entries of `[grants]` are flows or campaigns.
+    fn check_grants(&mut self) {
+        let config = self.config.clone();
+        for (name, capabilities) in config.grants.iter().flatten() {
+            let loc = self.config_loc(name);
+            let campaign = |(module, campaign): (usize, &Campaign)| {
+                let module = self.program.modules.get(module).map(|module| module.name.clone()).unwrap_or_default();
+                super::program::full_name(&module, &campaign.name.name)
+            };
+            let campaigns: Vec<_> = self.program.campaigns().map(campaign).collect();
+            if name != "*" && !self.program.flow_places.contains_key(name) && !campaigns.contains(name) {
+                let known = self.program.flows.iter().map(|flow| flow.name.as_str()).chain(campaigns.iter().map(|name| name.as_str()));
+                let near = errors::nearest(name, known).map(str::to_string);
+                let message = format!("`[grants]` names `{name}`, and there is no such flow or campaign");
+                self.report(errors::invalid_project(loc, &message, near.as_deref()));
+            }
+            for capability in capabilities {
+                let verb = capability.rsplit('.').next().unwrap_or("");
+                if !capability.contains('.') || !matches!(verb, "read" | "write" | "send" | "exec") {
+                    let message = format!("`{capability}` in `[grants]` is no capability: `resource.verb`, the verb `read`, `write`, `send` or `exec`");
+                    self.report(errors::invalid_project(loc, &message, None));
+                }
+            }
+        }
+    }
+
+    /// The type of a run in a test.
+    pub(super) fn run_type() -> Type {
+        Type::record([
+            ("status", Type::STRING),
+            ("partial", Type::Bool),
+            ("blocked", Type::Bool),
+            ("reason", Type::STRING.nullable()),
+            ("value", Type::Json),
+            ("error", Type::Named("Error".into()).nullable()),
+            ("steps", Type::INT),
+            ("attempts", Type::INT),
+            ("envelope", Type::Named("Envelope".into())),
+        ])
+    }
+}

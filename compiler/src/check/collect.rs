@@ -1,0 +1,284 @@
+//! First pass: modules, scopes, imports, signatures. Afterwards every name at the top of a file is known.
+
+use super::Checker;
+use super::errors;
+use super::program::{Entity, FlowDecl, ItemRef, ModuleInfo, Param, full_name};
+use crate::registry::{Tool, ToolSource};
+use ecow::EcoString;
+use indexmap::IndexMap;
+use weir_lang::ast::{Ident, ItemKind, Path, Use};
+use weir_lang::span::Loc;
+
+impl Checker {
+    /// Names of all modules and their own declarations.
+    pub(super) fn collect_items(&mut self) {
+        for module in 0..self.program.modules.len() {
+            let ast = self.program.modules[module].ast.clone();
+            for (item, node) in ast.items.iter().enumerate() {
+                self.collect_item(ItemRef { module, item }, &node.kind);
+            }
+        }
+    }
+
+    fn collect_item(&mut self, at: ItemRef, kind: &ItemKind) {
+        match kind {
+            ItemKind::Flow(flow) => {
+                let name = full_name(&self.program.modules[at.module].name, &flow.name.name);
+                let place = self.program.flows.len();
+                if self.declare(at.module, &flow.name, Entity::Flow(place)) {
+                    self.program.flow_places.insert(name.clone(), place);
+                }
+                let decl = FlowDecl { name, at, role: flow.role, params: Vec::new(), returns: None, can: Vec::new() };
+                self.program.flows.push(decl);
+            }
+            ItemKind::Type(decl) => {
+                let full = full_name(&self.program.modules[at.module].name, &decl.name.name);
+                if super::types::base_type(&decl.name.name).is_some() {
+                    let loc = self.program.loc(at.module, decl.name.span);
+                    self.report(errors::duplicate_name(loc, &decl.name.name, loc));
+                } else if self.declare(at.module, &decl.name, Entity::Type(full.clone())) {
+                    self.type_places.insert(full, at);
+                }
+            }
+            ItemKind::Const(decl) => {
+                let place = self.program.consts.len();
+                self.program.consts.push(at);
+                self.const_types.push(None);
+                self.declare(at.module, &decl.name, Entity::Const(place));
+            }
+            ItemKind::Policy(decl) => {
+                let place = self.program.policies.len();
+                self.program.policies.push(at);
+                self.declare(at.module, &decl.name, Entity::Policy(place));
+            }
+            _ => {}
+        }
+    }
+
+    /// Brings a name into a module's scope; reports and refuses a second one.
+    fn declare(&mut self, module: usize, name: &Ident, entity: Entity) -> bool {
+        let loc = self.program.loc(module, name.span);
+        if let Some(first) = self.declared.get(&(module, name.name.clone())) {
+            let first = *first;
+            self.report(errors::duplicate_name(loc, &name.name, first));
+            return false;
+        }
+        self.declared.insert((module, name.name.clone()), loc);
+        self.program.modules[module].scope.insert(name.name.clone(), entity);
+        true
+    }
+
+    /// `use` of every module, and circles among them.
+    pub(super) fn collect_uses(&mut self) {
+        let mut edges: Vec<Vec<(usize, Loc)>> = vec![Vec::new(); self.program.modules.len()];
+        for module in 0..self.program.modules.len() {
+            let ast = self.program.modules[module].ast.clone();
+            for item in &ast.items {
+                if let ItemKind::Use(used) = &item.kind
+                    && let Some(other) = self.collect_use(module, used)
+                {
+                    edges[module].push((other, self.program.loc(module, used.path.span)));
+                }
+            }
+        }
+        self.report_import_cycles(&edges);
+    }
+
+    fn collect_use(&mut self, module: usize, used: &Use) -> Option<usize> {
+        if let Some(names) = &used.names {
+            let other = self.module_or_report(module, &used.path)?;
+            for one in names {
+                let alias = one.alias.as_ref().unwrap_or(&one.name);
+                self.import(module, other, &one.name, alias);
+            }
+            return Some(other);
+        }
+        if let Some(other) = self.program.module_named(&used.path.text()) {
+            let alias = used.path.parts.last()?.clone();
+            self.declare(module, &alias, Entity::Module(other));
+            return Some(other);
+        }
+        let (last, front) = used.path.parts.split_last()?;
+        if front.is_empty() {
+            return self.module_or_report(module, &used.path);
+        }
+        let span = front.first()?.span.to(front.last()?.span);
+        let other = self.module_or_report(module, &Path { parts: front.to_vec(), span })?;
+        self.import(module, other, last, last);
+        Some(other)
+    }
+
+    fn module_or_report(&mut self, module: usize, path: &Path) -> Option<usize> {
+        let text = path.text();
+        let found = self.program.module_named(&text);
+        if found.is_none() {
+            let known = self.program.modules.iter().map(|module| module.name.as_str());
+            let near = errors::nearest(&text, known).map(str::to_string);
+            let loc = self.program.loc(module, path.span);
+            self.report(errors::unknown_module(loc, &text, near.as_deref()));
+        }
+        found
+    }
+
+    fn import(&mut self, module: usize, other: usize, name: &Ident, alias: &Ident) {
+        let theirs = &self.program.modules[other];
+        let own = |entity: &&Entity| !matches!(entity, Entity::Module(_));
+        match theirs.scope.get(&name.name).filter(own).cloned() {
+            Some(entity) => {
+                self.declare(module, alias, entity);
+            }
+            None => {
+                let near = errors::nearest(&name.name, theirs.scope.keys().map(EcoString::as_str)).map(str::to_string);
+                let diagnostic = errors::unknown_import(
+                    self.program.loc(module, name.span),
+                    &theirs.name.clone(),
+                    &name.name,
+                    near.as_deref(),
+                );
+                self.report(diagnostic);
+                self.declare(module, alias, Entity::Type("".into()));
+            }
+        }
+    }
+
+    fn report_import_cycles(&mut self, edges: &[Vec<(usize, Loc)>]) {
+        for cycle in super::graphs::cycles(edges.len(), |node| {
+            edges.get(node).into_iter().flatten().map(|(to, _)| *to).collect()
+        }) {
+            let mut names: Vec<EcoString> =
+                cycle.iter().filter_map(|at| self.program.modules.get(*at)).map(|module| module.name.clone()).collect();
+            names.extend(names.first().cloned());
+            let next = cycle.get(1).or(cycle.first()).copied();
+            let first = cycle.first().and_then(|at| edges.get(*at)).into_iter().flatten();
+            let loc = first.clone().find(|(to, _)| Some(*to) == next).or(first.clone().next()).map(|(_, loc)| *loc);
+            if let Some(loc) = loc {
+                self.report(errors::import_cycle(loc, &names));
+            }
+        }
+    }
+
+    /// Types of the flows' parameters and results.
+    pub(super) fn collect_signatures(&mut self) {
+        for place in 0..self.program.flows.len() {
+            let module = self.program.flows[place].at.module;
+            let Some(flow) = self.program.flow_ast(place).cloned() else { continue };
+            let params = self.params(module, &flow.params);
+            let returns = flow.returns.as_ref().map(|ty| self.resolve_type(module, ty));
+            let can = self.flow_can(module, &flow.clauses);
+            let decl = &mut self.program.flows[place];
+            (decl.params, decl.returns, decl.can) = (params, returns, can);
+        }
+    }
+
+    /// Resolves parameters and reports names that stand twice.
+    pub(super) fn params(&mut self, module: usize, params: &[weir_lang::ast::Param]) -> Vec<Param> {
+        let mut out: Vec<Param> = Vec::new();
+        for (at, param) in params.iter().enumerate() {
+            let ty = self.resolve_type(module, &param.ty);
+            let before = params.iter().take(at).find(|other| other.name.name == param.name.name);
+            if let Some(first) = before {
+                let (loc, first) = (self.program.loc(module, param.name.span), self.program.loc(module, first.name.span));
+                self.report(errors::duplicate_name(loc, &param.name.name, first));
+                continue;
+            }
+            let optional = param.optional || param.default.is_some();
+            let nullable = param.optional && param.default.is_none();
+            out.push(Param { name: param.name.name.clone(), ty, optional, nullable });
+        }
+        out
+    }
+
+    /// `tool` declarations of the built-in file and of every module, sorted by name.
+    pub(super) fn collect_tools(&mut self, builtin: Option<ModuleInfo>) {
+        if let Some(builtin) = builtin {
+            let ast = builtin.ast.clone();
+            self.program.modules.push(builtin);
+            let module = self.program.modules.len() - 1;
+            for item in &ast.items {
+                if let ItemKind::Tool(decl) = &item.kind {
+                    let tool = self.tool(module, decl, item.doc.clone(), ToolSource::Builtin);
+                    self.program.tools.insert(tool.name.clone(), tool);
+                }
+            }
+            self.program.modules.pop();
+        }
+        for module in 0..self.program.modules.len() {
+            let ast = self.program.modules[module].ast.clone();
+            for item in &ast.items {
+                if let ItemKind::Tool(decl) = &item.kind {
+                    self.collect_tool(module, decl, item.doc.clone());
+                }
+            }
+        }
+        self.apply_settings();
+        self.program.tools.sort_keys();
+        self.collect_spellings();
+    }
+
+    fn collect_tool(&mut self, module: usize, decl: &weir_lang::ast::ToolDecl, doc: Option<EcoString>) {
+        let name = decl.path.text();
+        let loc = self.program.loc(module, decl.path.span);
+        let had = self.program.tools.get(&name).map(|tool| tool.source);
+        if let Some(ToolSource::Declared { loc: first, .. }) = had {
+            self.report(errors::tool_declared_twice(loc, &name, first));
+            return;
+        }
+        if let Some(server) = decl.path.parts.first()
+            && self.program.module_named(&server.name).is_some()
+        {
+            let at = self.program.loc(module, server.span);
+            self.report(errors::module_and_tool(at, &server.name));
+        }
+        let tool = self.tool(module, decl, doc, ToolSource::Declared { loc, builtin: had.is_some() });
+        self.program.tools.insert(name, tool);
+    }
+
+    /// What `weir.toml` says of tools that are there.
+    fn apply_settings(&mut self) {
+        let config = self.config.clone();
+        for (server, section) in &config.tools {
+            for (name, tool) in self.program.tools.iter_mut().filter(|(name, _)| name.split('.').next() == Some(server)) {
+                if let Some(ms) = section.timeout.as_deref().and_then(crate::project::parse_duration) {
+                    tool.timeout_ms = u64::try_from(ms).unwrap_or(tool.timeout_ms);
+                }
+                tool.policy = section.policy.clone();
+                let own = name.split_once('.').map_or("", |(_, own)| own);
+                if let Some(settings) = section.tool.get(own) {
+                    apply_tool_settings(tool, settings);
+                }
+            }
+            for denied in &section.deny {
+                self.program.tools.shift_remove(&ecow::eco_format!("{server}.{denied}"));
+            }
+        }
+    }
+
+    /// For tools whose names are no identifiers: the same with `_`, where that is unambiguous.
+    fn collect_spellings(&mut self) {
+        let mut spellings: IndexMap<EcoString, Vec<EcoString>> = IndexMap::new();
+        for name in self.program.tools.keys() {
+            let plain: EcoString = match name.split_once('.') {
+                Some((server, own)) => ecow::eco_format!("{server}.{}", own.replace(['-', '/', '.', ' '], "_")),
+                None => continue,
+            };
+            if plain != *name {
+                spellings.entry(plain).or_default().push(name.clone());
+            }
+        }
+        for (plain, names) in spellings {
+            if let ([only], false) = (names.as_slice(), self.program.tools.contains_key(&plain)) {
+                self.program.tool_spellings.insert(plain, only.clone());
+            }
+        }
+    }
+}
+
+fn apply_tool_settings(tool: &mut Tool, settings: &crate::project::ToolSettings) {
+    tool.errors = settings.errors.clone();
+    tool.codes.extend(settings.errors.values().cloned());
+    tool.policy = settings.policy.clone().or(tool.policy.take());
+    if let Some(ms) = settings.timeout.as_deref().and_then(crate::project::parse_duration) {
+        tool.timeout_ms = u64::try_from(ms).unwrap_or(tool.timeout_ms);
+    }
+    tool.cost = settings.cost.unwrap_or(tool.cost);
+}

@@ -1,0 +1,398 @@
+//! Every diagnostic of the checker, each built by one named function, so that messages can be read side by side.
+
+use ecow::EcoString;
+use weir_lang::diagnostic::Diagnostic;
+use weir_lang::rules::Rule;
+use weir_lang::span::Loc;
+use weir_lang::types::{Mismatch, Type, Why};
+
+/// The nearest of `known` to `name`, if it is near enough to be meant.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut best: Option<(usize, &str)> = None;
+    for one in known {
+        let distance = strsim::osa_distance(&name.to_lowercase(), &one.to_lowercase());
+        if distance <= (name.chars().count() / 3).max(1) && best.is_none_or(|(had, _)| distance < had) {
+            best = Some((distance, one));
+        }
+    }
+    best.map(|(_, one)| one)
+}
+
+/// Adds a did-you-mean with its fix, or `otherwise` as help.
+fn suggest(diagnostic: Diagnostic, near: Option<&str>, otherwise: &str) -> Diagnostic {
+    let loc = diagnostic.loc();
+    match near {
+        Some(near) => diagnostic
+            .help(format!("did you mean `{near}`?"))
+            .fix(format!("replace with `{near}`"), vec![(loc, near.to_string())]),
+        None if otherwise.is_empty() => diagnostic,
+        None => diagnostic.help(otherwise),
+    }
+}
+
+pub fn invalid_project(loc: Loc, message: &str, near: Option<&str>) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Rule::InvalidProject, loc, message);
+    match near {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic,
+    }
+}
+
+pub fn duplicate_name(loc: Loc, name: &str, first: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::DuplicateName, loc, format!("`{name}` is already the name of something here"))
+        .label(first, "it is first used here")
+        .help("give one of the two another name")
+}
+
+pub fn module_and_tool(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::DuplicateName, loc, format!("`{name}` is a module and a tool server"))
+        .help("rename the file or the tool server, so that `a.b(…)` can mean one thing only")
+}
+
+pub fn tool_declared_twice(loc: Loc, name: &str, first: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::DuplicateName, loc, format!("the tool `{name}` is declared twice"))
+        .label(first, "first declared here")
+        .help("a declaration holds for the whole project: keep one of them")
+}
+
+pub fn shadowed_name(loc: Loc, name: &str, outer: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::ShadowedName, loc, format!("`{name}` hides a value of the same name"))
+        .label(outer, "this one cannot be reached below")
+        .help("give it a name of its own")
+}
+
+pub fn unknown_module(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Rule::UnknownName, loc, format!("there is no module `{name}`"));
+    suggest(diagnostic, near, "a module is a `.flow` file under the project's `flows` folders, named after its path")
+}
+
+pub fn unknown_import(loc: Loc, module: &str, name: &str, near: Option<&str>) -> Diagnostic {
+    suggest(Diagnostic::new(Rule::UnknownName, loc, format!("`{module}` declares no `{name}`")), near, "")
+}
+
+pub fn import_cycle(loc: Loc, names: &[EcoString]) -> Diagnostic {
+    let text = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" uses ");
+    Diagnostic::new(Rule::ImportCycle, loc, format!("modules use each other in a circle: {text}"))
+        .help("move what both need into a third module")
+}
+
+pub fn unknown_name(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
+    suggest(Diagnostic::new(Rule::UnknownName, loc, format!("nothing here is called `{name}`")), near, "")
+}
+
+pub fn not_a_value(loc: Loc, name: &str, what: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownName, loc, format!("`{name}` is a {what}, not a value"))
+        .help(format!("call it: `{name}(…)`"))
+}
+
+pub fn unknown_type(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
+    let known = "base types are `string int number decimal bool null json time date duration`";
+    suggest(Diagnostic::new(Rule::UnknownName, loc, format!("there is no type `{name}`")), near, known)
+}
+
+pub fn unknown_flow(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
+    suggest(Diagnostic::new(Rule::UnknownName, loc, format!("there is no flow or function `{name}`")), near, "")
+}
+
+pub fn unknown_policy(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
+    let help = format!("declare it: `policy {name} {{ … }}`");
+    suggest(Diagnostic::new(Rule::UnknownName, loc, format!("there is no policy `{name}`")), near, &help)
+}
+
+pub fn unknown_tool(loc: Loc, name: &str, server_known: bool, near: Option<&str>) -> Diagnostic {
+    let server = name.split('.').next().unwrap_or(name);
+    let (message, help) = if server_known {
+        (format!("`{server}` has no tool `{name}`"), format!("`weir tools list` shows the tools of `{server}`"))
+    } else {
+        (
+            format!("there is no tool server or module `{server}`"),
+            format!("add `[tools.{server}]` to `weir.toml`, or declare it: `tool {name}(…) -> {{ … }} can {server}.read`"),
+        )
+    };
+    suggest(Diagnostic::new(Rule::UnknownTool, loc, message), near, &help)
+}
+
+pub fn unknown_field(loc: Loc, name: &str, ty: &Type, near: Option<&str>) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Rule::UnknownField, loc, format!("there is no field `{name}` in `{}`", brief(ty)));
+    suggest(diagnostic, near, "")
+}
+
+pub fn undeclared_field(loc: Loc, name: &str, ty: &Type, near: Option<&str>) -> Diagnostic {
+    let message = format!("`{}` declares no field `{name}`", brief(ty));
+    suggest(Diagnostic::new(Rule::UnknownField, loc, message), near, "leave it out, or declare it in the type")
+}
+
+pub fn field_of_json(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::TypeMismatch, loc, format!("the field `{name}` of a `json` value is not known"))
+        .help("say what it is first: `(x as { … }).field`; the cast is checked when it runs")
+}
+
+pub fn untyped_result(loc: Loc, tool: &str, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UntypedResult, loc, format!("`{tool}` declares no result, so `{name}` is not known"))
+        .help(format!("declare it over the server's: `tool {tool}(…) -> {{ {name}: … }}`, or cast: `x as {{ … }}`"))
+}
+
+pub fn field_of_null(loc: Loc, name: &str, ty: &Type) -> Diagnostic {
+    Diagnostic::new(Rule::TypeMismatch, loc, format!("this can be null, so it may have no `{name}`"))
+        .here(format!("its type is `{}`", brief(ty)))
+        .help(format!("write `?.{name}`, or check it first: `require x != null else \"…\"`"))
+}
+
+pub fn missing_argument(loc: Loc, callee: &str, name: &str, ty: &Type) -> Diagnostic {
+    Diagnostic::new(Rule::MissingArgument, loc, format!("`{callee}` needs `{name}`"))
+        .help(format!("add `{name}: …`, a `{}`", brief(ty)))
+}
+
+pub fn unknown_argument(loc: Loc, callee: &str, name: &str, near: Option<&str>, known: &str) -> Diagnostic {
+    let message = format!("`{callee}` has no parameter `{name}`");
+    let help = if known.is_empty() { "it takes none".to_string() } else { format!("it takes {known}") };
+    suggest(Diagnostic::new(Rule::UnknownArgument, loc, message), near, &help)
+}
+
+pub fn too_many_arguments(loc: Loc, callee: &str, most: usize) -> Diagnostic {
+    let count = if most == 1 { "one argument".to_string() } else { format!("{most} arguments") };
+    Diagnostic::new(Rule::UnknownArgument, loc, format!("`{callee}` takes {count}")).help("leave this one out")
+}
+
+pub fn argument_twice(loc: Loc, callee: &str, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownArgument, loc, format!("`{name}` is given to `{callee}` twice")).help("leave one out")
+}
+
+/// A value that does not fit. `context` says what wants it, e.g. ``the argument `q` of `crm.search` ``.
+pub fn mismatch(loc: Loc, wrong: &Mismatch, context: &str) -> Diagnostic {
+    let path = field_path(&wrong.path);
+    let (found, expected) = (brief(&wrong.found), brief(&wrong.expected));
+    let at = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
+    let rule = if wrong.why == Why::Constant { Rule::InvalidConstant } else { Rule::TypeMismatch };
+    let message = match wrong.why {
+        Why::MissingField => {
+            let name = wrong.path.last().map(|name| name.as_str()).unwrap_or("it");
+            format!("{context} wants a field `{name}: {expected}`, which is missing")
+        }
+        Why::Constant => format!("{context} wants `{expected}`, and `{found}` is outside{at}"),
+        _ => format!("{context} wants `{expected}`, found `{found}`{at}"),
+    };
+    let diagnostic = Diagnostic::new(rule, loc, message);
+    match wrong.why {
+        Why::Null => diagnostic.help("it can be null: use `?? …`, or check it first with `require … != null`"),
+        Why::Unknown => diagnostic.help(format!("cast it: `… as {expected}`; the cast is checked when it runs")),
+        Why::MissingField => diagnostic.help("add the field"),
+        Why::Kind => match convert_help(&wrong.found, &wrong.expected) {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        },
+        Why::Constant => diagnostic,
+    }
+}
+
+fn convert_help(found: &Type, expected: &Type) -> Option<&'static str> {
+    let text = |ty: &Type| matches!(ty.base(), Type::String(_));
+    match (found, expected) {
+        (found, Type::Int(_)) if text(found) => Some("`parse_int(…)` reads it, null when it is none"),
+        (found, Type::Number(_)) if text(found) => Some("`parse_number(…)` reads it, null when it is none"),
+        (found, Type::Decimal(_)) if text(found) => Some("`parse_decimal(…)` reads it, null when it is none"),
+        (found, Type::Time) if text(found) => Some("`parse_time(…)` reads it, null when it is none"),
+        (found, Type::Date) if text(found) => Some("`parse_date(…)` reads it, null when it is none"),
+        (Type::Number(_), Type::Int(_)) => Some("`round(…)`, `floor(…)` and `ceil(…)` give an `int`"),
+        (Type::Int(_) | Type::Number(_) | Type::Decimal(_), expected) if text(expected) => Some("write it into a text: `\"{x}\"`"),
+        (Type::List(_), _) => Some("it is a list: `first(…)`, `xs[0]`, or a loop takes elements"),
+        _ => None,
+    }
+}
+
+fn field_path(path: &[EcoString]) -> String {
+    let mut out = String::new();
+    for part in path {
+        if part != "[]" && !out.is_empty() {
+            out.push('.');
+        }
+        out.push_str(part);
+    }
+    out
+}
+
+/// A type as messages show it: cut where it is long.
+pub fn brief(ty: &Type) -> String {
+    let text = ty.to_string();
+    if text.chars().count() <= 120 {
+        return text;
+    }
+    let mut cut: String = text.chars().take(117).collect();
+    cut.push('…');
+    cut
+}
+
+pub fn operator_mismatch(loc: Loc, op: &str, left: &Type, right: &Type, help: &str) -> Diagnostic {
+    let message = format!("`{op}` does not work on `{}` and `{}`", brief(left), brief(right));
+    let diagnostic = Diagnostic::new(Rule::TypeMismatch, loc, message);
+    if help.is_empty() { diagnostic } else { diagnostic.help(help) }
+}
+
+pub fn never_equal(loc: Loc, left: &Type, right: &Type) -> Diagnostic {
+    let message = format!("`{}` and `{}` are never equal", brief(left), brief(right));
+    Diagnostic::new(Rule::TypeMismatch, loc, message).help("compare values of one type")
+}
+
+pub fn wants(loc: Loc, what: &str, wanted: &str, found: &Type) -> Diagnostic {
+    Diagnostic::new(Rule::TypeMismatch, loc, format!("{what} wants {wanted}, found `{}`", brief(found)))
+}
+
+pub fn not_text(loc: Loc, ty: &Type) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Rule::TypeMismatch, loc, format!("a text cannot show `{}`", brief(ty)));
+    diagnostic.help("name a field of it, give a default with `??`, or write `to_json(…)`")
+}
+
+pub fn invalid_constant(loc: Loc, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidConstant, loc, message)
+}
+
+pub fn not_constant(loc: Loc, what: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidConstant, loc, format!("{what} must be a constant"))
+        .help("write a literal, or name it: `const LIMIT = 50`")
+}
+
+pub fn not_duration(loc: Loc, what: &str, found: &Type) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidDuration, loc, format!("{what} wants a duration, found `{}`", brief(found)))
+        .help("write `200ms`, `5s`, `1h30m`, `3d` or `1w`")
+}
+
+pub fn not_exhaustive(loc: Loc, missing: &[String]) -> Diagnostic {
+    let text = missing.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
+    Diagnostic::new(Rule::NotExhaustive, loc, format!("this `match` does not say what to do with {text}"))
+        .help("add an arm for each, or `else => …`")
+}
+
+pub fn unreachable_arm(loc: Loc, why: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnreachableArm, loc, format!("this arm is never taken: {why}")).help("remove it")
+}
+
+pub fn unknown_error_code(loc: Loc, code: &str, near: Option<&str>, known: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Rule::UnknownErrorCode, loc, format!("no call here fails with `{code}`"));
+    suggest(diagnostic, near, &format!("codes are {known}"))
+}
+
+pub fn invalid_clause(loc: Loc, message: impl Into<String>, help: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Rule::InvalidClause, loc, message);
+    if help.is_empty() { diagnostic } else { diagnostic.help(help) }
+}
+
+pub fn impure_step(loc: Loc, what: &str, place: &str) -> Diagnostic {
+    Diagnostic::new(Rule::ImpureStep, loc, format!("{what} cannot stand in {place}, which is pure"))
+        .help("do it in a step before, and use the step's name here")
+}
+
+pub fn role_violation(loc: Loc, role: &str, message: &str, help: &str) -> Diagnostic {
+    let article = if role.starts_with(['a', 'e']) { "an" } else { "a" };
+    Diagnostic::new(Rule::RoleViolation, loc, format!("{article} {role} {message}")).help(help)
+}
+
+pub fn undeclared_capability(loc: Loc, capability: &str, flow: &str, via: &str, can: Option<Loc>) -> Diagnostic {
+    let message = format!("`{flow}` may not `{capability}`, which {via} needs");
+    let diagnostic = Diagnostic::new(Rule::UndeclaredCapability, loc, message);
+    match can {
+        Some(can) => diagnostic.label(can, "declared here").help(format!("add `{capability}` to its `can`")),
+        None => diagnostic.help(format!("declare it behind the parameters: `can {capability}`")),
+    }
+}
+
+pub fn unused_capability(loc: Loc, capability: &str, flow: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnusedCapability, loc, format!("nothing in `{flow}` needs `{capability}`"))
+        .help("take it out: a flow should be able to do what it does, and no more")
+}
+
+pub fn unknown_verb(loc: Loc, capability: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidClause, loc, format!("`{capability}` is no capability"))
+        .help("a capability is `resource.verb`, the verb one of `read`, `write`, `send`, `exec`")
+}
+
+pub fn send_outside_delivery(loc: Loc, tool: &str, role: &str) -> Diagnostic {
+    Diagnostic::new(Rule::SendOutsideDelivery, loc, format!("`{tool}` reaches someone, which only a delivery may do"))
+        .here(format!("in a {role}"))
+        .help("move the call into a `delivery` with a `key`, and call that")
+}
+
+pub fn missing_key(loc: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::MissingKey, loc, "the first step of a delivery is its `key`")
+        .help("add `key \"…{id}\"`: what tells this delivery from every other, so that it is sent once")
+}
+
+pub fn missing_undo(loc: Loc, what: &str, role: &str, opposite: Option<&str>) -> Diagnostic {
+    let message = format!("{what} in a {role} says neither how to take it back nor that it is final");
+    let help = match opposite {
+        Some(tool) => format!("add `undo {tool}(…)`, or `final` if it is the point of no return"),
+        None => "add `undo tool(…)`, or `final` if it is the point of no return".to_string(),
+    };
+    Diagnostic::new(Rule::MissingUndo, loc, message).help(help)
+}
+
+pub fn fallible_after_final(loc: Loc, what: &str, last: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::FallibleAfterFinal, loc, format!("{what} can fail when nothing can be undone any more"))
+        .label(last, "the point of no return")
+        .help("move it before the `final` step, or handle the failure: `fallback …`, `optional` or `retry forever`")
+}
+
+pub fn final_in_parallel(loc: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::FallibleAfterFinal, loc, "another round may still fail when this one has passed `final`")
+        .help("take `parallel` off the loop, or `final` out of it")
+}
+
+pub fn undo_not_idempotent(loc: Loc, what: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UndoNotIdempotent, loc, format!("`{what}` is repeated until it succeeds, but is not idempotent"))
+        .help("undo with a tool that is `idempotent`, or declare it so if calling it again changes nothing more")
+}
+
+pub fn unsafe_retry(loc: Loc, what: &str, clause: &str, tool: Option<&str>) -> Diagnostic {
+    let message = format!("{clause} could do {what} twice");
+    let help = match tool {
+        Some(tool) => format!(
+            "`{tool}` is neither read-only nor idempotent: give it a `key` that it accepts, or retry `on rate_limited` only"
+        ),
+        None => "retry the calls inside it instead, where each is repeatable".to_string(),
+    };
+    Diagnostic::new(Rule::UnsafeRetry, loc, message).help(help)
+}
+
+pub fn key_not_sent(loc: Loc, tool: &str) -> Diagnostic {
+    Diagnostic::new(Rule::KeyNotSent, loc, format!("`{tool}` does not accept a key, so this one stays here"))
+        .help("Weir still calls it once per key; declare `accepts key parameter` if the tool recognises keys itself")
+}
+
+pub fn write_without_undo(loc: Loc, flow: &str, count: usize) -> Diagnostic {
+    Diagnostic::new(Rule::WriteWithoutUndo, loc, format!("`{flow}` writes {count} times and takes nothing back when it fails between"))
+        .help("make it a `saga` with `undo`, or mark what need not be undone `final`")
+}
+
+pub fn unused_binding(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnusedBinding, loc, format!("`{name}` is never used"))
+        .help(format!("use it, leave the name out, or call it `_{name}`"))
+}
+
+pub fn empty_validator(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::EmptyValidator, loc, format!("`{name}` requires nothing, so it lets everything pass"))
+        .help("add `require condition else \"reason\"`")
+}
+
+pub fn missing_return(loc: Loc, flow: &str, ty: &Type) -> Diagnostic {
+    Diagnostic::new(Rule::MissingReturn, loc, format!("`{flow}` can end without a value, and declares `{}`", brief(ty)))
+        .help("end it with `return …` or with an expression")
+}
+
+pub fn unbounded_recursion(loc: Loc, names: &[EcoString]) -> Diagnostic {
+    let text = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" calls ");
+    Diagnostic::new(Rule::UnboundedRecursion, loc, format!("flows call each other without end: {text}"))
+        .help("use `for` or `repeat … at most n`; only agents may call themselves")
+}
+
+pub fn missing_fallback(loc: Loc, policy: &str) -> Diagnostic {
+    Diagnostic::new(Rule::MissingFallback, loc, format!("the policy `{policy}` falls back, and this call has no `fallback`"))
+        .help("add `fallback …` to the call, or use another policy")
+}
+
+pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidCron, loc, format!("this is no cron schedule: {why}"))
+        .help("five parts: minute hour day month weekday, e.g. `0 9 * * MON`")
+}
+
+pub fn pass_through_record(loc: Loc, missing: &str) -> Diagnostic {
+    role_violation(loc, "enricher", &format!("keeps every field of the record, and this drops {missing}"), "start with `...record`")
+}

@@ -1,0 +1,513 @@
+//! Types of expressions, found inwards from what is expected and outwards from what is there.
+
+use super::body::Body;
+use super::errors;
+use super::ops::join;
+use super::program::Entity;
+use super::scope::path_of;
+use super::types::literal_type;
+use ecow::EcoString;
+use indexmap::IndexMap;
+use std::sync::Arc;
+use weir_lang::ast::{Expr, ExprKind, Ident, Lit, ListItem, Part, RecordEntry};
+use weir_lang::span::Span;
+use weir_lang::types::{FieldType, Literal, RecordType, Type, fits};
+
+impl Body<'_> {
+    /// The type of an expression; noted for lowering and editors.
+    pub(super) fn infer(&mut self, expr: &Expr, expected: Option<&Type>) -> Type {
+        let ty = self.infer_kind(expr, expected);
+        self.checker.set_type(self.module, expr.id, ty.clone());
+        ty
+    }
+
+    /// Checks an expression against a type. `context` names who wants it.
+    pub(super) fn expect(&mut self, expr: &Expr, expected: &Type, context: &str) -> Type {
+        let ty = self.infer(expr, Some(expected));
+        self.check_fit(expr, &ty, expected, context);
+        ty
+    }
+
+    /// The same for an expression that may have clauses.
+    pub(super) fn expect_claused(&mut self, expr: &Expr, expected: &Type, context: &str) {
+        let ty = self.infer_claused(expr, Some(expected), None);
+        self.check_fit(expr, &ty, expected, context);
+    }
+
+    /// Reports at the innermost part that is wrong.
+    fn check_fit(&mut self, expr: &Expr, ty: &Type, expected: &Type, context: &str) {
+        let Err(wrong) = fits(ty, expected, &self.checker.program.types) else {
+            self.check_temporal(expr, ty, expected);
+            return;
+        };
+        let (span, depth) = self.blame(expr, &wrong.path);
+        let mut wrong = wrong;
+        wrong.path.drain(..depth.min(wrong.path.len().saturating_sub(usize::from(wrong.why == weir_lang::types::Why::MissingField))));
+        let loc = self.loc(span);
+        self.report(errors::mismatch(loc, &wrong, context));
+    }
+
+    /// The part of a literal that a path leads to, and how many steps of the path it took.
+    fn blame(&self, expr: &Expr, path: &[EcoString]) -> (Span, usize) {
+        let Some((first, rest)) = path.split_first() else { return (expr.span, 0) };
+        let inner = match &expr.unparen().kind {
+            ExprKind::Record(entries) => entries.iter().find_map(|entry| match entry {
+                RecordEntry::Field { name, value: Some(value) } if name.name == *first => Some(value),
+                _ => None,
+            }),
+            ExprKind::List(items) => items.iter().map(|item| &item.value).find(|value| {
+                let ty = self.type_of(value);
+                !matches!(ty, Type::Broken) && items.len() == 1
+            }),
+            _ => None,
+        };
+        match inner {
+            Some(inner) => {
+                let (span, depth) = self.blame(inner, rest);
+                (span, depth + 1)
+            }
+            None => (expr.span, 0),
+        }
+    }
+
+    /// A text constant that stands for a time, date or duration must read as one.
+    fn check_temporal(&mut self, expr: &Expr, ty: &Type, expected: &Type) {
+        let types = &self.checker.program.types;
+        let (Type::Literal(Literal::String(text)), head) = (ty, types.head(expected)) else { return };
+        if matches!(head, Type::Time | Type::Date | Type::Duration) {
+            let boundary = weir_stdlib::narrow::Boundary::new(head.clone());
+            let value = weir_stdlib::value::Value::text(text.as_str());
+            if weir_stdlib::narrow::narrow(&value, &boundary, types).is_err() {
+                let message = format!("`{text}` does not read as a `{head}`");
+                let loc = self.loc(expr.span);
+                self.report(errors::invalid_constant(loc, message));
+            }
+        }
+    }
+
+    fn infer_kind(&mut self, expr: &Expr, expected: Option<&Type>) -> Type {
+        match &expr.kind {
+            ExprKind::Lit(lit) => self.literal(expr, lit, expected),
+            ExprKind::Template(parts) => self.template(parts),
+            ExprKind::Regex(_) => Type::Regex,
+            ExprKind::Name(name) => self.name(name),
+            ExprKind::Field { base, name, optional } => self.field(expr, base, name, *optional),
+            ExprKind::Index { base, index } => self.index(base, index),
+            ExprKind::Call { callee, args } => self.call(expr, callee, args, None, expected),
+            ExprKind::Unary { op, operand } => self.unary(expr, *op, operand),
+            ExprKind::Binary { op, op_span, left, right } => self.binary(expr, *op, *op_span, left, right, expected),
+            ExprKind::Range { lo, hi } => {
+                self.expect(lo, &Type::INT, "a range");
+                self.expect(hi, &Type::INT, "a range");
+                Type::list(Type::INT)
+            }
+            ExprKind::Choose { cond, then, otherwise } => self.choose(cond, then, otherwise, expected),
+            ExprKind::If { cond, then, otherwise } => self.if_blocks(cond, then, otherwise.as_ref(), expected),
+            ExprKind::Match { subject, arms } => self.match_arms(expr.span, subject, arms, expected),
+            ExprKind::List(items) => self.list(items, expected),
+            ExprKind::Comprehension { value, var, index, source, cond } => {
+                self.comprehension(value, var, index.as_ref(), source, cond.as_deref(), expected)
+            }
+            ExprKind::Record(entries) => self.record(entries, expected),
+            ExprKind::Lambda { .. } => {
+                let loc = self.loc(expr.span);
+                let help = "a lambda is an argument of a library function, e.g. `sort(xs, by: x => x.score)`";
+                self.report(errors::invalid_clause(loc, "a lambda cannot stand here", help));
+                Type::Broken
+            }
+            ExprKind::Cast { value, ty, optional } => {
+                let ty = self.written(expr, ty);
+                self.infer_claused(value, None, None);
+                if *optional { ty.nullable() } else { ty }
+            }
+            ExprKind::Pipe { value, stage } => self.pipe(expr, value, stage, expected),
+            ExprKind::Claused { .. } => self.infer_claused(expr, expected, None),
+            ExprKind::For { var, index, source, parallel, body } => {
+                self.for_loop(var, index.as_ref(), source, parallel.as_deref(), body)
+            }
+            ExprKind::Repeat { var, init, at_most, body } => self.repeat_loop(var, init, at_most, body),
+            ExprKind::Ask { question, ty } => {
+                self.text(question);
+                self.written(expr, ty)
+            }
+            ExprKind::Receive { event, ty } => {
+                self.expect(event, &Type::STRING, "`receive`");
+                self.written(expr, ty)
+            }
+            ExprKind::Start { callee, args, delay } => self.start(expr, callee, args, delay.as_ref()),
+            ExprKind::Block(reason) => {
+                self.text(reason);
+                Type::Never
+            }
+            ExprKind::Fail { code, message } => {
+                if let Some(code) = code {
+                    self.check_code(code, &[]);
+                }
+                self.text(message);
+                Type::Never
+            }
+            ExprKind::Paren(inner) => self.infer_claused(inner, expected, None),
+            ExprKind::Error => Type::Broken,
+        }
+    }
+
+    /// A type written in an expression, noted for lowering.
+    fn written(&mut self, expr: &Expr, ty: &weir_lang::ast::TypeExpr) -> Type {
+        let ty = self.checker.resolve_type(self.module, ty);
+        self.checker.written.insert((self.module, expr.id), ty.clone());
+        ty
+    }
+
+    fn literal(&mut self, expr: &Expr, lit: &Lit, expected: Option<&Type>) -> Type {
+        let ty = literal_type(lit);
+        let wants_decimal = expected.is_some_and(|expected| {
+            let members = self.checker.program.types.members(expected);
+            members.iter().any(|member| matches!(member, Type::Decimal(_)))
+                && !members.iter().any(|member| matches!(member, Type::Int(_) | Type::Number(_)))
+        });
+        if wants_decimal && matches!(ty, Type::Literal(Literal::Int(_) | Literal::Number(_))) {
+            self.checker.decimals.insert((self.module, expr.id));
+        }
+        ty
+    }
+
+    /// Something that must be a text to show: message, reason, question.
+    pub(super) fn text(&mut self, expr: &Expr) {
+        self.expect(expr, &Type::STRING, "this text");
+    }
+
+    fn template(&mut self, parts: &[Part]) -> Type {
+        for part in parts {
+            let Part::Expr(expr) = part else { continue };
+            let ty = self.infer_claused(expr, None, None);
+            let shown = Type::union([
+                Type::STRING,
+                Type::NUMBER,
+                Type::DECIMAL,
+                Type::INT,
+                Type::Bool,
+                Type::Time,
+                Type::Date,
+                Type::Duration,
+            ]);
+            if fits(&ty, &shown, &self.checker.program.types).is_err() {
+                let loc = self.loc(expr.span);
+                self.report(errors::not_text(loc, &ty));
+            }
+        }
+        Type::STRING
+    }
+
+    fn name(&mut self, name: &Ident) -> Type {
+        if let Some(binding) = self.scope.read(&name.name) {
+            let ty = binding.ty.clone();
+            return self.scope.fact(&name.name).cloned().unwrap_or(ty);
+        }
+        let entity = self.checker.program.entity(self.module, &name.name).cloned();
+        let loc = self.loc(name.span);
+        let what = match entity {
+            Some(Entity::Const(place)) => return self.checker.const_type(place),
+            Some(Entity::Flow(_)) => "flow",
+            Some(Entity::Type(full)) if full.is_empty() => return Type::Broken,
+            Some(Entity::Type(_)) => "type",
+            Some(Entity::Policy(_)) => "policy",
+            Some(Entity::Module(_)) => "module",
+            None if weir_stdlib::functions::FunctionId::named(&name.name).is_some() => "function",
+            None => {
+                let scope = self.checker.program.modules.get(self.module).map(|module| module.scope.keys());
+                let consts = scope.into_iter().flatten().map(EcoString::as_str);
+                let near = errors::nearest(&name.name, self.scope.names().chain(consts)).map(str::to_string);
+                self.report(errors::unknown_name(loc, &name.name, near.as_deref()));
+                return Type::Broken;
+            }
+        };
+        self.report(errors::not_a_value(loc, &name.name, what));
+        Type::Broken
+    }
+
+    fn field(&mut self, expr: &Expr, base: &Expr, name: &Ident, optional: bool) -> Type {
+        let base_ty = self.infer_claused(base, None, None);
+        if let Some(path) = path_of(expr)
+            && let Some(known) = self.scope.fact(&path)
+        {
+            return known.clone();
+        }
+        let types = &self.checker.program.types;
+        let nullable = !matches!(types.head(&base_ty), Type::Json | Type::Broken) && base_ty.has_null(types);
+        let inner = if nullable { base_ty.non_null(types) } else { base_ty.clone() };
+        if nullable && !optional {
+            let loc = self.loc(name.span);
+            self.report(errors::field_of_null(loc, &name.name, &base_ty));
+            return Type::Broken;
+        }
+        let ty = self.field_type(base, &inner, name);
+        if nullable { ty.nullable() } else { ty }
+    }
+
+    fn field_type(&mut self, base: &Expr, ty: &Type, name: &Ident) -> Type {
+        let mut found = Vec::new();
+        let members: Vec<Type> = self.checker.program.types.members(ty).into_iter().cloned().collect();
+        for member in &members {
+            match member {
+                Type::Record(record) => match record.fields.get(&name.name) {
+                    Some(field) => found.push(field.read()),
+                    None => return self.no_field(ty, member, name),
+                },
+                Type::Map(value) => found.push((**value).clone().nullable()),
+                Type::Broken | Type::Never => return Type::Broken,
+                Type::Json => return self.json_field(base, name),
+                other => return self.no_field(ty, other, name),
+            }
+        }
+        super::ops::join_all(found, &self.checker.program.types)
+    }
+
+    fn no_field(&mut self, ty: &Type, member: &Type, name: &Ident) -> Type {
+        let known: Vec<&str> = match member {
+            Type::Record(record) => record.fields.keys().map(EcoString::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let near = errors::nearest(&name.name, known.iter().copied()).map(str::to_string);
+        let loc = self.loc(name.span);
+        let mut diagnostic = errors::unknown_field(loc, &name.name, ty, near.as_deref());
+        if near.is_none() && !known.is_empty() {
+            diagnostic = diagnostic.help(format!("its fields are `{}`", known.join("`, `")));
+        } else if matches!(member, Type::List(_)) {
+            diagnostic = diagnostic.help("it is a list: `first(xs)?.field`, or `[x.field for x in xs]`");
+        }
+        self.report(diagnostic);
+        Type::Broken
+    }
+
+    /// A field of the unknown: an error, or a warning where a tool declares no result.
+    fn json_field(&mut self, base: &Expr, name: &Ident) -> Type {
+        let loc = self.loc(name.span);
+        match self.untyped_tool(base) {
+            Some(tool) => {
+                self.report(errors::untyped_result(loc, &tool, &name.name));
+                Type::Json
+            }
+            None => {
+                self.report(errors::field_of_json(loc, &name.name));
+                Type::Broken
+            }
+        }
+    }
+
+    /// The tool without declared result that an expression reads from.
+    pub(super) fn untyped_tool(&self, expr: &Expr) -> Option<EcoString> {
+        match &expr.unparen().kind {
+            ExprKind::Call { callee, .. } => match self.checker.program.callee(self.module, callee)? {
+                super::program::Callee::Tool(tool) => {
+                    (self.checker.program.tools.get(&tool)?.output == Type::Json).then_some(tool)
+                }
+                _ => None,
+            },
+            ExprKind::Name(name) => self.scope.get(&name.name)?.untyped.clone(),
+            ExprKind::Field { base, .. } => self.untyped_tool(base),
+            ExprKind::Claused { value, .. } => self.untyped_tool(value),
+            _ => None,
+        }
+    }
+
+    fn index(&mut self, base: &Expr, index: &Expr) -> Type {
+        let base_ty = self.infer_claused(base, None, None);
+        let head = self.checker.program.types.head(&base_ty).clone();
+        match head {
+            Type::List(element) => {
+                self.expect(index, &Type::INT, "the place in a list");
+                (*element).clone().nullable()
+            }
+            Type::Map(value) => {
+                self.expect(index, &Type::STRING, "the key of a map");
+                (*value).clone().nullable()
+            }
+            Type::Broken => {
+                self.infer(index, None);
+                Type::Broken
+            }
+            other => {
+                self.infer(index, None);
+                let loc = self.loc(base.span);
+                self.report(errors::wants(loc, "`[…]`", "a list or a map, never null", &other));
+                Type::Broken
+            }
+        }
+    }
+
+    fn list(&mut self, items: &[ListItem], expected: Option<&Type>) -> Type {
+        let element = expected.and_then(|expected| {
+            let members = self.checker.program.types.members(expected);
+            members.into_iter().find_map(|member| match member {
+                Type::List(element) => Some((**element).clone()),
+                _ => None,
+            })
+        });
+        let mut found = Vec::new();
+        for item in items {
+            if !item.spread {
+                found.push(self.infer_claused(&item.value, element.as_ref(), None));
+                continue;
+            }
+            let wanted = element.clone().map(Type::list);
+            let ty = self.infer_claused(&item.value, wanted.as_ref(), None);
+            match self.checker.program.types.head(&ty) {
+                Type::List(element) => found.push((**element).clone()),
+                Type::Broken => found.push(Type::Broken),
+                other => {
+                    let diagnostic = errors::wants(self.loc(item.value.span), "`...` in a list", "a list", other);
+                    self.report(diagnostic);
+                }
+            }
+        }
+        Type::list(super::ops::join_all(found, &self.checker.program.types))
+    }
+
+    /// A record literal. An expected record type tells undeclared fields, at the field.
+    fn record(&mut self, entries: &[RecordEntry], expected: Option<&Type>) -> Type {
+        let wanted = self.expected_records(expected);
+        let mut fields: IndexMap<EcoString, FieldType> = IndexMap::new();
+        for entry in entries {
+            match entry {
+                RecordEntry::Field { name, value } => {
+                    self.check_declared(name, &wanted, expected);
+                    let field = self.expected_field(&wanted, &name.name, expected);
+                    let ty = match value {
+                        Some(value) => self.infer_claused(value, field.as_ref(), None),
+                        None => self.name(name),
+                    };
+                    fields.insert(name.name.clone(), FieldType { ty, optional: false, doc: None });
+                }
+                RecordEntry::Spread(value) => {
+                    let ty = self.infer_claused(value, None, None);
+                    self.spread(value, &ty, &mut fields);
+                }
+            }
+        }
+        Type::Record(Arc::new(RecordType { fields }))
+    }
+
+    fn spread(&mut self, value: &Expr, ty: &Type, fields: &mut IndexMap<EcoString, FieldType>) {
+        match self.checker.program.types.head(ty) {
+            Type::Record(record) => {
+                for (name, field) in &record.fields {
+                    fields.insert(name.clone(), field.clone());
+                }
+            }
+            Type::Broken => {}
+            other => {
+                let diagnostic = errors::wants(self.loc(value.span), "`...` in a record", "a record, never null", other);
+                self.report(diagnostic);
+            }
+        }
+    }
+
+    fn expected_records(&self, expected: Option<&Type>) -> Vec<Arc<RecordType>> {
+        let Some(expected) = expected else { return Vec::new() };
+        let members = self.checker.program.types.members(expected);
+        members.into_iter().filter_map(|member| match member {
+            Type::Record(record) => Some(record.clone()),
+            _ => None,
+        }).collect()
+    }
+
+    fn expected_field(&self, wanted: &[Arc<RecordType>], name: &str, expected: Option<&Type>) -> Option<Type> {
+        if let Some(Type::Map(value)) = expected.map(|expected| self.checker.program.types.head(expected)) {
+            return Some((**value).clone());
+        }
+        let found: Vec<Type> =
+            wanted.iter().filter_map(|record| record.fields.get(name)).map(|field| field.ty.clone()).collect();
+        (!found.is_empty()).then(|| Type::union(found))
+    }
+
+    fn check_declared(&mut self, name: &Ident, wanted: &[Arc<RecordType>], expected: Option<&Type>) {
+        let (Some(first), Some(expected)) = (wanted.first(), expected) else { return };
+        let types = &self.checker.program.types;
+        let open = types.members(expected).iter().any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Broken));
+        if open || wanted.iter().any(|record| record.fields.contains_key(&name.name)) {
+            return;
+        }
+        let near = errors::nearest(&name.name, first.fields.keys().map(EcoString::as_str)).map(str::to_string);
+        let loc = self.loc(name.span);
+        self.report(errors::undeclared_field(loc, &name.name, &expected.non_null(&self.checker.program.types), near.as_deref()));
+    }
+
+    fn choose(&mut self, cond: &Expr, then: &Expr, otherwise: &Expr, expected: Option<&Type>) -> Type {
+        self.condition(cond, "`if`");
+        let mark = self.scope.enter();
+        let facts = self.facts(cond, true);
+        self.scope.assume(facts);
+        let yes = self.infer_claused(then, expected, None);
+        self.leave(mark);
+        let mark = self.scope.enter();
+        let facts = self.facts(cond, false);
+        self.scope.assume(facts);
+        let no = self.infer_claused(otherwise, expected, None);
+        self.leave(mark);
+        join(&yes, &no, &self.checker.program.types)
+    }
+
+    fn comprehension(
+        &mut self,
+        value: &Expr,
+        var: &Ident,
+        index: Option<&Ident>,
+        source: &Expr,
+        cond: Option<&Expr>,
+        expected: Option<&Type>,
+    ) -> Type {
+        let element = self.element_of(source, "`for … in`");
+        let mark = self.scope.enter();
+        self.bind(var, element, false);
+        if let Some(index) = index {
+            self.bind(index, Type::INT, false);
+        }
+        if let Some(cond) = cond {
+            self.condition(cond, "`if`");
+            let facts = self.facts(cond, true);
+            self.scope.assume(facts);
+        }
+        let wanted = expected.and_then(|expected| match self.checker.program.types.head(expected) {
+            Type::List(element) => Some((**element).clone()),
+            _ => None,
+        });
+        let ty = self.infer(value, wanted.as_ref());
+        self.leave(mark);
+        Type::list(ty)
+    }
+
+    /// The element type of what a loop goes through.
+    pub(super) fn element_of(&mut self, source: &Expr, what: &str) -> Type {
+        let ty = self.infer_claused(source, None, None);
+        match self.checker.program.types.head(&ty).clone() {
+            Type::List(element) => (*element).clone(),
+            Type::Broken => Type::Broken,
+            other => {
+                let loc = self.loc(source.span);
+                let help = match &other {
+                    Type::Map(_) => "go through `entries(…)`, `keys(…)` or `values(…)`",
+                    Type::Json => "say what it is: `… as [T]`",
+                    _ => "",
+                };
+                let diagnostic = errors::wants(loc, what, "a list, never null", &other);
+                self.report(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
+                Type::Broken
+            }
+        }
+    }
+
+    /// A condition is a truth value and nothing else.
+    pub(super) fn condition(&mut self, cond: &Expr, what: &str) {
+        let ty = self.infer(cond, Some(&Type::Bool));
+        if fits(&ty, &Type::Bool, &self.checker.program.types).is_err() {
+            let loc = self.loc(cond.span);
+            let types = &self.checker.program.types;
+            let help = match types.head(&ty) {
+                _ if ty.has_null(types) => "compare it: `x != null`, or give a default: `x ?? false`",
+                Type::List(_) => "compare its length: `len(xs) > 0`",
+                _ => "compare it with something",
+            };
+            self.report(errors::wants(loc, what, "`true` or `false`", &ty).help(help));
+        }
+    }
+}

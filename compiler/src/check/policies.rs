@@ -1,0 +1,139 @@
+//! Policies: their codes, retries and ends; where one is named.
+
+use super::Checker;
+use super::clause::CODES;
+use super::errors;
+use super::program::{Callee, Entity};
+use ecow::EcoString;
+use weir_lang::ast::{Ident, PolicyArm, PolicyEnd, Retry};
+
+impl Checker {
+    pub(super) fn check_policies(&mut self) {
+        for policy in 0..self.program.policies.len() {
+            let Some((module, decl)) = self.program.policy_ast(policy).map(|(module, decl)| (module, decl.clone())) else { continue };
+            if let Some(timeout) = &decl.timeout {
+                self.constant_ms(module, timeout, "`timeout`");
+            }
+            let mut seen: Vec<EcoString> = Vec::new();
+            let mut all = false;
+            for arm in &decl.arms {
+                self.check_policy_arm(module, arm, &mut seen, all);
+                all |= arm.codes.is_empty();
+            }
+        }
+        let config = self.config.clone();
+        let named = config.tools.values().flat_map(|section| {
+            section.policy.iter().chain(section.tool.values().filter_map(|settings| settings.policy.as_ref()))
+        });
+        for name in config.project.policy.iter().chain(named) {
+            if self.project_policy(name).is_none() {
+                let known: Vec<EcoString> = self.policy_names();
+                let near = errors::nearest(name, known.iter().map(EcoString::as_str)).map(str::to_string);
+                let loc = self.config_loc(name);
+                self.report(errors::invalid_project(loc, &format!("there is no policy `{name}`"), near.as_deref()));
+            }
+        }
+    }
+
+    fn check_policy_arm(&mut self, module: usize, arm: &PolicyArm, seen: &mut Vec<EcoString>, all: bool) {
+        let loc = self.program.loc(module, arm.span);
+        if all {
+            self.report(errors::unreachable_arm(loc, "`else` before it takes every code"));
+        }
+        for code in &arm.codes {
+            let at = self.program.loc(module, code.span);
+            let tool_codes = self.program.tools.values().flat_map(|tool| tool.codes.iter());
+            let known = CODES.contains(&code.name.as_str()) || tool_codes.clone().any(|own| *own == code.name);
+            if !known && !self.own_codes.contains(&code.name) {
+                let near = errors::nearest(&code.name, CODES).map(str::to_string);
+                self.report(errors::unknown_error_code(at, &code.name, near.as_deref(), &CODES.join(" ")));
+            }
+            if seen.contains(&code.name) {
+                self.report(errors::unreachable_arm(at, "an arm before it takes this code"));
+            }
+            seen.push(code.name.clone());
+        }
+        if let Some(retry) = &arm.retry {
+            self.check_retry(module, retry);
+        }
+        if let Some(PolicyEnd::Escalate(path)) = &arm.then {
+            let at = self.program.loc(module, path.span);
+            match self.program.callee(module, path) {
+                Some(Callee::Flow(_)) => {}
+                _ => {
+                    let flows = self.program.flows.iter().map(|flow| flow.name.as_str());
+                    let near = errors::nearest(&path.text(), flows).map(str::to_string);
+                    self.report(errors::unknown_flow(at, &path.text(), near.as_deref()));
+                }
+            }
+        }
+    }
+
+    /// Count and delays of a `retry` are constants in their bounds.
+    pub(super) fn check_retry(&mut self, module: usize, retry: &Retry) {
+        if let Some(count) = &retry.count {
+            match self.program.constant_int(module, count) {
+                Some(0..=1000) => {}
+                Some(_) => {
+                    let loc = self.program.loc(module, count.span);
+                    self.report(errors::invalid_constant(loc, "`retry` counts from 0 to 1000").help("or write `retry forever`"));
+                }
+                None => {
+                    let loc = self.program.loc(module, count.span);
+                    self.report(errors::not_constant(loc, "the count of `retry`"));
+                }
+            }
+        }
+        if let Some((lo, hi)) = &retry.backoff {
+            let bounds = (self.constant_ms(module, lo, "`backoff`"), self.constant_ms(module, hi, "`backoff`"));
+            if let (Some(lo_ms), Some(hi_ms)) = bounds
+                && lo_ms > hi_ms
+            {
+                let loc = self.program.loc(module, lo.span.to(hi.span));
+                self.report(errors::invalid_constant(loc, "`backoff` goes from the shorter to the longer delay"));
+            }
+        }
+    }
+
+    /// The policy that a `with` names; reported when there is none.
+    pub(super) fn policy_named(&mut self, module: usize, name: &Ident) -> Option<usize> {
+        if let Some(Entity::Policy(place)) = self.program.entity(module, &name.name) {
+            return Some(*place);
+        }
+        let known: Vec<EcoString> = self.policy_names();
+        let near = errors::nearest(&name.name, known.iter().map(EcoString::as_str)).map(str::to_string);
+        let loc = self.program.loc(module, name.span);
+        self.report(errors::unknown_policy(loc, &name.name, near.as_deref()));
+        None
+    }
+
+    fn policy_names(&self) -> Vec<EcoString> {
+        let places = 0..self.program.policies.len();
+        places.filter_map(|place| self.program.policy_ast(place)).map(|(_, policy)| policy.name.name.clone()).collect()
+    }
+
+    /// A policy that `weir.toml` names: by its own name, in whichever module.
+    pub(super) fn project_policy(&self, name: &str) -> Option<usize> {
+        self.program.policy_by_name(name)
+    }
+
+    /// Whether a policy sends any code to the call's `fallback`.
+    pub(super) fn policy_falls_back(&self, policy: usize) -> bool {
+        let Some((_, decl)) = self.program.policy_ast(policy) else { return false };
+        decl.arms.iter().any(|arm| matches!(arm.then, Some(PolicyEnd::Fallback)))
+    }
+
+    /// Where a word stands in the project file.
+    pub(super) fn config_loc(&self, _word: &str) -> weir_lang::span::Loc {
+        let file = weir_lang::span::FileId(u32::try_from(self.program.modules.len()).unwrap_or(u32::MAX));
+        weir_lang::span::Loc { file, span: Default::default() }
+    }
+}
+
+impl super::program::Program {
+    /// A policy by its own name, in whichever module.
+    pub fn policy_by_name(&self, name: &str) -> Option<usize> {
+        let named = |place: &usize| self.policy_ast(*place).is_some_and(|(_, decl)| decl.name.name == name);
+        (0..self.policies.len()).find(named)
+    }
+}

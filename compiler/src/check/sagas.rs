@@ -1,0 +1,234 @@
+//! Sagas and repetition: what is not taken back, what fails too late, what could happen twice.
+
+use super::Checker;
+use super::TRANSIENT;
+use super::errors;
+use super::outline::{self, Node, Site, SiteKind};
+use super::program::{Callee, Entity};
+use weir_lang::ast::{ClauseKind, Role};
+use weir_lang::diagnostic::Diagnostic;
+use weir_lang::span::{Loc, Span};
+
+impl Checker {
+    /// Everything about undo, final, retry and keys in one flow.
+    pub(super) fn check_sagas(&mut self, place: usize) {
+        let (Some(decl), Some(tree)) = (self.program.flows.get(place), self.program.flow_ast(place)) else { return };
+        let (module, role) = (decl.at.module, decl.role);
+        let mut found = Vec::new();
+        {
+            let nodes = outline::outline(&self.program, module, &tree.body);
+            outline::sites(&nodes, &mut |site| {
+                self.check_undo(module, site, &mut found);
+                self.check_repetition(module, site, &mut found);
+            });
+            if role == Role::Saga {
+                outline::sites(&nodes, &mut |site| found.extend(self.check_settled(module, site)));
+                self.check_final(module, &nodes, &mut found);
+            }
+            if role == Role::Coordinator {
+                found.extend(self.check_writes(module, place, &nodes, tree.name.span));
+            }
+        }
+        for diagnostic in found {
+            self.report(diagnostic);
+        }
+    }
+
+    /// Every write, exec and send in a saga has `undo` or `final`, or is in a flow that does.
+    fn check_settled(&self, module: usize, site: &Site) -> Option<Diagnostic> {
+        if site.settled() {
+            return None;
+        }
+        let loc = self.program.loc(module, site.span);
+        match &site.kind {
+            SiteKind::Tool(tool) if self.has_effect(site) => {
+                let opposite = self.opposite(tool);
+                Some(errors::missing_undo(loc, &format!("`{tool}`"), "saga", opposite.as_deref()))
+            }
+            SiteKind::Flow(flow) => {
+                let called = self.program.flows.get(*flow)?;
+                if called.role == Role::Saga {
+                    return None;
+                }
+                let inner = self.effects.get(*flow)?.unsettled.clone()?;
+                Some(errors::missing_undo(loc, &format!("{inner} in `{}`", called.name), "saga", None))
+            }
+            SiteKind::Start(_) => Some(errors::missing_undo(loc, "`start`", "saga", Some("runs.cancel"))),
+            _ => None,
+        }
+    }
+
+    fn check_undo(&self, module: usize, site: &Site, found: &mut Vec<Diagnostic>) {
+        let loc = self.program.loc(module, site.undo_span);
+        match &site.undo {
+            Some(Callee::Tool(name)) => {
+                if self.program.tools.get(name).is_some_and(|tool| !tool.idempotent && !tool.reads_only()) {
+                    found.push(errors::undo_not_idempotent(loc, name));
+                }
+            }
+            Some(Callee::Flow(flow)) => {
+                if let (Some(effects), Some(decl)) = (self.effects.get(*flow), self.program.flows.get(*flow))
+                    && !effects.idempotent
+                {
+                    found.push(errors::undo_not_idempotent(loc, &decl.name));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// `retry`, `until` and policies on calls that must not happen twice; keys that stay here.
+    fn check_repetition(&self, module: usize, site: &Site, found: &mut Vec<Diagnostic>) {
+        let (what, tool, repeatable) = match &site.kind {
+            SiteKind::Tool(name) => {
+                let Some(tool) = self.program.tools.get(name) else { return };
+                let keyed = site.has(|kind| matches!(kind, ClauseKind::Key { .. }));
+                if keyed && tool.accepts_key.is_none() && !tool.reads_only() {
+                    let span = site.clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Key { .. }));
+                    let span = span.map_or(site.span, |clause| clause.span);
+                    found.push(errors::key_not_sent(self.program.loc(module, span), name));
+                }
+                let repeatable = tool.reads_only() || tool.idempotent || (keyed && tool.accepts_key.is_some());
+                (format!("`{name}`"), Some(name.as_str()), repeatable)
+            }
+            SiteKind::Flow(flow) => {
+                let (Some(effects), Some(decl)) = (self.effects.get(*flow), self.program.flows.get(*flow)) else { return };
+                (format!("what `{}` does", decl.name), None, effects.idempotent)
+            }
+            _ => return,
+        };
+        if repeatable {
+            return;
+        }
+        for clause in site.clauses {
+            let unsafe_clause = match &clause.kind {
+                ClauseKind::Retry(retry) => {
+                    let codes: Vec<&str> = retry.on.iter().map(|code| code.name.as_str()).collect();
+                    codes.is_empty() || codes.iter().any(|code| *code != "rate_limited")
+                }
+                ClauseKind::Until { .. } => true,
+                ClauseKind::With(policy) => self.policy_repeats(module, &policy.name),
+                _ => false,
+            };
+            if unsafe_clause {
+                let loc = self.program.loc(module, clause.span);
+                let word = format!("`{}`", super::clause::clause_word(&clause.kind));
+                found.push(errors::unsafe_retry(loc, &what, &word, tool));
+            }
+        }
+    }
+
+    /// Whether a policy that a call names retries errors after which the call may have happened.
+    fn policy_repeats(&self, module: usize, name: &str) -> bool {
+        let Some(Entity::Policy(place)) = self.program.entity(module, name) else { return false };
+        let Some((_, policy)) = self.program.policy_ast(*place) else { return false };
+        policy.arms.iter().any(|arm| {
+            let retries = arm.retry.as_ref().is_some_and(|retry| {
+                retry.count.as_ref().is_none_or(|count| self.program.constant_int(module, count) != Some(0))
+            });
+            retries && (arm.codes.is_empty() || arm.codes.iter().any(|code| code.name != "rate_limited"))
+        })
+    }
+
+    /// A coordinator that writes twice and takes nothing back.
+    fn check_writes(&self, module: usize, place: usize, nodes: &[Node], name: Span) -> Option<Diagnostic> {
+        let mut writes = 0;
+        let mut settled = false;
+        outline::sites(nodes, &mut |site| {
+            if let SiteKind::Tool(tool) = &site.kind
+                && self.program.tools.get(tool).is_some_and(|tool| !tool.reads_only() && !tool.idempotent)
+            {
+                writes += 1;
+                settled |= site.settled();
+            }
+        });
+        let flow = self.program.flows.get(place)?;
+        (writes >= 2 && !settled).then(|| errors::write_without_undo(self.program.loc(module, name), &flow.name, writes))
+    }
+
+    fn check_final(&self, module: usize, nodes: &[Node], found: &mut Vec<Diagnostic>) {
+        let mut scan = Scan { checker: self, module, found: Vec::new(), in_parallel: false };
+        scan.nodes(nodes, None);
+        for diagnostic in scan.found {
+            if !found.contains(&diagnostic) {
+                found.push(diagnostic);
+            }
+        }
+    }
+
+    /// Whether a site may fail for good, unhandled.
+    fn can_fail(&self, site: &Site) -> Option<String> {
+        let handled = site.clauses.iter().any(|clause| match &clause.kind {
+            ClauseKind::Fallback(_) | ClauseKind::Optional => true,
+            ClauseKind::Catch(arms) => arms.iter().any(|arm| arm.codes.is_empty()),
+            ClauseKind::Retry(retry) => retry.count.is_none() && TRANSIENT.iter().all(|code| retry.on.is_empty() || retry.on.iter().any(|on| on.name == *code)),
+            _ => false,
+        });
+        if handled {
+            return None;
+        }
+        Some(match &site.kind {
+            SiteKind::Tool(tool) => format!("`{tool}`"),
+            SiteKind::Flow(flow) => {
+                let decl = self.program.flows.get(*flow)?;
+                format!("`{}`", decl.name)
+            }
+            SiteKind::Check(_) => "`check`".into(),
+            SiteKind::Require => "`require`".into(),
+            SiteKind::Raise => "this exit".into(),
+            SiteKind::Receive if site.has(|kind| matches!(kind, ClauseKind::Timeout(_))) => "`receive`".into(),
+            SiteKind::Ask if site.has(|kind| matches!(kind, ClauseKind::Timeout(_))) => "`ask`".into(),
+            _ => return None,
+        })
+    }
+}
+
+/// Walks a saga's outline in order, knowing whether a `final` may have been passed.
+struct Scan<'a> {
+    checker: &'a Checker,
+    module: usize,
+    found: Vec<Diagnostic>,
+    in_parallel: bool,
+}
+
+impl Scan<'_> {
+    /// Returns the `final` that may have been passed after these nodes.
+    fn nodes(&mut self, nodes: &[Node], mut passed: Option<Loc>) -> Option<Loc> {
+        for node in nodes {
+            passed = match node {
+                Node::Site(site) => self.site(site, passed),
+                Node::Branch(arms, _) => {
+                    let after: Vec<Option<Loc>> = arms.iter().map(|arm| self.nodes(arm, passed)).collect();
+                    passed.or_else(|| after.into_iter().flatten().next())
+                }
+                Node::Loop { parallel, body, .. } => {
+                    let outer = self.in_parallel;
+                    self.in_parallel |= *parallel;
+                    let once = self.nodes(body, passed);
+                    let twice = if once.is_some() && passed.is_none() && !*parallel { self.nodes(body, once) } else { once };
+                    self.in_parallel = outer;
+                    twice
+                }
+            };
+        }
+        passed
+    }
+
+    fn site(&mut self, site: &Site, passed: Option<Loc>) -> Option<Loc> {
+        let loc = self.checker.program.loc(self.module, site.span);
+        if let (Some(last), Some(what)) = (passed, self.checker.can_fail(site)) {
+            self.found.push(errors::fallible_after_final(loc, &what, last));
+        }
+        let inner = match &site.kind {
+            SiteKind::Flow(flow) => self.checker.effects.get(*flow).is_some_and(|effects| effects.passes_final),
+            _ => false,
+        };
+        if !site.is_final() && !inner {
+            return passed;
+        }
+        if self.in_parallel {
+            self.found.push(errors::final_in_parallel(loc));
+        }
+        passed.or(Some(loc))
+    }
+}

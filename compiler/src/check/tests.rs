@@ -1,0 +1,121 @@
+//! `test` blocks: mocks against schemas, runs, expectations.
+
+use super::Checker;
+use super::body::Body;
+use super::errors;
+use super::program::Callee;
+use ecow::EcoString;
+use weir_lang::ast::{Arg, Expr, ExprKind, ItemKind, MockOutcome, Path, TestStep, TestStepKind};
+use weir_lang::types::Type;
+
+impl Checker {
+    pub(super) fn check_tests(&mut self) {
+        for module in 0..self.program.modules.len() {
+            let Some(ast) = self.program.modules.get(module).map(|module| module.ast.clone()) else { continue };
+            for item in &ast.items {
+                if let ItemKind::Test(test) = &item.kind {
+                    let mut body = Body::new(self, module, None);
+                    let mark = body.scope.enter();
+                    test.steps.iter().for_each(|step| body.test_step(step));
+                    body.leave(mark);
+                }
+            }
+        }
+    }
+}
+
+impl Body<'_> {
+    fn test_step(&mut self, step: &TestStep) {
+        match &step.kind {
+            TestStepKind::Mock { tool, args, outcomes } => self.mock(tool, args.as_deref(), outcomes),
+            TestStepKind::Bind { name, value } => {
+                let run = matches!(&value.unparen().kind, ExprKind::Call { callee, .. }
+                    if matches!(self.checker.program.callee(self.module, callee), Some(Callee::Flow(_))));
+                let ty = self.infer(value, None);
+                self.bind(name, if run { Checker::run_type() } else { ty }, true);
+            }
+            TestStepKind::Expect(expr) => self.expectation(expr),
+            TestStepKind::Answer { question, value } => {
+                self.text(question);
+                self.infer(value, None);
+            }
+            TestStepKind::Signal { event, key, value } => {
+                self.text(event);
+                if let Some(key) = key {
+                    self.key_value(key);
+                }
+                self.infer(value, None);
+            }
+            TestStepKind::Crash(path) => {
+                self.tool_or_report(path);
+            }
+            TestStepKind::Error => {}
+        }
+    }
+
+    fn tool_or_report(&mut self, path: &Path) -> Option<EcoString> {
+        match self.checker.program.callee(self.module, path) {
+            Some(Callee::Tool(tool)) => Some(tool),
+            _ => {
+                let text = path.text();
+                let server = path.parts.first().map(|part| part.name.clone()).unwrap_or_default();
+                let tools = &self.checker.program.tools;
+                let known = tools.keys().any(|name| name.split('.').next() == Some(server.as_str()));
+                let near = errors::nearest(&text, tools.keys().map(EcoString::as_str)).map(str::to_string);
+                let loc = self.loc(path.span);
+                self.report(errors::unknown_tool(loc, &text, known, near.as_deref()));
+                None
+            }
+        }
+    }
+
+    fn mock(&mut self, path: &Path, args: Option<&[Arg]>, outcomes: &[MockOutcome]) {
+        let tool = self.tool_or_report(path);
+        let output = tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.output.clone());
+        let codes = tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.codes.clone());
+        if let (Some(tool), Some(args)) = (&tool, args) {
+            let mut params = self.checker.program.tool_params(tool);
+            params.iter_mut().for_each(|param| param.optional = true);
+            self.arguments(tool, &params, args, None, path.span);
+        }
+        for outcome in outcomes {
+            match outcome {
+                MockOutcome::Value(value) => match &output {
+                    Some(output) => {
+                        self.expect(value, output, &format!("the result of `{}`", path.text()));
+                    }
+                    None => {
+                        self.infer(value, None);
+                    }
+                },
+                MockOutcome::Fail { code, message } => {
+                    self.check_code(code, codes.as_deref().unwrap_or(&[]));
+                    if let Some(message) = message {
+                        self.text(message);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `expect cond`; `calls(tool)` and `attempts(tool)` name a tool.
+    fn expectation(&mut self, expr: &Expr) {
+        self.checker.mute();
+        let ty = self.infer(expr, Some(&Type::Bool));
+        self.checker.unmute();
+        if mentions_tool_counts(expr) || matches!(ty, Type::Broken) {
+            return;
+        }
+        self.condition(expr, "`expect`");
+    }
+}
+
+fn mentions_tool_counts(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Call { callee, .. } => matches!(callee.text().as_str(), "calls" | "attempts"),
+        ExprKind::Binary { left, right, .. } => mentions_tool_counts(left) || mentions_tool_counts(right),
+        ExprKind::Unary { operand, .. } | ExprKind::Paren(operand) | ExprKind::Field { base: operand, .. } => mentions_tool_counts(operand),
+        ExprKind::Index { base, .. } => mentions_tool_counts(base),
+        _ => false,
+    }
+}
