@@ -115,7 +115,11 @@ fn report(report: &[ReportEntry], lines: &mut Vec<String>) {
         let kind = serde_json::to_value(entry.kind).ok();
         let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or("reported");
         let record = styled(Style::Dim, &escape::short(&entry.record.to_json(), 60));
-        lines.push(format!("  {kind} in {}: {} {record}", escape::line(&entry.step), escape::short(&entry.reason, 100)));
+        lines.push(format!(
+            "  {kind} in {}: {} {record}",
+            escape::line(&entry.step),
+            escape::short(&entry.reason, 100)
+        ));
     }
     if report.len() > FEW {
         lines.push(format!("  … and {} more in the envelope's report", report.len() - FEW));
