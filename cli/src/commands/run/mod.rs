@@ -14,13 +14,12 @@ mod watch;
 use super::graph::no_plan;
 use crate::args::RunArgs;
 use crate::escape;
-use crate::exit::{Error, Exit, Outcome};
-use crate::out::{self};
+use crate::exit::{Error, Outcome};
+use crate::out;
 use crate::project::{self, Target};
 use std::sync::Arc;
 use summary::Around;
 use weir_compiler::FlowInfo;
-use weir_compiler::plan::Plan;
 use weir_runtime::engine::{LocalEngine, StartRequest};
 use weir_runtime::envelope::Envelope;
 
