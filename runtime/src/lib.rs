@@ -1,7 +1,9 @@
 //! Carrying out plans: the machine, engines, journals and tools. No printing, no arguments, no terminal.
 
+pub mod engine;
 pub mod envelope;
 pub mod journal;
 pub mod machine;
+pub mod observe;
 pub mod tool;
 pub mod tools;

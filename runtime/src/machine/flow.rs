@@ -195,7 +195,7 @@ impl Machine {
             Ok(value) => Ok(value),
             Err(Stop::Return) => Ok(flow.value.take().unwrap_or(Value::NULL)),
             Err(Stop::Drop) => Ok(Value::NULL),
-            Err(Stop::Fail(failure) | Stop::Abort(failure)) => Err(failure),
+            Err(Stop::Fail(failure) | Stop::Beside(failure) | Stop::Abort(failure)) => Err(failure),
         };
         match value.and_then(|value| self.flow_value(code, id, value)) {
             Ok(value) => self.flow_succeeded(code, id, value),
@@ -239,7 +239,7 @@ impl Machine {
             Caller::Act(task) => self.act_value(code, task, value, false),
             Caller::Check(task) => self.check_ended(code, task, None),
             Caller::Checks(task, index) => self.checks_ended(code, task, index, None),
-            Caller::Undo(saga) => self.undo_done(code, saga),
+            Caller::Undo(saga) => self.undo_done(saga),
         }
     }
 
@@ -258,7 +258,7 @@ impl Machine {
             Caller::Act(task) => self.act_failed(code, task, failure),
             Caller::Check(task) => self.check_ended(code, task, Some(failure)),
             Caller::Checks(task, index) => self.checks_ended(code, task, index, Some(failure)),
-            Caller::Undo(saga) => self.undo_failed(code, saga, failure),
+            Caller::Undo(saga) => self.undo_failed(saga, failure),
         }
     }
 
@@ -294,6 +294,7 @@ impl Machine {
             self.clocks.remove(&path);
         }
         let flow = self.flows.remove(id)?;
+        self.undoings -= usize::from(matches!(flow.phase, Phase::Undoing(_)));
         self.frames.remove(frame);
         self.withdraw(&flow.clocks);
         if let Caller::Act(task) | Caller::Check(task) = flow.caller

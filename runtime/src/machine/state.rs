@@ -82,7 +82,9 @@ pub(super) enum Stop {
     Return,
     /// `drop`
     Drop,
-    /// Something around it ended: another step failed, a time limit, a cancellation.
+    /// Another step beside it failed. A failure of its own, should it turn up, counts more.
+    Beside(Box<Failure>),
+    /// Something around it ended: a time limit, a cancellation.
     Abort(Box<Failure>),
 }
 

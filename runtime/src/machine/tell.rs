@@ -5,7 +5,7 @@ use super::event::{Effect, Event, Key, Started, Timer};
 use super::failure::Failure;
 use super::note::NoteKind;
 use super::run::Status;
-use super::state::{Caller, FlowId, Phase, Place, State, TaskId, Waiter};
+use super::state::{Caller, FlowId, Phase, Place, State, Stop, TaskId, Waiter};
 use super::{MAIL, Machine, Mail};
 use ecow::EcoString;
 use weir_stdlib::narrow::Boundary;
@@ -33,7 +33,7 @@ impl Machine {
                 }
                 Some(Waiter::Undo(id)) => {
                     if self.undo_settle(id, key, None).is_some() {
-                        self.undo_fault(code, id, fault);
+                        self.undo_fault(id, fault);
                     }
                 }
                 None => {}
@@ -100,7 +100,7 @@ impl Machine {
             },
             Some(Waiter::Undo(id)) => match self.undo_settle(id, key, None) {
                 Some(Effect::Release { .. }) => self.undo_released(id),
-                Some(_) => self.undo_done(code, id),
+                Some(_) => self.undo_done(id),
                 None => {}
             },
             None => {}
@@ -154,7 +154,7 @@ impl Machine {
                     Some(State::Flow(flow)) => {
                         let flow = *flow;
                         let failure = Failure::new("timeout", format!("`{}` took too long", self.flow_name(flow)));
-                        self.abort_flow(code, flow, &failure);
+                        self.abort_flow(code, flow, &Stop::Abort(failure));
                     }
                     _ => self.act_failed(code, id, failure),
                 }
@@ -174,7 +174,7 @@ impl Machine {
             _ => Failure::new("timeout", format!("`{name}` took longer than its `timeout`")),
         };
         let failure = failure.at(&key.step);
-        self.abort_flow(code, id, &failure);
+        self.abort_flow(code, id, &Stop::Abort(failure));
     }
 
     fn answered(&mut self, code: &Code, key: &Key, value: &Value) {
@@ -283,7 +283,7 @@ impl Machine {
         if self.flows.get(entry).is_some_and(|flow| matches!(flow.phase, Phase::Running(_))) {
             let message = if reason.is_empty() { "the run was cancelled" } else { reason };
             let failure = Failure::new("cancelled", message);
-            self.abort_flow(code, entry, &failure);
+            self.abort_flow(code, entry, &Stop::Abort(failure));
         }
         self.paused = false;
         let held = std::mem::take(&mut self.held);
