@@ -1,1 +1,27 @@
-fn main() {}
+//! Measures Weir and prints the figures, so that a claim of speed has a program behind it. Nothing is asserted: a
+//! machine differs from the next, growth does not. `cargo run --release -p weir-bench [-- parse|check|machine|process]`.
+
+mod machine;
+mod out;
+mod process;
+mod source;
+mod text;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let parts: [(&str, fn()); 3] = [("text", text::run), ("machine", machine::run), ("process", process::run)];
+    let unknown = wanted.iter().find(|name| !parts.iter().any(|(part, _)| part == name));
+    if let Some(unknown) = unknown {
+        out::line(&format!("there is no part `{unknown}`: text, machine, process"));
+        return ExitCode::from(2);
+    }
+    for (name, run) in parts {
+        if wanted.is_empty() || wanted.iter().any(|one| one == name) {
+            out::line(&format!("\n== {name}"));
+            run();
+        }
+    }
+    ExitCode::SUCCESS
+}

@@ -1,6 +1,8 @@
 //! The compiled program: what checking and lowering leave for the machine, stored with every run and known by its
 //! hash. Names are resolved, policies merged, types attached where values pass; each block is a graph of steps.
 
+#![allow(missing_docs, reason = "the fields of variants are explained in the variant's own line")]
+
 use ecow::EcoString;
 use indexmap::IndexMap;
 use petgraph::graph::DiGraph;

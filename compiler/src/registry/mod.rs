@@ -59,8 +59,13 @@ pub struct ToolParam {
 pub enum ToolSource {
     /// Built in.
     Builtin,
-    /// A `tool` declaration in a flow file; `builtin` when it retypes a built-in tool.
-    Declared { loc: Loc, builtin: bool },
+    /// A `tool` declaration in a flow file.
+    Declared {
+        /// Where.
+        loc: Loc,
+        /// Whether it retypes a built-in tool.
+        builtin: bool,
+    },
 }
 
 impl Tool {
