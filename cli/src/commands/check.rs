@@ -54,7 +54,9 @@ struct Reported {
 
 impl Reported {
     fn findings(&self) -> Findings<'_> {
-        Findings::some(&self.checked, |at| self.wanted.get(at).copied().unwrap_or(false))
+        Findings::some(&self.checked.files, &self.checked.diagnostics, |at| {
+            self.wanted.get(at).copied().unwrap_or(false)
+        })
     }
 }
 

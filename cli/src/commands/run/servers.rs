@@ -47,7 +47,10 @@ pub fn all_served(plan: &Plan, servers: &Servers, config: &Config) -> Result<(),
         format!("`[tools.{first}]` in weir.toml names a server that this version cannot start yet; nothing was started")
     } else {
         let named: Vec<String> = sections.iter().map(|section| format!("`[tools.{section}]`")).collect();
-        format!("add {} to weir.toml, with a `command`, `url`, `openapi` or `exec`; nothing was started", named.join(" and "))
+        format!(
+            "add {} to weir.toml, with a `command`, `url`, `openapi` or `exec`; nothing was started",
+            named.join(" and ")
+        )
     };
     Err(Error { exit: crate::exit::Exit::Failed, messages, help: Some(help) })
 }
