@@ -235,7 +235,8 @@ impl<'a> Broken<'a> {
                 ("a comment starts with `//`", "write `// …` on each line")
             }
             "+=" | "++" => ("a value cannot be changed", "bind the result to a new name"),
-            "->" => (
+            "->" if self.wants(Rule::arrow) => ("there is no `->` here", "write `=>`"),
+            "->" if self.rule == Rule::one_step => (
                 "there is no `->` in an expression",
                 "write `x => …` for a lambda",
             ),
