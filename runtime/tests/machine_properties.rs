@@ -1,5 +1,12 @@
 //! Random plans, random completion orders, random failures: a machine that is resumed after any prefix of its events
 //! owes the same and ends the same; undo runs exactly when the saga failed before its `final`, each once, newest first.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that fails may panic"
+)]
 
 mod build;
 
@@ -87,7 +94,9 @@ impl Builder {
             Shape::Write => done(&name("w"), 3),
             Shape::Final => write(&name("f"), 4).last(),
             Shape::Wait => wait(&name("n"), ms(10)),
-            Shape::Ask => ask(&name("q"), "?", weir_lang::types::Type::Json, 5).with(|act| act.timeout = Some(ms(50))).fallback(null()),
+            Shape::Ask => ask(&name("q"), "?", weir_lang::types::Type::Json, 5)
+                .with(|act| act.timeout = Some(ms(50)))
+                .fallback(null()),
             Shape::Let => let_(&name("l"), add(int(1), int(2)), 6),
             Shape::Raise => raise(&name("x"), "conflict", "no"),
             Shape::Branch(way, a, b) => {
@@ -121,11 +130,12 @@ struct Game {
     failing: u8,
     /// Failures that may have happened in 256 of those of writes.
     unknown: u8,
+    cancelled: bool,
 }
 
 impl Game {
     fn new(plan: Plan, dice: Vec<u8>, failing: u8, unknown: u8) -> Game {
-        Game { hand: Hand::start(plan), dice, at: 0, failing, unknown }
+        Game { hand: Hand::start(plan), dice, at: 0, failing, unknown, cancelled: false }
     }
 
     fn roll(&mut self) -> u8 {
@@ -182,10 +192,20 @@ impl Game {
         let mut turns = 0;
         while !self.hand.machine.over() {
             assert!(!self.hand.owed.is_empty(), "nothing owed and not over: {}", self.hand.status());
+            let before = self.hand.all.len();
+            let closed = self.cancelled || self.hand.code_of_attention();
             if cancel == Some(turns) {
                 self.hand.cancel();
+                self.cancelled = true;
             } else {
                 self.turn();
+            }
+            if closed {
+                let new = self.hand.all.iter().skip(before).filter_map(|effect| match effect {
+                    Effect::Call(call) => Some(call.key.step.as_str()),
+                    _ => None,
+                });
+                new.for_each(|step| assert!(step.contains("/undo"), "nothing new starts, but `{step}` did"));
             }
             self.agrees();
             turns += 1;
@@ -197,6 +217,21 @@ impl Game {
 
 trait Many {
     fn attempt_many(&self) -> bool;
+}
+
+trait Doubt {
+    fn code_of_attention(&self) -> bool;
+}
+
+impl Doubt for Hand {
+    /// Whether a write may have happened: nobody in these plans looks that up.
+    fn code_of_attention(&self) -> bool {
+        let maybe = |event: &Event| {
+            matches!(event, Event::Failed { key, fault, .. }
+            if fault.happened == weir_runtime::tool::Happened::Maybe && !key.step.ends_with("/undo"))
+        };
+        self.events.iter().any(maybe)
+    }
 }
 
 impl Many for weir_runtime::machine::CallEffect {
@@ -240,6 +275,8 @@ proptest! {
         let plan = Builder::plan(if saga { Role::Saga } else { Role::Coordinator }, &shapes);
         let mut game = Game::new(plan.clone(), dice, failing, unknown);
         game.play(cancel);
+        let attention = game.hand.code_of_attention();
+        prop_assert_eq!(game.hand.status() == "needs_attention", attention);
         let text = serde_json::to_string(&game.hand.events).unwrap();
         let events: Vec<Event> = serde_json::from_str(&text).unwrap();
         let plan: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();

@@ -1,5 +1,12 @@
 //! How fast the machine is and whether a step costs the same in a long run. Printed, not asserted:
 //! `cargo test --release -p weir-runtime --test speed -- --ignored --nocapture`
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that fails may panic"
+)]
 
 mod build;
 
@@ -33,7 +40,8 @@ fn pure_steps() {
         println!("{:>8} pure steps in rounds: {:>9.0} steps/s", rounds * 10, rounds as f64 * 10.0 / took.as_secs_f64());
     }
     for steps in [1_000, 100_000] {
-        let plan = one(Role::Coordinator, (0..steps).map(|at| let_(&format!("x{at}"), add(int(at), int(1)), 1)).collect());
+        let plan =
+            one(Role::Coordinator, (0..steps).map(|at| let_(&format!("x{at}"), add(int(at), int(1)), 1)).collect());
         let mut machine = machine(plan);
         let clock = Instant::now();
         begin(&mut machine, Value::record::<ecow::EcoString>([]));
@@ -64,7 +72,12 @@ fn calls(rounds: i64, parallel: Option<i64>, reads: bool) -> f64 {
 #[ignore = "prints speeds; run it in release"]
 fn no_op_calls() {
     for rounds in [1_000, 10_000, 100_000] {
-        for (what, parallel, reads) in [("one by one", None, true), ("8 at once", Some(8), true), ("10000 at once", Some(10_000), true), ("writes of a saga", None, false)] {
+        for (what, parallel, reads) in [
+            ("one by one", None, true),
+            ("8 at once", Some(8), true),
+            ("10000 at once", Some(10_000), true),
+            ("writes of a saga", None, false),
+        ] {
             println!("{rounds:>8} calls, {what:<18} {:>9.0} calls/s", calls(rounds, parallel, reads));
         }
     }
@@ -77,9 +90,11 @@ fn a_large_payload_is_passed_through_rounds() {
     let payload = Value::list((0..80_000).map(row).collect::<Vec<_>>());
     use weir_lang::types::Type;
     let ty = Type::list(Type::record([("id", Type::INT), ("text", Type::STRING)]));
-    let sub = flow(Role::Coordinator, "sub", block(vec![let_("x", slot(0), 1)])).params(vec![param("rows", ty.clone())]);
+    let sub =
+        flow(Role::Coordinator, "sub", block(vec![let_("x", slot(0), 1)])).params(vec![param("rows", ty.clone())]);
     let body = block(vec![call("s", 1, &[("rows", outer(0))], 2)]);
-    let main = flow(Role::Coordinator, "main", block(vec![each("all", numbers(10_000), None, 4, body)])).params(vec![param("rows", ty)]);
+    let main = flow(Role::Coordinator, "main", block(vec![each("all", numbers(10_000), None, 4, body)]))
+        .params(vec![param("rows", ty)]);
     let mut machine = machine(plan(vec![main, sub]));
     let clock = Instant::now();
     begin(&mut machine, Value::record([("rows", payload)]));
@@ -103,13 +118,19 @@ async fn the_engine_with_a_memory_journal() {
         }
     }
     for (rounds, parallel) in [(1_000, 8), (10_000, 8), (10_000, 1_000)] {
-        let tools = Toolbox::new().with("src", Arc::new(Nothing)).with("crm", Arc::new(Nothing)).with("mail", Arc::new(Nothing));
+        let tools = Toolbox::new()
+            .with("src", Arc::new(Nothing))
+            .with("crm", Arc::new(Nothing))
+            .with("mail", Arc::new(Nothing));
         let engine = LocalEngine::new(Arc::new(weir_runtime::journal::MemoryJournal::new()), tools);
         let body = block(vec![read("call", 2).to(2), yields(slot(2))]);
         let plan = one(Role::Coordinator, vec![each("all", numbers(rounds), Some(parallel), 4, body)]);
         let grants = ["crm.write", "src.read", "mail.send"].map(Into::into).to_vec();
         let clock = Instant::now();
         engine.start(Arc::new(plan), StartRequest { grants, ..StartRequest::new("test") }).await.unwrap();
-        println!("engine: {rounds} reads, {parallel} at once: {:.0} calls/s", rounds as f64 / clock.elapsed().as_secs_f64());
+        println!(
+            "engine: {rounds} reads, {parallel} at once: {:.0} calls/s",
+            rounds as f64 / clock.elapsed().as_secs_f64()
+        );
     }
 }
