@@ -194,18 +194,8 @@ impl Envelope {
 
     /// Indented JSON, for people.
     pub fn to_json_pretty(&self) -> String {
-        let mut out = Vec::new();
-        let compact = self.to_json();
-        match serde_json::from_str::<&serde_json::value::RawValue>(&compact)
-            .ok()
-            .and_then(|_| Value::from_json(&compact).ok())
-        {
-            Some(value) => value.to_json_pretty(),
-            None => {
-                out.extend_from_slice(compact.as_bytes());
-                String::from_utf8(out).unwrap_or(compact)
-            }
-        }
+        let line = self.to_json();
+        Value::from_json(&line).map_or(line, |value| value.to_json_pretty())
     }
 }
 

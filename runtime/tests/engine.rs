@@ -335,6 +335,19 @@ async fn what_cannot_be_done_yet_is_refused_before_anything_starts() {
     assert!(fake.calls().is_empty());
 }
 
+#[test]
+fn wrong_arguments_are_named_before_anything_runs() {
+    use weir_runtime::engine::check_args;
+    let main =
+        flow(Role::Coordinator, "main", block(vec![])).params(vec![param("n", Type::INT), param("s", Type::STRING)]);
+    let plan = plan(vec![main]);
+    let lines = check_args(&plan, &Value::record([("n", Value::text("x")), ("m", Value::int(1))]));
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0].starts_with("argument `n: int` of `main`: "), "{}", lines[0]);
+    assert_eq!(lines[1], "argument `s: string` of `main` is missing: add `--arg s=…`");
+    assert_eq!(lines[2], "`main` has no argument `m`; it takes `n`, `s`");
+}
+
 /// A journal that fails from the `n`th append on, or loses everything behind it.
 struct Failing {
     journal: MemoryJournal,

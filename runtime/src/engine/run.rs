@@ -468,7 +468,7 @@ impl RunLoop {
     }
 
     /// Tells the journal how the run is, when that has changed.
-    fn set_status(&mut self) -> Result<(), EngineError> {
+    pub(super) fn set_status(&mut self) -> Result<(), EngineError> {
         let status = self.machine.status();
         if status.word() == self.status {
             return Ok(());
