@@ -7,6 +7,7 @@ pub mod narrow;
 mod patterns;
 pub mod pure;
 mod raise;
+mod seal;
 #[cfg(test)]
 mod testing;
 pub mod value;
@@ -14,6 +15,6 @@ pub mod value;
 pub use eval::{Env, Outcome, Program, Report, ReportKind, apply, eval};
 pub use functions::reference_page;
 pub use functions::{Entry, FunctionId, Signature};
-pub use narrow::{Boundary, Misfit, narrow};
+pub use narrow::{Boundary, Misfit, narrow, table_key};
 pub use raise::Raise;
 pub use value::Value;

@@ -1,5 +1,5 @@
 //! Pure code as data: what the compiler lowers expressions, transformers and pure validators to, what a plan stores
-//! and what [`crate::eval`] evaluates. Names are gone: places are slots and locals, functions are table entries.
+//! and what [`crate::eval::eval`] evaluates. Names are gone: places are slots and locals, functions are table entries.
 
 #![allow(missing_docs, reason = "the fields of variants are explained by the syntax in the variant's own line")]
 

@@ -1,7 +1,7 @@
 //! Transformers and pure validators: steps, loops, reports.
 
 use super::exprs::{holds, items_of, truth};
-use super::{Eval, Report, ReportKind, steered};
+use super::{Eval, Report, ReportKind, steered, told};
 use crate::narrow::narrow;
 use crate::pure::{Function, Pure, PureBlock, PureBlockExpr, PureExit, PurePattern, PureStep};
 use crate::raise::Raise;
@@ -109,7 +109,7 @@ impl<'a> Eval<'a> {
             }
             PureStep::Yield(pure) => self.yielded(pure),
             PureStep::Annotate(pure) => {
-                let reason = self.eval(pure)?.display_text();
+                let reason = told(&self.eval(pure)?);
                 self.remark(ReportKind::Annotated, reason);
                 Ok(Flow::Next)
             }
@@ -143,13 +143,13 @@ impl<'a> Eval<'a> {
     fn exit(&mut self, exit: &'a PureExit) -> Result<Flow, Raise> {
         match exit {
             PureExit::Drop(reason) => {
-                let reason = self.eval(reason)?.display_text();
+                let reason = told(&self.eval(reason)?);
                 self.remark(ReportKind::Dropped, reason);
                 Ok(Flow::Drop)
             }
             PureExit::Raise { code, message } => {
                 let message = self.eval(message)?;
-                Err(Raise::new(code.clone(), message.display_text()))
+                Err(Raise::new(code.clone(), told(&message)))
             }
         }
     }

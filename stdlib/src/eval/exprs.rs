@@ -1,7 +1,7 @@
 //! The forms of expression.
 
 use super::operators::{arithmetic, binary, negate};
-use super::{Eval, MAX_ITEMS, MAX_TEXT, bounded, bounded_text, steered};
+use super::{Eval, MAX_ITEMS, MAX_TEXT, bounded, bounded_text, steered, told};
 use crate::functions::{Arg, call};
 use crate::narrow::{Boundary, narrow};
 use crate::patterns::compiled;
@@ -79,7 +79,7 @@ impl<'a> Eval<'a> {
             }
             Pure::Raise { code, message } => {
                 let message = self.eval(message)?;
-                Err(Raise::new(code.clone(), message.display_text()))
+                Err(Raise::new(code.clone(), told(&message)))
             }
         }
     }

@@ -198,3 +198,8 @@ pub(crate) fn steered(mut value: Value, by: &Labels) -> Value {
     }
     value
 }
+
+/// The text of a reason or message; one made from secrets is not told.
+pub(crate) fn told(value: &Value) -> String {
+    if value.deep_labels().secret() { "•••".to_owned() } else { value.display_text() }
+}

@@ -3,7 +3,7 @@
 use crate::patterns::compiled;
 use crate::raise::Raise;
 use crate::value::number::{to_decimal, to_double};
-use crate::value::{Data, Value, compare, equals};
+use crate::value::{Data, Value, compare, equals, parse_duration};
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -16,6 +16,9 @@ pub(crate) const MAX_ITEMS: usize = 1_000_000;
 
 /// Any operator that needs both sides.
 pub(crate) fn binary(op: BinaryOp, a: &Value, b: &Value) -> Result<Data, Raise> {
+    if let Some((a, b)) = moments_read(a, b) {
+        return binary(op, &a, &b);
+    }
     match op {
         BinaryOp::Eq => Ok(Data::Bool(equals(a, b))),
         BinaryOp::Ne => Ok(Data::Bool(!equals(a, b))),
@@ -27,6 +30,25 @@ pub(crate) fn binary(op: BinaryOp, a: &Value, b: &Value) -> Result<Data, Raise> 
         BinaryOp::NotIn => contains(b, a).map(|found| Data::Bool(!found)),
         BinaryOp::Matches => matches(a, b).map(Data::Bool),
         _ => arithmetic(op, a, b),
+    }
+}
+
+/// A text beside a time, date or duration, read as one: `order.due < "2026-03-01"`.
+fn moments_read(a: &Value, b: &Value) -> Option<(Value, Value)> {
+    let read = |text: &str, like: &Data| match like {
+        Data::Time(_) => text.parse().ok().map(Data::Time),
+        Data::Date(_) if text.len() == 10 => text.parse().ok().map(Data::Date),
+        Data::Duration(_) => parse_duration(text).map(Data::Duration),
+        _ => None,
+    };
+    match (&a.data, &b.data) {
+        (Data::Time(_) | Data::Date(_) | Data::Duration(_), Data::String(text)) => {
+            read(&text.text, &a.data).map(|data| (a.clone(), Value::new(data)))
+        }
+        (Data::String(text), Data::Time(_) | Data::Date(_) | Data::Duration(_)) => {
+            read(&text.text, &b.data).map(|data| (Value::new(data), b.clone()))
+        }
+        _ => None,
     }
 }
 

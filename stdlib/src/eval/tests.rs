@@ -233,6 +233,8 @@ fn validators_block_with_their_reason() {
     assert!(apply(&function, vec![json(r#"{"n":1}"#)], &program).unwrap().0.is_null());
     let raise = apply(&function, vec![json(r#"{"n":0}"#)], &program).unwrap_err();
     assert_eq!((raise.code.as_str(), raise.message.as_str()), ("blocked", "n is 0"));
+    let secret = Value::record([("n", Value::int(0).with_labels(Labels::NONE.as_secret()))]);
+    assert_eq!(apply(&function, vec![secret], &program).unwrap_err().message, "•••");
 }
 
 /// `cargo test --release -- --ignored --nocapture speed`

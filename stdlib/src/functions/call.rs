@@ -61,12 +61,20 @@ impl<'a> Call<'_, 'a> {
             let labels = values.fold(self.seen.clone(), |labels, value| labels.join(&value.deep_labels()));
             return if labels.is_none() { result } else { result.joined(&labels) };
         }
+        if self.entry.keeps == Keeps::Own {
+            return values.fold(result.joined(&self.seen), |result, value| result.joined(&value.labels));
+        }
         let result = values.fold(result, |result, value| match value.data {
             _ if value.labels.is_none() => result,
             Data::List(_) | Data::Record(_) => result.joined(&value.labels),
             _ => steered(result, &value.labels),
         });
-        steered(result, &self.seen)
+        let result = steered(result, &self.seen);
+        if self.entry.keeps == Keeps::Keyed && self.seen.secret() {
+            let labels = result.labels.as_secret();
+            return result.with_labels(labels);
+        }
+        result
     }
 
     /// Counts `value` among what decided about the result.

@@ -1,7 +1,7 @@
 //! Lists. Elements keep their labels; a list that untrusted keys or conditions shaped is untrusted.
 
 use super::call::Call;
-use super::{Entry, row};
+use super::{Entry, Keeps, row};
 use crate::eval::{MAX_ITEMS, operators};
 use crate::raise::Raise;
 use crate::value::{Data, Value, compare, equals};
@@ -20,23 +20,23 @@ pub(super) fn entries() -> Vec<Entry> {
         row("sort(values: [T], by?: (T) => K, descending?: bool) -> [T]", "In order, equal ones as they stood. `by` may give a list, whose later elements settle ties.", "sort([{ n: 2 }, { n: 1 }], by: x => x.n)", "[{ n: 1 }, { n: 2 }]", sort).keeps().errors("`invalid_input` for keys that have no order among each other; null keys come last"),
         row("reverse(values: [T]) -> [T]", "In the opposite order.", "reverse([1, 2])", "[2, 1]", |call| { let list = call.list(0)?; call.make_list(list.as_list().unwrap_or_default().iter().rev().cloned().collect()) }).keeps(),
         row("unique(values: [T], by?: (T) => K) -> [T]", "The first of each that are equal, or have an equal `by`.", "unique([1, 2, 1])", "[1, 2]", unique).keeps(),
-        row("group(values: [T], by: (T) => K) -> map<[T]>", "The elements by the text of their key, keys in order of first sight.", "group([1, 2, 3], by: x => x % 2)", "{ `1`: [1, 3], `0`: [2] }", group).keeps(),
-        row("count(values: [T], where?: (T) => bool) -> int", "How many elements there are, or for how many `where` is true.", "count([1, 2, 3], x => x > 1)", "2", count),
-        row("count_by(values: [T], by: (T) => K) -> map<int>", "How many elements have each key, keys in order of first sight.", r#"count_by(["a", "b", "a"], by: x => x)"#, "{ a: 2, b: 1 }", count_by),
-        row("index_by(values: [T], by: (T) => K) -> map<T>", "The elements by the text of their key; the last of equal keys stays.", r#"index_by([{ id: "a", n: 1 }], by: x => x.id)"#, r#"{ a: { id: "a", n: 1 } }"#, index_by).keeps(),
+        row("group(values: [T], by: (T) => K) -> map<[T]>", "The elements by the text of their key, keys in order of first sight.", "group([1, 2, 3], by: x => x % 2)", "{ `1`: [1, 3], `0`: [2] }", group).labels(Keeps::Keyed),
+        row("count(values: [T], where?: (T) => bool) -> int", "How many elements there are, or for how many `where` is true.", "count([1, 2, 3], x => x > 1)", "2", count).labels(Keeps::Own),
+        row("count_by(values: [T], by: (T) => K) -> map<int>", "How many elements have each key, keys in order of first sight.", r#"count_by(["a", "b", "a"], by: x => x)"#, "{ a: 2, b: 1 }", count_by).labels(Keeps::Own),
+        row("index_by(values: [T], by: (T) => K) -> map<T>", "The elements by the text of their key; the last of equal keys stays.", r#"index_by([{ id: "a", n: 1 }], by: x => x.id)"#, r#"{ a: { id: "a", n: 1 } }"#, index_by).labels(Keeps::Keyed),
         row("sum(values: [Q]) -> Q", "The sum; 0 of none. Decimals are exact, durations add up.", "sum([1, 2, 3])", "6", sum).errors("`invalid_input` when it is out of range"),
         row("min(values: [T], by?: (T) => K) -> T?", "The smallest element, or the first with the smallest `by`; null of none. Null elements do not count.", "min([3, 1, 2])", "1", |call| extreme(call, Ordering::Less)).keeps().errors("`invalid_input` for values that have no order among each other"),
         row("max(values: [T], by?: (T) => K) -> T?", "The largest element, or the first with the largest `by`; null of none. Null elements do not count.", "max([{ n: 1 }, { n: 5 }], by: x => x.n)", "{ n: 5 }", |call| extreme(call, Ordering::Greater)).keeps().errors("`invalid_input` for values that have no order among each other"),
         row("avg(values: [D]) -> D?", "The mean, or null of none.", "avg([1, 2])", "1.5", avg).errors("`invalid_input` when the sum is out of range"),
-        row("any(values: [T], where?: (T) => bool) -> bool", "Whether `where` is true for an element; without it, whether an element is true.", "any([1, 2], x => x > 1)", "true", |call| holds_for(call, true)),
-        row("all(values: [T], where?: (T) => bool) -> bool", "Whether `where` is true for every element; without it, whether every element is true.", "all([1, 2], x => x > 1)", "false", |call| holds_for(call, false)),
+        row("any(values: [T], where?: (T) => bool) -> bool", "Whether `where` is true for an element; without it, whether an element is true.", "any([1, 2], x => x > 1)", "true", |call| holds_for(call, true)).labels(Keeps::Own),
+        row("all(values: [T], where?: (T) => bool) -> bool", "Whether `where` is true for every element; without it, whether every element is true.", "all([1, 2], x => x > 1)", "false", |call| holds_for(call, false)).labels(Keeps::Own),
         row("flatten(values: [[T]]) -> [T]", "The elements of all lists in one.", "flatten([[1], [2, 3]])", "[1, 2, 3]", flatten).keeps(),
         row("compact(values: [T?]) -> [T]", "Without the elements that are null.", "compact([1, null, 2])", "[1, 2]", compact).keeps(),
         row("zip(left: [T], right: [U]) -> [{ left: T, right: U }]", "Pairs by place, as many as the shorter list has.", r#"zip([1, 2], ["a", "b"])"#, r#"[{ left: 1, right: "a" }, { left: 2, right: "b" }]"#, zip).keeps(),
         row("chunk(values: [T], size: int) -> [[T]]", "Pieces of `size` elements, the last one maybe shorter.", "chunk([1, 2, 3], 2)", "[[1, 2], [3]]", chunk).keeps().errors("`invalid_input` when `size` is below 1"),
         row("range(start: int, end: int, step?: int) -> [int]", "The integers from `start` to `end`, both included like `start..end`, by `step` (1).", "range(1, 7, 3)", "[1, 4, 7]", range).errors("`invalid_input` when `step` is 0 or there would be more than 1,000,000"),
         row("index_of(values: [T], value: T) -> int?", "The place of the first element equal to `value`, or null.", r#"index_of(["a", "b"], "b")"#, "1", index_of),
-        row("fold(values: [T], start: A, with: (A, T) => A) -> A", "`with` of what there is so far and each element in turn, beginning with `start`.", "fold([1, 2, 3], 10, (sum, x) => sum + x)", "16", fold),
+        row("fold(values: [T], start: A, with: (A, T) => A) -> A", "`with` of what there is so far and each element in turn, beginning with `start`.", "fold([1, 2, 3], 10, (sum, x) => sum + x)", "16", fold).labels(Keeps::Own),
         row("difference(values: [T], without: [T], by?: (T) => K) -> [T]", "The elements of `values` that no element of `without` equals, or shares `by` with.", "difference([1, 2, 3], [2])", "[1, 3]", difference).keeps(),
         row("join_by(left: [T], right: [U], left_key: (T) => K, right_key: (U) => K) -> [{ left: T, right: U }]", "All pairs with equal keys, in the order of `left`, then of `right`; null keys match nothing. `difference` gives what has no partner.", "join_by([{ id: 1 }], [{ of: 1, x: 2 }], a => a.id, b => b.of)", "[{ left: { id: 1 }, right: { of: 1, x: 2 } }]", join_by).keeps(),
     ]

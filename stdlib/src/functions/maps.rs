@@ -1,7 +1,7 @@
 //! Maps, and records where any field will do.
 
 use super::call::Call;
-use super::{Entry, row};
+use super::{Entry, Keeps, row};
 use crate::raise::Raise;
 use crate::value::{Fields, Record, Value};
 
@@ -15,7 +15,7 @@ pub(super) fn entries() -> Vec<Entry> {
         row("entries(map: map<T>) -> [{ key: string, value: T }]", "Key and value of each in order.", "entries({ a: 1 })", r#"[{ key: "a", value: 1 }]"#, entries_of).keeps(),
         row("has(map: map<T>, key: string) -> bool", "Whether the key has a value that is not null.", r#"has({ a: 1 }, "a")"#, "true", |call| { let key = call.text(1)?; Ok(Value::bool(record(call)?.fields.get(key).is_some_and(|value| !value.is_null()))) }).keeps(),
         row("get(map: map<T>, key: string) -> T?", "The value of the key, or null; the same as `map[key]`.", r#"get({ a: 1 }, "b")"#, "null", |call| { let key = call.text(1)?; Ok(record(call)?.fields.get(key).cloned().unwrap_or(Value::NULL)) }).keeps(),
-        row("from_entries(entries: [{ key: string, value: T }]) -> map<T>", "The map of these keys and values; the last of equal keys stays.", r#"from_entries([{ key: "a", value: 1 }])"#, "{ a: 1 }", from_entries).keeps(),
+        row("from_entries(entries: [{ key: string, value: T }]) -> map<T>", "The map of these keys and values; the last of equal keys stays.", r#"from_entries([{ key: "a", value: 1 }])"#, "{ a: 1 }", from_entries).labels(Keeps::Keyed),
     ]
 }
 

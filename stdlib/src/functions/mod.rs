@@ -39,6 +39,10 @@ pub(crate) enum Keeps {
     /// Its parts keep their own; the list arguments' own come on top, and what only decided (counts, keys) adds no
     /// more than the untrusted mark.
     Elements,
+    /// As `Elements`, and the secret mark of keys as well: they become names of fields.
+    Keyed,
+    /// Those of the arguments themselves and of what lambdas gave, not those of the elements.
+    Own,
 }
 
 /// A row of the table.
@@ -115,6 +119,11 @@ impl Entry {
     /// The same, with elements that keep their own labels.
     fn keeps(self) -> Entry {
         Entry { keeps: Keeps::Elements, ..self }
+    }
+
+    /// The same, with another rule for labels.
+    fn labels(self, keeps: Keeps) -> Entry {
+        Entry { keeps, ..self }
     }
 
     /// The same, with a note when it fails.

@@ -104,6 +104,9 @@ const CASES: &[(&str, &str)] = &[
     (r#"parse_date("2026-03-01") + 3d"#, r#""2026-03-04""#),
     (r#"parse_date("2026-03-01") + 1h"#, "!whole days"),
     (r#"parse_date("2026-03-01") - parse_date("2026-02-01")"#, r#""4w""#),
+    (r#"parse_date("2026-03-01") < "2026-03-02""#, "true"),
+    (r#""2026-03-01" == parse_date("2026-03-01")"#, "true"),
+    (r#"weekday("2026-03-01")"#, r#""sunday""#),
     ("90m / 1h", "1.5"),
     ("1h * 1.5", r#""1h30m""#),
     ("1 / 0", "!division by zero"),
@@ -183,6 +186,17 @@ fn elements_keep_their_labels_and_others_join_them() {
     assert!(sum.labels.untrusted() && sum.labels.origins().count() == 2);
     let sorted = called("sort", vec![Pure::Const(list)]);
     assert!(sorted.labels.untrusted() && sorted.labels.origins().count() == 0, "keys only steer");
+    let bodies = Value::list([Value::record([("body", untrusted(Value::text("x"))), ("n", Value::int(1))])]);
+    let by = |name: &str| Pure::Lambda { params: 1, body: Pure::Field(Pure::Local(0).into(), name.into()).into() };
+    for (name, args, wanted) in [
+        ("len", vec![Pure::Const(bodies.clone())], false),
+        ("count_by", vec![Pure::Const(bodies.clone()), by("n")], false),
+        ("count_by", vec![Pure::Const(bodies.clone()), by("body")], true),
+        ("group", vec![Pure::Const(bodies.clone()), by("body")], true),
+        ("to_json", vec![Pure::Const(bodies.clone())], true),
+    ] {
+        assert_eq!(called(name, args).labels.untrusted(), wanted, "{name}");
+    }
     let taken = called("take", vec![Pure::Const(Value::list([Value::int(1)])), Pure::Const(untrusted(Value::int(0)))]);
     assert!(taken.labels.untrusted());
 }

@@ -1,7 +1,7 @@
 //! Texts. Lengths and places count characters.
 
 use super::call::{Call, Pattern};
-use super::{Entry, row};
+use super::{Entry, Keeps, row};
 use crate::raise::Raise;
 use crate::value::{Data, Value};
 
@@ -10,7 +10,7 @@ type Made = Result<Value, Raise>;
 #[rustfmt::skip]
 pub(super) fn entries() -> Vec<Entry> {
     vec![
-        row("len(value: string | [T] | map<T>) -> int", "How many characters a text has, elements a list, fields a record or map.", r#"len("añb")"#, "3", len),
+        row("len(value: string | [T] | map<T>) -> int", "How many characters a text has, elements a list, fields a record or map.", r#"len("añb")"#, "3", len).labels(Keeps::Own),
         row("lower(text: string) -> string", "In lower case.", r#"lower("ÅSE")"#, r#""åse""#, |call| change(call, str::to_lowercase)),
         row("upper(text: string) -> string", "In upper case.", r#"upper("åse")"#, r#""ÅSE""#, |call| change(call, str::to_uppercase)),
         row("trim(text: string) -> string", "Without blanks and line ends around it.", r#"trim("  a b ")"#, r#""a b""#, |call| change(call, |text| text.trim().to_owned())),

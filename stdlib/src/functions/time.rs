@@ -50,7 +50,10 @@ fn zoned(call: &Call<'_, '_>, at: usize) -> Result<Zoned, Raise> {
         Data::Date(date) => date.to_zoned(zone(call, at)?).map_err(|_| Raise::overflow("the time")),
         Data::String(text) => match text.text.parse::<Timestamp>() {
             Ok(time) => Ok(time.to_zoned(zone(call, at)?)),
-            Err(_) => Err(call.unfit(0, "a time")),
+            Err(_) => match text.text.parse::<Date>().ok().filter(|_| text.text.len() == 10) {
+                Some(date) => date.to_zoned(zone(call, at)?).map_err(|_| Raise::overflow("the time")),
+                None => Err(call.unfit(0, "a time")),
+            },
         },
         _ => Err(call.unfit(0, "a time or date")),
     }
@@ -59,6 +62,7 @@ fn zoned(call: &Call<'_, '_>, at: usize) -> Result<Zoned, Raise> {
 fn day(call: &Call<'_, '_>, at: usize) -> Result<Date, Raise> {
     match &call.value(0).data {
         Data::Date(date) => Ok(*date),
+        Data::String(text) if text.text.len() == 10 => text.text.parse().map_err(|_| call.unfit(0, "a date")),
         _ => zoned(call, at).map(|zoned| zoned.date()),
     }
 }
@@ -66,6 +70,7 @@ fn day(call: &Call<'_, '_>, at: usize) -> Result<Date, Raise> {
 fn duration(call: &Call<'_, '_>, at: usize) -> Result<i64, Raise> {
     match call.value(at).data {
         Data::Duration(millis) => Ok(millis),
+        Data::String(ref text) => parse_duration(&text.text).ok_or_else(|| call.unfit(at, "a duration")),
         _ => Err(call.unfit(at, "a duration")),
     }
 }

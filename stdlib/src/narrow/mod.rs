@@ -59,6 +59,15 @@ impl Boundary {
     }
 }
 
+/// A key for a type table, for [`Boundary::seal`].
+pub fn table_key(types: &TypeTable) -> u64 {
+    let mut hasher = FxHasher::default();
+    for (name, ty) in &types.types {
+        (name, ty).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
 /// The part of `value` that the type declares, or why it does not fit. Unchanged shared parts come back as they are.
 ///
 /// # Errors
@@ -118,7 +127,8 @@ impl Narrower<'_> {
     fn narrow(&mut self, value: &Value, ty: &Type, key: u64) -> Narrowed {
         match ty {
             Type::Marked(mark, inner) => {
-                let narrowed = self.narrow(value, inner, key)?;
+                let narrowed = self.narrow(value, inner, key);
+                let narrowed = narrowed.map_err(|wrong| if *mark == Mark::Secret { hidden(inner) } else { wrong })?;
                 Ok(marked(value, narrowed, *mark))
             }
             Type::Named(name) => {
@@ -297,6 +307,12 @@ fn named(wrong: Wrong, found: Option<&Type>, name: &Type, value: &Value) -> Wron
         Some(Type::Record(_) | Type::Union(_)) if wrong.path.is_empty() => Wrong::new(expected(name, value, None)),
         _ => wrong,
     }
+}
+
+/// The message about a secret part does not tell it.
+fn hidden(ty: &Type) -> Wrong {
+    let secret = Value::NULL.with_labels(crate::value::Labels::NONE.as_secret());
+    Wrong::new(expected(ty, &secret, None))
 }
 
 fn marked(value: &Value, narrowed: Option<Value>, mark: Mark) -> Option<Value> {

@@ -129,6 +129,11 @@ fn marks_label_their_part_and_secrets_are_not_told() {
     assert!(!found.labels.untrusted());
     let again = narrow(&found, &sealed(ty), &table()).expect("fits");
     assert!(same(&found, &again));
+    bad(
+        r#"{"key":"s3"}"#,
+        Type::record([("key", Type::Marked(Mark::Secret, Type::INT.into()))]),
+        "`key`: expected `int`, found `•••`",
+    );
     let secret = Value::text("s3").with_labels(crate::value::Labels::NONE.as_secret());
     let misfit = narrow(&secret, &sealed(Type::INT), &table()).expect_err("a text");
     assert_eq!(misfit.message, "expected `int`, found `•••`");
