@@ -1,4 +1,11 @@
 //! The local engine: calls, time limits, panics, keys, questions, starts, resuming after a crash.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that fails may panic"
+)]
 
 mod build;
 
@@ -11,7 +18,9 @@ use std::time::Duration;
 use weir_compiler::plan::*;
 use weir_lang::ast::Role;
 use weir_lang::types::Type;
-use weir_runtime::engine::{Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, validate};
+use weir_runtime::engine::{
+    Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, validate,
+};
 use weir_runtime::journal::{Journal, JournalError, MemoryJournal};
 use weir_runtime::tool::{Call, Fault, Tool};
 use weir_stdlib::value::Value;
@@ -34,7 +43,10 @@ struct Fake {
 
 fn fake(script: impl Fn(&Call, u32) -> Reply + Send + Sync + 'static) -> Arc<Fake> {
     Arc::new(Fake {
-        script: Box::new(script), calls: Mutex::default(), counts: Mutex::default(), at_once: Mutex::default(),
+        script: Box::new(script),
+        calls: Mutex::default(),
+        counts: Mutex::default(),
+        at_once: Mutex::default(),
     })
 }
 
@@ -134,11 +146,13 @@ async fn time_limits_panics_and_retries() {
         ("bad", 1) => Reply::Panic,
         _ => Reply::Now(Ok(Value::NULL)),
     });
-    let quick = |step: StepPlan| step.retry(&["timeout", "failed"], 2).with(|act| {
-        act.timeout = Some(ms(30));
-        let retry = act.policy[0].retry.as_mut().unwrap();
-        (retry.lo_ms, retry.hi_ms) = (1, 2);
-    });
+    let quick = |step: StepPlan| {
+        step.retry(&["timeout", "failed"], 2).with(|act| {
+            act.timeout = Some(ms(30));
+            let retry = act.policy[0].retry.as_mut().unwrap();
+            (retry.lo_ms, retry.hi_ms) = (1, 2);
+        })
+    };
     let plan = one(Role::Coordinator, vec![quick(read("slow", 0)), quick(read("bad", 1))]);
     let envelope = engine(&fake).start(Arc::new(plan), request()).await.unwrap();
     assert_eq!((envelope.exit_code(), envelope.metadata.attempts), (0, 4));
@@ -157,12 +171,20 @@ async fn a_write_that_gives_no_answer_in_time_is_unknown() {
 async fn a_key_is_used_once_across_runs() {
     let fake = obliging();
     let engine = engine(&fake);
-    let plan = |arg| Arc::new(one(Role::Coordinator, vec![
-        write("w", 0).key(text("k1")).with(|act| {
-            act.target = Target::Tool { tool: "crm.add".into(), args: rec(&[("q", arg)]) };
-        }).to(0),
-        return_(slot(0)),
-    ]));
+    let plan = |arg| {
+        Arc::new(one(
+            Role::Coordinator,
+            vec![
+                write("w", 0)
+                    .key(text("k1"))
+                    .with(|act| {
+                        act.target = Target::Tool { tool: "crm.add".into(), args: rec(&[("q", arg)]) };
+                    })
+                    .to(0),
+                return_(slot(0)),
+            ],
+        ))
+    };
     for _ in 0..2 {
         let envelope = engine.start(plan(text("same")), request()).await.unwrap();
         assert_eq!(envelope.records[0].value.to_serde(), json!({"id": "id-w"}));
@@ -274,7 +296,8 @@ async fn a_staying_engine_takes_signals_and_cancels() {
 #[tokio::test]
 async fn started_runs_are_waited_for() {
     let child = flow(Role::Coordinator, "child", block(vec![write("w", 1)])).params(vec![param("n", Type::INT)]);
-    let main = flow(Role::Coordinator, "main", block(vec![start("go", 1, &[("n", int(3))], 0).to(0), return_(slot(0))]));
+    let main =
+        flow(Role::Coordinator, "main", block(vec![start("go", 1, &[("n", int(3))], 0).to(0), return_(slot(0))]));
     let fake = obliging();
     let engine = engine(&fake);
     let envelope = engine.start(Arc::new(plan(vec![main, child])), request()).await.unwrap();
@@ -287,20 +310,42 @@ async fn started_runs_are_waited_for() {
 #[tokio::test]
 async fn what_cannot_be_done_yet_is_refused_before_anything_starts() {
     let fake = obliging();
-    let mut main = flow(Role::Coordinator, "main", block(vec![write("a", 0), start("go", 0, &[], 0).with(|act| {
-        if let Target::Start { delay, .. } = &mut act.target {
-            *delay = Some(ms(1000));
-        }
-    })]));
+    let mut main = flow(
+        Role::Coordinator,
+        "main",
+        block(vec![
+            write("a", 0),
+            start("go", 0, &[], 0).with(|act| {
+                if let Target::Start { delay, .. } = &mut act.target {
+                    *delay = Some(ms(1000));
+                }
+            }),
+        ]),
+    );
     main.clauses.concurrency = Some((1, None));
     let plan = plan(vec![main]);
     assert_eq!(validate(&plan).len(), 2);
     let error = engine(&fake).start(Arc::new(plan), request()).await.unwrap_err();
     assert!(error.to_string().contains("`main`: `concurrency` cannot be carried out yet"), "{error}");
     let error = LocalEngine::new(Arc::new(MemoryJournal::new()), Toolbox::new())
-        .start(Arc::new(one(Role::Coordinator, vec![])), request()).await.unwrap_err();
+        .start(Arc::new(one(Role::Coordinator, vec![])), request())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("`src.get` has no server: add `[tools.src]`"), "{error}");
     assert!(fake.calls().is_empty());
+}
+
+#[test]
+fn wrong_arguments_are_named_before_anything_runs() {
+    use weir_runtime::engine::check_args;
+    let main =
+        flow(Role::Coordinator, "main", block(vec![])).params(vec![param("n", Type::INT), param("s", Type::STRING)]);
+    let plan = plan(vec![main]);
+    let lines = check_args(&plan, &Value::record([("n", Value::text("x")), ("m", Value::int(1))]));
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0].starts_with("argument `n: int` of `main`: "), "{}", lines[0]);
+    assert_eq!(lines[1], "argument `s: string` of `main` is missing: add `--arg s=…`");
+    assert_eq!(lines[2], "`main` has no argument `m`; it takes `n`, `s`");
 }
 
 /// A journal that fails from the `n`th append on, or loses everything behind it.
@@ -357,9 +402,10 @@ async fn a_journal_that_cannot_be_written_stops_the_run_before_its_next_call() {
 /// repeated.
 #[tokio::test]
 async fn a_run_that_died_anywhere_ends_right_when_resumed() {
-    let plan = Arc::new(one(Role::Saga, vec![
-        read("r", 4), done("a", 0), done("b", 1).key(text("k")), wait("nap", ms(1)), raise("x", "conflict", "no"),
-    ]));
+    let plan = Arc::new(one(
+        Role::Saga,
+        vec![read("r", 4), done("a", 0), done("b", 1).key(text("k")), wait("nap", ms(1)), raise("x", "conflict", "no")],
+    ));
     let whole = Arc::new(MemoryJournal::new());
     let envelope = LocalEngine::new(whole.clone(), toolbox(&obliging())).start(plan.clone(), request()).await.unwrap();
     assert_eq!(envelope.metadata.status.word(), "compensated");
@@ -373,7 +419,12 @@ async fn a_run_that_died_anywhere_ends_right_when_resumed() {
         let resumed = engine.resume(&record.run_id).await.unwrap();
         let status = resumed.metadata.status.word();
         let in_flight = lines[cut - 1].contains("claimed") && !lines[cut - 1].contains("undo");
-        assert_eq!(status, if in_flight { "needs_attention" } else { "compensated" }, "cut at {cut}: {}", lines[cut - 1]);
+        assert_eq!(
+            status,
+            if in_flight { "needs_attention" } else { "compensated" },
+            "cut at {cut}: {}",
+            lines[cut - 1]
+        );
         let added: Vec<_> = fake.calls().into_iter().filter(|call| call.starts_with("add")).collect();
         let before = lines[..cut].iter().filter(|line| line.contains("claimed") && !line.contains("undo")).count();
         assert_eq!(added.len(), if in_flight { 0 } else { 2 - before }, "cut at {cut}");

@@ -1,4 +1,11 @@
 //! Clauses of calls: retries, timeouts, until, catch, keys, unknown outcomes, questions, events, starts, budgets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that fails may panic"
+)]
 
 mod build;
 
@@ -88,9 +95,9 @@ fn the_error_is_bound() {
 fn blocked_budget_and_unknown_are_caught_only_by_name() {
     for code in ["blocked", "budget"] {
         let callee = flow(Role::Coordinator, "callee", block(vec![raise("r", code, "no")]));
-        let main = |step: StepPlan| plan(vec![
-            flow(Role::Coordinator, "main", block(vec![step.to(0), return_(slot(0))])), callee.clone(),
-        ]);
+        let main = |step: StepPlan| {
+            plan(vec![flow(Role::Coordinator, "main", block(vec![step.to(0), return_(slot(0))])), callee.clone()])
+        };
         let hand = Hand::start(main(call("sub", 1, &[], 0).fallback(text("caught"))));
         assert_ne!(hand.status(), "succeeded", "{code}");
         let hand = Hand::start(main(call("sub", 1, &[], 0).catch(&[code], value_block(text("caught")))));
@@ -112,7 +119,8 @@ fn optional_leaves_the_flow_and_its_caller_partial() {
 #[test]
 fn an_enrichers_failed_optional_annotates_the_record() {
     let body = block(vec![read("firm", 2).optional().to(2), yields(slot(0))]);
-    let mut hand = Hand::start(one(Role::Enricher, vec![each("all", numbers(2), Some(8), 3, body).to(0), return_(slot(0))]));
+    let mut hand =
+        Hand::start(one(Role::Enricher, vec![each("all", numbers(2), Some(8), 3, body).to(0), return_(slot(0))]));
     hand.fail("all[1]/firm", "not_found");
     hand.ok("all[0]/firm");
     let metadata = hand.envelope().metadata;
@@ -122,10 +130,14 @@ fn an_enrichers_failed_optional_annotates_the_record() {
 
 #[test]
 fn until_polls_and_gives_up_in_time() {
-    let job = |within| read("job", 0).with(|act| {
-        let cond = eq(field(slot(0), "done"), yes());
-        act.until = Some(UntilPlan { cond, every: ms(10_000), within });
-    }).to(0);
+    let job = |within| {
+        read("job", 0)
+            .with(|act| {
+                let cond = eq(field(slot(0), "done"), yes());
+                act.until = Some(UntilPlan { cond, every: ms(10_000), within });
+            })
+            .to(0)
+    };
     let pending = || Value::record([("done", Value::bool(false))]);
     let mut hand = Hand::start(one(Role::Coordinator, vec![job(None), return_(slot(0))]));
     hand.done("job", pending());
@@ -144,9 +156,15 @@ fn until_polls_and_gives_up_in_time() {
 
 #[test]
 fn a_key_is_claimed_in_the_scope_of_project_and_tool_or_run() {
-    let plan = |per_run| one(Role::Coordinator, vec![
-        write("a", 0).key(text("k1")).with(|act| act.key.as_mut().unwrap().per_run = per_run).to(0), return_(slot(0)),
-    ]);
+    let plan = |per_run| {
+        one(
+            Role::Coordinator,
+            vec![
+                write("a", 0).key(text("k1")).with(|act| act.key.as_mut().unwrap().per_run = per_run).to(0),
+                return_(slot(0)),
+            ],
+        )
+    };
     let mut hand = Hand::start(plan(false));
     let claim = hand.take_call("a").claim.unwrap();
     assert_eq!((claim.scope.as_str(), claim.key.as_str()), ("project:test:crm.add", "k1"));
@@ -222,7 +240,8 @@ fn unknown_is_looked_up_and_what_is_found_counts_as_done() {
 #[test]
 fn a_lookup_that_fails_leaves_the_outcome_unknown() {
     let lookup = block(vec![read("find", 4).to(4)]).value(slot(4));
-    let mut hand = Hand::start(one(Role::Saga, vec![done("z", 1), done("a", 0).catch(&["unknown"], lookup).fallback(null())]));
+    let mut hand =
+        Hand::start(one(Role::Saga, vec![done("z", 1), done("a", 0).catch(&["unknown"], lookup).fallback(null())]));
     hand.ok("z");
     hand.fault("a", Fault::open("timeout", "no answer"));
     hand.fail("find", "unavailable");
@@ -233,9 +252,12 @@ fn a_lookup_that_fails_leaves_the_outcome_unknown() {
 #[test]
 fn unknown_in_a_sub_flow_can_be_caught_by_its_caller_up_to_the_nearest_saga() {
     let callee = |role| flow(role, "callee", block(vec![done("a", 0)]));
-    let main = |role, callee| plan(vec![
-        flow(role, "main", block(vec![call("sub", 1, &[], 0).catch(&["unknown"], value_block(null()))])), callee,
-    ]);
+    let main = |role, callee| {
+        plan(vec![
+            flow(role, "main", block(vec![call("sub", 1, &[], 0).catch(&["unknown"], value_block(null()))])),
+            callee,
+        ])
+    };
     let mut hand = Hand::start(main(Role::Coordinator, callee(Role::Executor)));
     hand.fault("sub/a", Fault::open("timeout", "no answer"));
     assert_eq!(hand.status(), "succeeded");
@@ -247,9 +269,10 @@ fn unknown_in_a_sub_flow_can_be_caught_by_its_caller_up_to_the_nearest_saga() {
 #[test]
 fn ask_waits_for_an_answer_that_fits() {
     let ty = Type::record([("approved", Type::Bool)]);
-    let mut hand = Hand::start(one(Role::Coordinator, vec![
-        ask("ok", "Refund?", ty, 0).with(|act| act.timeout = Some(ms(60_000))).to(0), return_(slot(0)),
-    ]));
+    let mut hand = Hand::start(one(
+        Role::Coordinator,
+        vec![ask("ok", "Refund?", ty, 0).with(|act| act.timeout = Some(ms(60_000))).to(0), return_(slot(0))],
+    ));
     assert_eq!(hand.status(), "waiting");
     let waiting = hand.envelope().metadata.waiting;
     assert_eq!((waiting[0].kind, waiting[0].question.as_deref()), ("ask", Some("Refund?")));
@@ -272,15 +295,22 @@ fn a_question_that_nobody_answers_in_time_falls_back() {
 }
 
 fn event(id: &str, name: &str, key: Option<&str>, value: i64) -> Event {
-    Event::Received { at: epoch(), id: id.into(), event: name.into(), key: key.map(Into::into), value: Value::int(value) }
+    Event::Received {
+        at: epoch(),
+        id: id.into(),
+        event: name.into(),
+        key: key.map(Into::into),
+        value: Value::int(value),
+    }
 }
 
 #[test]
 fn events_are_kept_from_the_start_matched_by_name_and_key_and_used_once() {
     let paid = |name: &str, slot| receive(name, "paid", Type::INT, slot).key(text("a1")).to(slot);
-    let plan = one(Role::Coordinator, vec![
-        write("w", 9), paid("first", 0), paid("second", 1), return_(list(&[slot(0), slot(1)])),
-    ]);
+    let plan = one(
+        Role::Coordinator,
+        vec![write("w", 9), paid("first", 0), paid("second", 1), return_(list(&[slot(0), slot(1)]))],
+    );
     let mut hand = Hand::start(plan.clone());
     hand.tell(event("1", "paid", Some("a1"), 10));
     hand.tell(event("1", "paid", Some("a1"), 10));
@@ -299,7 +329,8 @@ fn events_are_kept_from_the_start_matched_by_name_and_key_and_used_once() {
 fn start_spawns_a_run_once_with_what_it_may_do() {
     let mut audit = flow(Role::Coordinator, "audit", block(vec![])).params(vec![param("n", Type::INT)]);
     audit.can = vec!["src.read".into()];
-    let main = flow(Role::Coordinator, "main", block(vec![start("go", 1, &[("n", int(3))], 0).to(0), return_(slot(0))]));
+    let main =
+        flow(Role::Coordinator, "main", block(vec![start("go", 1, &[("n", int(3))], 0).to(0), return_(slot(0))]));
     let plan = plan(vec![main, audit]);
     let mut hand = Hand::start(plan.clone());
     let Effect::Spawn(spawn) = hand.owed[0].clone() else { panic!() };
@@ -406,10 +437,17 @@ fn events_for_nothing_lead_to_nothing() {
     for step in ["b", "a/undo", ""] {
         let key = Key { step: step.into(), attempt: 1 };
         let at = hand.now;
-        assert!(hand.machine.apply(&Event::Done { at, key: key.clone(), value: Value::NULL, recorded: false }).effects.is_empty());
+        assert!(
+            hand.machine
+                .apply(&Event::Done { at, key: key.clone(), value: Value::NULL, recorded: false })
+                .effects
+                .is_empty()
+        );
         assert!(hand.machine.apply(&Event::Woke { at, key, timer: Timer::Deadline }).effects.is_empty());
     }
     let key = Key { step: "a".into(), attempt: 2 };
-    assert!(hand.machine.apply(&Event::Done { at: hand.now, key, value: Value::NULL, recorded: false }).effects.is_empty());
+    assert!(
+        hand.machine.apply(&Event::Done { at: hand.now, key, value: Value::NULL, recorded: false }).effects.is_empty()
+    );
     assert_eq!(hand.owing(), ["a"]);
 }

@@ -1,4 +1,11 @@
 //! What only some roles do: deliveries and their gate, validators, monitors, archivers, aggregators, routers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that fails may panic"
+)]
 
 mod build;
 
@@ -19,7 +26,8 @@ fn delivery() -> Plan {
     let mut welcome = flow(Role::Delivery, "welcome", block(vec![key, send.to(1)]));
     welcome.returns = None;
     plan(vec![
-        flow(Role::Coordinator, "main", block(vec![call("w", 1, &[], 0).last().to(0), return_(slot(0))])), welcome,
+        flow(Role::Coordinator, "main", block(vec![call("w", 1, &[], 0).last().to(0), return_(slot(0))])),
+        welcome,
     ])
 }
 
@@ -82,7 +90,11 @@ fn a_pure_validator_blocks_its_caller() {
     let metadata = Hand::start(checking(check(int(2), false))).envelope().metadata;
     assert_eq!((metadata.status.word(), metadata.reason.as_deref()), ("blocked", Some("not one")));
     let hand = Hand::start(checking(check(text("x"), false)));
-    assert_eq!((hand.status(), hand.code().as_str()), ("failed", "invalid_input"), "an error is never a pass or a block");
+    assert_eq!(
+        (hand.status(), hand.code().as_str()),
+        ("failed", "invalid_input"),
+        "an error is never a pass or a block"
+    );
 }
 
 #[test]
@@ -157,10 +169,16 @@ fn an_aggregator_merges_by_key_and_prefers_the_first_source() {
     let source = |name: &str, slot: u16| read(name, slot).optional().to(slot);
     let sources = vec![("crm".into(), 0), ("web".into(), 1), ("old".into(), 2)];
     let merge = StepKind::Merge { sources, element: 3, key: field(slot(3), "email") };
-    let mut hand = Hand::start(one(Role::Aggregator, vec![
-        source("crm", 0), source("web", 1), source("old", 2),
-        step("merge", merge, EffectClass::Pure).to(4), return_(slot(4)),
-    ]));
+    let mut hand = Hand::start(one(
+        Role::Aggregator,
+        vec![
+            source("crm", 0),
+            source("web", 1),
+            source("old", 2),
+            step("merge", merge, EffectClass::Pure).to(4),
+            return_(slot(4)),
+        ],
+    ));
     assert_eq!(hand.owing(), ["crm", "old", "web"]);
     let lead = |email: &str, name: &str| Value::record([("email", Value::text(email)), ("name", Value::text(name))]);
     hand.done("web", Value::list(vec![lead("a", "web a"), lead("b", "web b")]));
@@ -191,13 +209,17 @@ fn a_transformer_reports_what_it_drops() {
     let cond = Pure::Binary(weir_lang::ast::BinaryOp::Eq, Box::new(Pure::Local(1)), Box::new(int(1)));
     let body = PureBlock {
         steps: vec![
-            PureStep::Require { cond, otherwise: PureExit::Drop(text("odd")) }, PureStep::Yield(Pure::Local(1)),
+            PureStep::Require { cond, otherwise: PureExit::Drop(text("odd")) },
+            PureStep::Yield(Pure::Local(1)),
         ],
         value: None,
     };
     let all = PureStep::BindBlock(PureBlockExpr::For { source: Pure::Local(0), body });
     let function = Function {
-        name: "tidy".into(), params: 1, inputs: vec![weir_stdlib::Boundary::new(Type::list(Type::INT))], output: None,
+        name: "tidy".into(),
+        params: 1,
+        inputs: vec![weir_stdlib::Boundary::new(Type::list(Type::INT))],
+        output: None,
         body: PureBlock { steps: vec![all], value: Some(Pure::Local(1)) },
     };
     let mut tidy = flow(Role::Transformer, "tidy", block(vec![])).params(vec![param("ns", Type::list(Type::INT))]);

@@ -1,4 +1,11 @@
 //! Sagas: what is undone, when, in which order, and how the run is called afterwards.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that fails may panic"
+)]
 
 mod build;
 
@@ -49,7 +56,10 @@ fn a_blocked_saga_that_undid_something_is_compensated() {
     hand.ok("a");
     hand.ok("a/undo");
     let metadata = hand.envelope().metadata;
-    assert_eq!((metadata.status.word(), metadata.blocked, metadata.reason.as_deref()), ("compensated", true, Some("no")));
+    assert_eq!(
+        (metadata.status.word(), metadata.blocked, metadata.reason.as_deref()),
+        ("compensated", true, Some("no"))
+    );
 }
 
 #[test]
@@ -66,10 +76,12 @@ fn after_final_nothing_is_undone() {
 #[test]
 fn a_sub_flow_hands_its_undos_up_to_the_saga() {
     let open = flow(Role::Executor, "open", block(vec![done("acc", 0).to(0), return_(slot(0))]));
-    let main = |role| plan(vec![
-        flow(role, "main", block(vec![call("one", 1, &[], 0), call("two", 1, &[], 1), raise("r", "failed", "no")])),
-        open.clone(),
-    ]);
+    let main = |role| {
+        plan(vec![
+            flow(role, "main", block(vec![call("one", 1, &[], 0), call("two", 1, &[], 1), raise("r", "failed", "no")])),
+            open.clone(),
+        ])
+    };
     let mut hand = Hand::start(main(Role::Saga));
     hand.ok("one/acc");
     hand.ok("two/acc");
@@ -205,7 +217,8 @@ fn cancelling_after_final_stops_and_lists() {
 fn one_failing_round_compensates_the_sagas_of_unfinished_rounds() {
     let saga = flow(Role::Saga, "saga", block(vec![done("a", 0), done("b", 1)]));
     let body = block(vec![call("s", 1, &[], 2)]);
-    let plan = plan(vec![flow(Role::Coordinator, "main", block(vec![each("all", numbers(5), Some(3), 3, body)])), saga]);
+    let plan =
+        plan(vec![flow(Role::Coordinator, "main", block(vec![each("all", numbers(5), Some(3), 3, body)])), saga]);
     let mut hand = Hand::start(plan.clone());
     hand.ok("all[0]/s/a");
     hand.ok("all[0]/s/b");
@@ -276,7 +289,10 @@ fn undoing_gives_the_key_back() {
 fn a_result_that_breaks_its_schema_is_undone_as_far_as_it_can_be() {
     let plan = |undo_args| {
         let mut plan = one(Role::Saga, vec![write("a", 0).undo("crm.del", undo_args)]);
-        let ty = weir_lang::types::Type::record([("id", weir_lang::types::Type::STRING), ("n", weir_lang::types::Type::INT)]);
+        let ty = weir_lang::types::Type::record([
+            ("id", weir_lang::types::Type::STRING),
+            ("n", weir_lang::types::Type::INT),
+        ]);
         plan.tools["crm.add"].output = weir_stdlib::Boundary::new(ty);
         let ty = weir_lang::types::Type::record([("q", weir_lang::types::Type::STRING)]);
         plan.tools["crm.del"].input = weir_stdlib::Boundary::new(ty);

@@ -1,4 +1,11 @@
 //! Steps, order, branches, loops.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that fails may panic"
+)]
 
 mod build;
 
@@ -11,9 +18,10 @@ use weir_stdlib::value::Value;
 
 #[test]
 fn two_reads_are_in_flight_at_once_and_two_writes_never() {
-    let mut hand = Hand::start(one(Role::Coordinator, vec![
-        read("a", 0).to(0), read("b", 1).to(1), write("c", 2), write("d", 3), read("e", 4), read("f", 5),
-    ]));
+    let mut hand = Hand::start(one(
+        Role::Coordinator,
+        vec![read("a", 0).to(0), read("b", 1).to(1), write("c", 2), write("d", 3), read("e", 4), read("f", 5)],
+    ));
     assert_eq!(hand.owing(), ["a", "b"]);
     hand.ok("b");
     assert_eq!(hand.owing(), ["a"], "a write waits for every earlier read");
@@ -55,9 +63,10 @@ fn of_several_failed_reads_the_first_in_the_text_is_reported() {
 #[test]
 fn a_branch_shares_its_frame_and_says_which_way_it_went() {
     let then = block(vec![write("x", 1).to(1)]).value(field(slot(1), "id"));
-    let mut hand = Hand::start(one(Role::Coordinator, vec![
-        branch("b", eq(int(1), int(1)), then, value_block(text("other"))).to(0), return_(slot(0)),
-    ]));
+    let mut hand = Hand::start(one(
+        Role::Coordinator,
+        vec![branch("b", eq(int(1), int(1)), then, value_block(text("other"))).to(0), return_(slot(0))],
+    ));
     assert_eq!(hand.owing(), ["x"]);
     hand.ok("x");
     assert_eq!(hand.envelope().records[0].value.as_str(), Some("id-x"));
@@ -67,9 +76,8 @@ fn a_branch_shares_its_frame_and_says_which_way_it_went() {
 #[test]
 fn return_in_a_branch_ends_the_flow() {
     let then = block(vec![return_(text("early"))]);
-    let mut hand = Hand::start(one(Role::Coordinator, vec![
-        branch("b", yes(), then, block(vec![])), write("never", 1),
-    ]));
+    let mut hand =
+        Hand::start(one(Role::Coordinator, vec![branch("b", yes(), then, block(vec![])), write("never", 1)]));
     assert_eq!(hand.envelope().records[0].value.as_str(), Some("early"));
     assert!(hand.tell(weir_runtime::machine::Event::Paused { at: epoch() }).effects.is_empty());
 }
@@ -77,9 +85,8 @@ fn return_in_a_branch_ends_the_flow() {
 #[test]
 fn parallel_rounds_run_so_many_at_once_and_keep_the_order_of_the_list() {
     let body = block(vec![read("p", 2).to(2), yields(field(slot(2), "id"))]);
-    let mut hand = Hand::start(one(Role::Coordinator, vec![
-        each("all", numbers(12), Some(3), 4, body).to(0), return_(slot(0)),
-    ]));
+    let mut hand =
+        Hand::start(one(Role::Coordinator, vec![each("all", numbers(12), Some(3), 4, body).to(0), return_(slot(0))]));
     assert_eq!(hand.owing(), ["all[0]/p", "all[1]/p", "all[2]/p"]);
     hand.ok("all[2]/p");
     hand.ok("all[1]/p");
@@ -95,9 +102,8 @@ fn parallel_rounds_run_so_many_at_once_and_keep_the_order_of_the_list() {
 #[test]
 fn a_sequential_for_runs_one_round_at_a_time() {
     let body = block(vec![write("w", 2).to(2), yields(add(slot(0), slot(1)))]);
-    let mut hand = Hand::start(one(Role::Coordinator, vec![
-        each("all", numbers(3), None, 4, body).to(0), return_(slot(0)),
-    ]));
+    let mut hand =
+        Hand::start(one(Role::Coordinator, vec![each("all", numbers(3), None, 4, body).to(0), return_(slot(0))]));
     for index in 0..3 {
         assert_eq!(hand.owing(), [format!("all[{index}]/w")]);
         hand.ok(&format!("all[{index}]/w"));
@@ -122,15 +128,27 @@ fn one_failing_round_starts_no_new_ones_and_the_first_is_reported() {
 
 #[test]
 fn repeat_carries_its_state_and_reaching_its_maximum_is_partial() {
-    let body = |stop: i64| block(vec![
-        read("page", 1).to(1), yields(slot(0)),
-        step("next", StepKind::Next(Pure::If(Box::new(eq(slot(0), int(stop))), Box::new(null()), Box::new(add(slot(0), int(1))))), EffectClass::Pure),
-    ]);
+    let body = |stop: i64| {
+        block(vec![
+            read("page", 1).to(1),
+            yields(slot(0)),
+            step(
+                "next",
+                StepKind::Next(Pure::If(
+                    Box::new(eq(slot(0), int(stop))),
+                    Box::new(null()),
+                    Box::new(add(slot(0), int(1))),
+                )),
+                EffectClass::Pure,
+            ),
+        ])
+    };
     use weir_stdlib::pure::Pure;
     for (stop, partial, rounds) in [(2, false, 3), (99, true, 5)] {
-        let mut hand = Hand::start(one(Role::Coordinator, vec![
-            repeat("pages", int(0), 5, 4, body(stop)).to(0), return_(slot(0)),
-        ]));
+        let mut hand = Hand::start(one(
+            Role::Coordinator,
+            vec![repeat("pages", int(0), 5, 4, body(stop)).to(0), return_(slot(0))],
+        ));
         for round in 0..rounds {
             hand.ok(&format!("pages[{round}]/page"));
         }
@@ -146,17 +164,35 @@ fn drop_and_annotate_go_into_the_report() {
     let keep = StepKind::Require { cond: eq(slot(0), int(1)), otherwise: dropped };
     let body = block(vec![
         step("note", StepKind::Annotate(text("seen")), EffectClass::Pure),
-        step("keep", keep, EffectClass::Barrier), yields(slot(0)),
+        step("keep", keep, EffectClass::Barrier),
+        yields(slot(0)),
     ]);
     let hand = Hand::start(one(Role::Enricher, vec![each("all", numbers(3), None, 2, body).to(0), return_(slot(0))]));
     let envelope = hand.envelope();
-    let report: Vec<String> = envelope.metadata.report.iter().map(|line| {
-        format!("{} {} {} {}", line.step, serde_json::to_value(line.kind).unwrap(), line.record.to_json(), line.reason)
-    }).collect();
-    assert_eq!(report, [
-        "all[0] \"dropped\" 0 odd", "all[0]/note \"annotated\" 0 seen", "all[1]/note \"annotated\" 1 seen",
-        "all[2] \"dropped\" 2 odd", "all[2]/note \"annotated\" 2 seen",
-    ]);
+    let report: Vec<String> = envelope
+        .metadata
+        .report
+        .iter()
+        .map(|line| {
+            format!(
+                "{} {} {} {}",
+                line.step,
+                serde_json::to_value(line.kind).unwrap(),
+                line.record.to_json(),
+                line.reason
+            )
+        })
+        .collect();
+    assert_eq!(
+        report,
+        [
+            "all[0] \"dropped\" 0 odd",
+            "all[0]/note \"annotated\" 0 seen",
+            "all[1]/note \"annotated\" 1 seen",
+            "all[2] \"dropped\" 2 odd",
+            "all[2]/note \"annotated\" 2 seen",
+        ]
+    );
     assert_eq!(envelope.records.len(), 1);
 }
 
@@ -164,21 +200,27 @@ fn drop_and_annotate_go_into_the_report() {
 fn a_block_ends_the_run_as_blocked() {
     let hand = Hand::start(one(Role::Coordinator, vec![require("r", no(), "blocked", "only 3 left"), write("w", 0)]));
     let metadata = hand.envelope().metadata;
-    assert_eq!((metadata.status.word(), metadata.blocked, metadata.reason.as_deref()), ("blocked", true, Some("only 3 left")));
+    assert_eq!(
+        (metadata.status.word(), metadata.blocked, metadata.reason.as_deref()),
+        ("blocked", true, Some("only 3 left"))
+    );
     assert_eq!(hand.envelope().exit_code(), 3);
 }
 
 #[test]
 fn wait_sleeps_and_ambient_values_come_from_run_and_path() {
-    let plan = one(Role::Coordinator, vec![
-        wait("nap", ms(2000)),
-        step("t", StepKind::Ambient(Ambient::Now), EffectClass::Barrier).to(0),
-        step("u", StepKind::Ambient(Ambient::Uuid), EffectClass::Barrier).to(1),
-        step("v", StepKind::Ambient(Ambient::Uuid), EffectClass::Barrier).to(2),
-        step("f", StepKind::Ambient(Ambient::Flag(text("on"))), EffectClass::Barrier).to(3),
-        step("d", StepKind::Ambient(Ambient::Today(text("Europe/Oslo"))), EffectClass::Barrier).to(4),
-        return_(rec(&[("t", slot(0)), ("u", slot(1)), ("v", slot(2)), ("f", slot(3)), ("d", slot(4))])),
-    ]);
+    let plan = one(
+        Role::Coordinator,
+        vec![
+            wait("nap", ms(2000)),
+            step("t", StepKind::Ambient(Ambient::Now), EffectClass::Barrier).to(0),
+            step("u", StepKind::Ambient(Ambient::Uuid), EffectClass::Barrier).to(1),
+            step("v", StepKind::Ambient(Ambient::Uuid), EffectClass::Barrier).to(2),
+            step("f", StepKind::Ambient(Ambient::Flag(text("on"))), EffectClass::Barrier).to(3),
+            step("d", StepKind::Ambient(Ambient::Today(text("Europe/Oslo"))), EffectClass::Barrier).to(4),
+            return_(rec(&[("t", slot(0)), ("u", slot(1)), ("v", slot(2)), ("f", slot(3)), ("d", slot(4))])),
+        ],
+    );
     let mut hand = Hand::start(plan.clone());
     assert_eq!(hand.status(), "waiting");
     assert_eq!(hand.envelope().metadata.waiting[0].kind, "wait");
@@ -193,13 +235,19 @@ fn wait_sleeps_and_ambient_values_come_from_run_and_path() {
 
 #[test]
 fn a_called_flow_has_its_own_frame_and_path() {
-    let callee = flow(Role::Coordinator, "callee", block(vec![
-        write("w", 4).to(4), return_(rec(&[("got", slot(0)), ("made", slot(1)), ("id", field(slot(4), "id"))])),
-    ]));
+    let callee = flow(
+        Role::Coordinator,
+        "callee",
+        block(vec![
+            write("w", 4).to(4),
+            return_(rec(&[("got", slot(0)), ("made", slot(1)), ("id", field(slot(4), "id"))])),
+        ]),
+    );
     let mut with_default = param("b", Type::INT);
     with_default.default = Some(add(slot(0), int(1)));
     let callee = callee.params(vec![param("a", Type::INT), with_default]);
-    let main = flow(Role::Coordinator, "main", block(vec![call("sub", 1, &[("a", int(7))], 0).to(0), return_(slot(0))]));
+    let main =
+        flow(Role::Coordinator, "main", block(vec![call("sub", 1, &[("a", int(7))], 0).to(0), return_(slot(0))]));
     let mut hand = Hand::start(plan(vec![main, callee]));
     assert_eq!(hand.owing(), ["sub/w"]);
     hand.ok("sub/w");
@@ -209,8 +257,10 @@ fn a_called_flow_has_its_own_frame_and_path() {
 #[test]
 fn arguments_and_results_are_narrowed() {
     let callee = flow(Role::Coordinator, "callee", block(vec![return_(rec(&[("id", text("x")), ("more", int(1))]))]))
-        .params(vec![param("a", Type::INT)]).returns(Type::record([("id", Type::STRING)]));
-    let main = |arg| flow(Role::Coordinator, "main", block(vec![call("sub", 1, &[("a", arg)], 0).to(0), return_(slot(0))]));
+        .params(vec![param("a", Type::INT)])
+        .returns(Type::record([("id", Type::STRING)]));
+    let main =
+        |arg| flow(Role::Coordinator, "main", block(vec![call("sub", 1, &[("a", arg)], 0).to(0), return_(slot(0))]));
     let hand = Hand::start(plan(vec![main(int(1)), callee.clone()]));
     assert_eq!(hand.envelope().records[0].value.to_serde(), json!({"id": "x"}));
     let hand = Hand::start(plan(vec![main(text("no")), callee]));

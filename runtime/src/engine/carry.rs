@@ -1,8 +1,8 @@
 //! Carrying out effects: calls as tasks with a time limit, questions, starts.
 
+use super::EngineError;
 use super::local::{LocalEngine, Question, Told};
 use super::run::RunLoop;
-use super::EngineError;
 use crate::envelope::Envelope;
 use crate::journal::{Claimed, KeyClaim};
 use crate::machine::{AskEffect, CallEffect, Claim, Key, SpawnEffect, Started};
@@ -104,7 +104,9 @@ impl RunLoop {
             let outcome = match tokio::time::timeout(timeout, work).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
-                Err(_) => Err(Fault::open("timeout", format!("`{name}` gave no answer within {} ms", timeout.as_millis()))),
+                Err(_) => {
+                    Err(Fault::open("timeout", format!("`{name}` gave no answer within {} ms", timeout.as_millis())))
+                }
             };
             let _ = sender.send(Message::Called { key, outcome, recorded: false });
         });
@@ -146,12 +148,9 @@ impl RunLoop {
             secret: spawn.secret,
         };
         let known = self.engine.inner.journal.load(&spawn.run_id).ok().flatten().is_some();
-        let run = if known {
-            RunLoop::load(&self.engine, &spawn.run_id)
-        } else {
-            self.engine.create(plan, started)
-        };
-        let run = run.map_err(|error| Fault::clean("unavailable", format!("`{}` was not started: {error}", spawn.name)))?;
+        let run = if known { RunLoop::load(&self.engine, &spawn.run_id) } else { self.engine.create(plan, started) };
+        let run =
+            run.map_err(|error| Fault::clean("unavailable", format!("`{}` was not started: {error}", spawn.name)))?;
         let engine = self.engine.clone();
         self.children.push(tokio::spawn(go(engine, run)));
         Ok(Value::text(spawn.run_id.as_str()))

@@ -177,6 +177,15 @@ impl LocalEngine {
     }
 }
 
+/// Drives a run in a task of its own: it goes on whether or not somebody still waits for its envelope.
+async fn spawned(run: RunLoop) -> Result<Envelope, EngineError> {
+    let run_id = run.run_id.clone();
+    match tokio::spawn(run.drive()).await {
+        Ok(result) => result,
+        Err(_) => Err(EngineError::Broken(run_id)),
+    }
+}
+
 /// What a run can be told from outside.
 #[derive(Clone, Debug)]
 pub(super) enum Told {
@@ -206,7 +215,7 @@ impl Engine for LocalEngine {
             untrusted: request.untrusted,
             secret: false,
         };
-        self.create(plan, started)?.drive().await
+        spawned(self.create(plan, started)?).await
     }
 
     async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError> {
@@ -232,10 +241,11 @@ impl Engine for LocalEngine {
         }
         let mut run = RunLoop::load(self, run_id)?;
         if run.over() {
+            run.set_status()?;
             return Ok(run.envelope());
         }
         run.unpause()?;
-        run.drive().await
+        spawned(run).await
     }
 
     async fn status(&self, run_id: &str) -> Result<Envelope, EngineError> {

@@ -11,7 +11,7 @@ mod validate;
 
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
 pub use toolbox::Toolbox;
-pub use validate::validate;
+pub use validate::{check_args, validate};
 
 use crate::envelope::Envelope;
 use crate::journal::JournalError;
@@ -28,7 +28,7 @@ use weir_stdlib::value::Value;
 #[async_trait]
 pub trait Engine: Send + Sync {
     /// Starts a run and gives its envelope once it has ended or only a person or an event can bring it further. The
-    /// runs that it started at once are waited for.
+    /// runs that it started at once are waited for. The run goes on when this is no longer awaited: to end it, cancel it.
     ///
     /// # Errors
     /// [`EngineError::Refused`] before anything has started; a journal that cannot be written.
@@ -143,6 +143,9 @@ pub enum EngineError {
         /// How.
         status: &'static str,
     },
+    /// The engine itself broke down; what is in the journal is whole.
+    #[error("run {0} broke off: `weir runs resume {0}` goes on with it; please report this")]
+    Broken(EcoString),
     /// What was sent does not fit.
     #[error("{0}")]
     Unfit(String),

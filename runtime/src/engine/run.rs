@@ -211,14 +211,17 @@ impl RunLoop {
             }
         }
         let at = self.engine.inner.clock.now();
-        let events: Vec<Event> = unknown.into_iter().map(|call| {
-            let why = if call.repeatable {
-                "the arguments are not those of the call that was under way when the process died"
-            } else {
-                "the process died during the call"
-            };
-            Event::Failed { at, key: call.key, fault: Fault::open("unknown", why) }
-        }).collect();
+        let events: Vec<Event> = unknown
+            .into_iter()
+            .map(|call| {
+                let why = if call.repeatable {
+                    "the arguments are not those of the call that was under way when the process died"
+                } else {
+                    "the process died during the call"
+                };
+                Event::Failed { at, key: call.key, fault: Fault::open("unknown", why) }
+            })
+            .collect();
         self.carry_out(owed)?;
         if events.is_empty() { Ok(()) } else { self.write(&events) }
     }
@@ -233,7 +236,8 @@ impl RunLoop {
         for message in batch {
             match message {
                 Message::Called { key, outcome, recorded } => {
-                    if let Some(claim) = self.calls.get(&key).and_then(|call| call.claim.clone()).filter(|_| !recorded) {
+                    if let Some(claim) = self.calls.get(&key).and_then(|call| call.claim.clone()).filter(|_| !recorded)
+                    {
                         claims.push((claim, outcome.clone()));
                     }
                     events.push(match outcome {
@@ -404,9 +408,11 @@ impl RunLoop {
                 }
             }
         }
-        let records: Vec<String> = due.iter().filter(|call| !call.reads).map(|call| {
-            Line::Claimed { key: call.key.clone(), args: hex(&call.args.hash()) }.text()
-        }).collect();
+        let records: Vec<String> = due
+            .iter()
+            .filter(|call| !call.reads)
+            .map(|call| Line::Claimed { key: call.key.clone(), args: hex(&call.args.hash()) }.text())
+            .collect();
         if !records.is_empty() {
             self.append(&records, true)?;
         }
@@ -462,7 +468,7 @@ impl RunLoop {
     }
 
     /// Tells the journal how the run is, when that has changed.
-    fn set_status(&mut self) -> Result<(), EngineError> {
+    pub(super) fn set_status(&mut self) -> Result<(), EngineError> {
         let status = self.machine.status();
         if status.word() == self.status {
             return Ok(());
@@ -470,9 +476,7 @@ impl RunLoop {
         self.status = status.word();
         let finished = self.machine.over().then(|| self.machine.now().to_string());
         let journal = &self.engine.inner.journal;
-        journal
-            .set_status(&self.run_id, self.status, finished.as_deref())
-            .map_err(|source| self.journal_error(source))
+        journal.set_status(&self.run_id, self.status, finished.as_deref()).map_err(|source| self.journal_error(source))
     }
 
     fn register(&mut self) {

@@ -36,9 +36,9 @@ impl Toolbox {
             let (server, tool) = name.split_once('.').unwrap_or((name, ""));
             match self.servers.get(server) {
                 None => Some(format!("`{name}` has no server: add `[tools.{server}]` to weir.toml")),
-                Some(found) if !found.describe().iter().any(|known| known == tool) => {
-                    Some(format!("the server `{server}` has no tool `{tool}`: `weir tools list` shows those that it has"))
-                }
+                Some(found) if !found.describe().iter().any(|known| known == tool) => Some(format!(
+                    "the server `{server}` has no tool `{tool}`: `weir tools list` shows those that it has"
+                )),
                 Some(_) => None,
             }
         };
@@ -50,7 +50,9 @@ impl Toolbox {
         let server = name.split_once('.').and_then(|(server, _)| self.servers.get(server));
         match server {
             Some(server) => server.call(call).await,
-            None => Err(Fault::clean("unavailable", format!("`{name}` has no server: add a `[tools.…]` section for it"))),
+            None => {
+                Err(Fault::clean("unavailable", format!("`{name}` has no server: add a `[tools.…]` section for it")))
+            }
         }
     }
 }

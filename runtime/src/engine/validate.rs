@@ -2,6 +2,8 @@
 
 use weir_compiler::plan::{BlockPlan, FlowPlan, Plan, PolicyEndPlan, StepKind, Target};
 use weir_lang::ast::Role;
+use weir_stdlib::narrow;
+use weir_stdlib::value::Value;
 
 /// One line for each flow and clause that cannot be carried out yet; empty: it can run.
 pub fn validate(plan: &Plan) -> Vec<String> {
@@ -12,6 +14,34 @@ pub fn validate(plan: &Plan) -> Vec<String> {
     for flow in &plan.flows {
         clauses(flow, &mut lines);
         block(flow, &flow.body, &mut lines);
+    }
+    lines
+}
+
+/// One line for each argument of the entry flow that is missing, unknown or does not fit; empty: it can start.
+pub fn check_args(plan: &Plan, args: &Value) -> Vec<String> {
+    let Some(flow) = plan.entry_flow() else { return vec!["the plan has no entry flow".to_owned()] };
+    let Some(given) = args.as_record() else {
+        return vec![format!("the arguments of `{}` are a record, found {}", flow.name, args.kind())];
+    };
+    let mut lines = Vec::new();
+    for param in &flow.params {
+        let (name, ty) = (&param.name, &param.ty.ty);
+        match given.fields.get(name) {
+            Some(value) if value.is_null() && param.optional => {}
+            Some(value) => {
+                if let Err(misfit) = narrow(value, &param.ty, &plan.types) {
+                    lines.push(format!("argument `{name}: {ty}` of `{}`: {misfit}", flow.name));
+                }
+            }
+            None if param.optional || param.default.is_some() || ty.has_null(&plan.types) => {}
+            None => lines.push(format!("argument `{name}: {ty}` of `{}` is missing: add `--arg {name}=…`", flow.name)),
+        }
+    }
+    for name in given.fields.keys().filter(|name| !flow.params.iter().any(|param| param.name == **name)) {
+        let known: Vec<String> = flow.params.iter().map(|param| format!("`{}`", param.name)).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        lines.push(format!("`{}` has no argument `{name}`; it takes {known}", flow.name));
     }
     lines
 }

@@ -29,9 +29,7 @@ mod stop;
 mod tell;
 
 pub use code::Code;
-pub use event::{
-    AskEffect, CallEffect, Claim, Effect, Event, Key, ReceiveEffect, SpawnEffect, Started, Timer,
-};
+pub use event::{AskEffect, CallEffect, Claim, Effect, Event, Key, ReceiveEffect, SpawnEffect, Started, Timer};
 pub use note::{Note, NoteKind};
 pub use run::Status;
 pub(crate) use run::trace_id;
@@ -226,7 +224,8 @@ impl Machine {
             Effect::Ask(ask) if ask.key.step == step => Some(ask),
             _ => None,
         });
-        let ask = open.ok_or_else(|| format!("no question is open at step `{step}`: `weir runs show` lists those that are"))?;
+        let ask =
+            open.ok_or_else(|| format!("no question is open at step `{step}`: `weir runs show` lists those that are"))?;
         let boundary = weir_stdlib::narrow::Boundary::new(ask.ty.clone());
         match weir_stdlib::narrow(value, &boundary, &self.code.plan.types) {
             Ok(_) => Ok(ask.key.clone()),

@@ -58,14 +58,7 @@ impl Machine {
         }
     }
 
-    fn register(
-        &mut self,
-        code: &Code,
-        id: TaskId,
-        flow: FlowId,
-        undo: &Deed,
-        effect: Option<usize>,
-    ) {
+    fn register(&mut self, code: &Code, id: TaskId, flow: FlowId, undo: &Deed, effect: Option<usize>) {
         let Some(task) = self.tasks.get(id) else { return };
         let claim = task.act.as_ref().and_then(|run| run.claim.clone());
         let block = task.block;
@@ -73,7 +66,8 @@ impl Machine {
         let deed = match undo {
             Deed::Tool { tool, args } => self.eval(code, block, "undo", args).and_then(|args| {
                 let plan = code.tool(*tool).ok_or_else(Box::<Failure>::default)?;
-                let args = Machine::narrow(code, &args, &plan.input).map_err(|misfit| Failure::new("invalid_input", misfit))?;
+                let args = Machine::narrow(code, &args, &plan.input)
+                    .map_err(|misfit| Failure::new("invalid_input", misfit))?;
                 Ok(UndoDeed::Tool { tool: *tool, args })
             }),
             Deed::Flow { flow, args } => {
@@ -181,7 +175,7 @@ impl Machine {
                 match opened {
                     Ok(true) => self.undo_done(id),
                     Ok(false) => {}
-                    Err(failure) => self.undo_failed(id, failure),
+                    Err(failure) => self.undo_failed(id, &failure),
                 }
             }
             Err(why) => self.undo_lost(id, &why),
@@ -217,11 +211,11 @@ impl Machine {
 
     /// A tool failed to take something back.
     pub(super) fn undo_fault(&mut self, id: FlowId, fault: &Fault) {
-        self.undo_failed(id, Failure::fault(fault));
+        self.undo_failed(id, &Failure::fault(fault));
     }
 
     /// An attempt failed. `not_found` counts as undone; what may pass is tried again, for ever.
-    pub(super) fn undo_failed(&mut self, id: FlowId, failure: Box<Failure>) {
+    pub(super) fn undo_failed(&mut self, id: FlowId, failure: &Failure) {
         if failure.code == "not_found" {
             return self.undo_done(id);
         }

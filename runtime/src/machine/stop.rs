@@ -3,10 +3,10 @@
 
 use super::Machine;
 use super::code::Code;
-use super::failure::Failure;
-use super::state::{BlockId, FlowId, Owner, Phase, State, Stop, TaskId, Work};
 use super::event::Effect;
+use super::failure::Failure;
 use super::state::Caller;
+use super::state::{BlockId, FlowId, Owner, Phase, State, Stop, TaskId, Work};
 use weir_lang::ast::Role;
 
 impl Machine {

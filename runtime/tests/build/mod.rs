@@ -1,5 +1,6 @@
 //! A tiny builder for plans, and a hand that plays the engine: it answers effects in any order.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test uses its own part")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use ecow::EcoString;
 use indexmap::IndexMap;
@@ -134,9 +135,8 @@ impl Steps for StepPlan {
     fn retry(self, codes: &[&str], count: u32) -> StepPlan {
         let codes = codes.iter().map(|code| (*code).into()).collect();
         self.with(|act| {
-            let retry = RetryPlan {
-                count: Some(count), lo_ms: 200, hi_ms: 30_000, only_if_not_happened: !act.repeatable,
-            };
+            let retry =
+                RetryPlan { count: Some(count), lo_ms: 200, hi_ms: 30_000, only_if_not_happened: !act.repeatable };
             act.policy.push(PolicyArmPlan { codes, retry: Some(retry), then: PolicyEndPlan::Fail });
         })
     }
@@ -153,8 +153,17 @@ impl Steps for StepPlan {
 
 pub fn act(target: Target, result: u16, repeatable: bool) -> StepKind {
     StepKind::Act(Box::new(Act {
-        target, result, value: None, timeout: None, policy: Vec::new(), until: None, handlers: Vec::new(), undo: None,
-        is_final: false, key: None, repeatable,
+        target,
+        result,
+        value: None,
+        timeout: None,
+        policy: Vec::new(),
+        until: None,
+        handlers: Vec::new(),
+        undo: None,
+        is_final: false,
+        key: None,
+        repeatable,
     }))
 }
 
@@ -284,8 +293,16 @@ impl Blocks for BlockPlan {
 pub fn flow(role: Role, name: &str, body: BlockPlan) -> FlowPlan {
     let can = ["crm.write", "src.read", "mail.send"].iter().map(|can| (*can).into()).collect();
     FlowPlan {
-        name: name.into(), role, params: Vec::new(), returns: Some(Boundary::new(Type::Json)), can, slots: 32, body,
-        function: None, barrier: true, clauses: FlowClauses::default(),
+        name: name.into(),
+        role,
+        params: Vec::new(),
+        returns: Some(Boundary::new(Type::Json)),
+        can,
+        slots: 32,
+        body,
+        function: None,
+        barrier: true,
+        clauses: FlowClauses::default(),
     }
 }
 
@@ -318,9 +335,16 @@ impl Flows for FlowPlan {
 
 pub fn tool(name: &str, capability: &str, idempotent: bool) -> ToolPlan {
     ToolPlan {
-        name: name.into(), input: Boundary::new(Type::Json), output: Boundary::new(Type::Json),
-        capabilities: vec![capability.into()], idempotent, accepts_key: None, untrusted: true, cost: 0.0,
-        errors: IndexMap::new(), timeout_ms: 20_000,
+        name: name.into(),
+        input: Boundary::new(Type::Json),
+        output: Boundary::new(Type::Json),
+        capabilities: vec![capability.into()],
+        idempotent,
+        accepts_key: None,
+        untrusted: true,
+        cost: 0.0,
+        errors: IndexMap::new(),
+        timeout_ms: 20_000,
     }
 }
 
@@ -332,9 +356,13 @@ pub fn plan(flows: Vec<FlowPlan>) -> Plan {
         tool("mail.send", "mail.send", false),
     ];
     Plan {
-        version: VERSION, entry: 0, flows, functions: Vec::new(),
+        version: VERSION,
+        entry: 0,
+        flows,
+        functions: Vec::new(),
         tools: tools.into_iter().map(|tool| (tool.name.clone(), tool)).collect(),
-        types: TypeTable::default(), files: Vec::new(),
+        types: TypeTable::default(),
+        files: Vec::new(),
     }
 }
 
@@ -350,9 +378,16 @@ pub fn epoch() -> Timestamp {
 
 pub fn started(args: Value) -> Started {
     Started {
-        at: epoch(), run_id: "0192f0c8-0000-7000-8000-000000000000".into(), program: "sha256:test".into(),
-        project: "test".into(), args, grants: ["crm.write", "src.read", "mail.send"].map(EcoString::from).to_vec(),
-        delivery: true, flags: IndexMap::from_iter([(EcoString::from("on"), true)]), untrusted: false, secret: false,
+        at: epoch(),
+        run_id: "0192f0c8-0000-7000-8000-000000000000".into(),
+        program: "sha256:test".into(),
+        project: "test".into(),
+        args,
+        grants: ["crm.write", "src.read", "mail.send"].map(EcoString::from).to_vec(),
+        delivery: true,
+        flags: IndexMap::from_iter([(EcoString::from("on"), true)]),
+        untrusted: false,
+        secret: false,
     }
 }
 
@@ -373,8 +408,12 @@ impl Hand {
 
     pub fn with(plan: Plan, change: impl FnOnce(&mut Started)) -> Hand {
         let mut hand = Hand {
-            machine: Machine::new(Arc::new(plan)), events: Vec::new(), owed: Vec::new(), all: Vec::new(),
-            notes: Vec::new(), now: epoch(),
+            machine: Machine::new(Arc::new(plan)),
+            events: Vec::new(),
+            owed: Vec::new(),
+            all: Vec::new(),
+            notes: Vec::new(),
+            now: epoch(),
         };
         let mut began = started(Value::record::<EcoString>([]));
         change(&mut began);
@@ -450,9 +489,8 @@ impl Hand {
     }
 
     pub fn wake(&mut self, step: &str) -> Applied {
-        let at = self.owed.iter().position(|owed| {
-            owed.timer().is_some() && owed.key().is_some_and(|key| key.step == step)
-        });
+        let at =
+            self.owed.iter().position(|owed| owed.timer().is_some() && owed.key().is_some_and(|key| key.step == step));
         let at = at.unwrap_or_else(|| panic!("`{step}` does not sleep: {:?}", self.owed));
         let Effect::Sleep { key, timer, until } = self.owed.remove(at) else { panic!() };
         self.now = self.now.max(until);
@@ -487,10 +525,10 @@ impl Hand {
     }
 
     pub fn noted(&self, event: &str) -> Vec<String> {
-        let name = |note: &&weir_runtime::machine::Note| {
-            serde_json::to_value(note.event).unwrap().as_str() == Some(event)
-        };
-        let show = |note: &weir_runtime::machine::Note| format!("{}: {}", note.step, note.reason.clone().unwrap_or_default());
+        let name =
+            |note: &&weir_runtime::machine::Note| serde_json::to_value(note.event).unwrap().as_str() == Some(event);
+        let show =
+            |note: &weir_runtime::machine::Note| format!("{}: {}", note.step, note.reason.clone().unwrap_or_default());
         self.notes.iter().filter(name).map(show).collect()
     }
 
