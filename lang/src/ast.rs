@@ -1,7 +1,10 @@
 //! The tree that parsing gives and everything else reads. One tree for compiler, formatter and editor; every
 //! node carries its [`Span`]; what the checker finds out lives in side tables keyed by [`ExprId`].
 
-#![allow(missing_docs, reason = "the fields of variants are explained by the syntax in the variant's own line")]
+#![allow(
+    missing_docs,
+    reason = "the fields of variants are explained by the syntax in the variant's own line"
+)]
 
 use crate::span::Span;
 use ecow::EcoString;
@@ -250,23 +253,45 @@ pub enum ToolAttr {
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Role {
-    Coordinator, Aggregator, Enricher, Transformer, Validator, Router, Executor,
-    Saga, Delivery, Scheduler, Archiver, Monitor, Agent,
+    Coordinator,
+    Aggregator,
+    Enricher,
+    Transformer,
+    Validator,
+    Router,
+    Executor,
+    Saga,
+    Delivery,
+    Scheduler,
+    Archiver,
+    Monitor,
+    Agent,
 }
 
 impl Role {
     /// All roles with the word that declares each.
     pub const ALL: [(&'static str, Role); 13] = [
-        ("coordinator", Role::Coordinator), ("aggregator", Role::Aggregator), ("enricher", Role::Enricher),
-        ("transformer", Role::Transformer), ("validator", Role::Validator), ("router", Role::Router),
-        ("executor", Role::Executor), ("saga", Role::Saga), ("delivery", Role::Delivery),
-        ("scheduler", Role::Scheduler), ("archiver", Role::Archiver), ("monitor", Role::Monitor),
+        ("coordinator", Role::Coordinator),
+        ("aggregator", Role::Aggregator),
+        ("enricher", Role::Enricher),
+        ("transformer", Role::Transformer),
+        ("validator", Role::Validator),
+        ("router", Role::Router),
+        ("executor", Role::Executor),
+        ("saga", Role::Saga),
+        ("delivery", Role::Delivery),
+        ("scheduler", Role::Scheduler),
+        ("archiver", Role::Archiver),
+        ("monitor", Role::Monitor),
         ("agent", Role::Agent),
     ];
 
     /// The word that declares this role.
     pub fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(_, role)| *role == self).map_or("flow", |(word, _)| word)
+        Self::ALL
+            .iter()
+            .find(|(_, role)| *role == self)
+            .map_or("flow", |(word, _)| word)
     }
 }
 
@@ -387,7 +412,10 @@ pub enum StepKind {
     /// `return expr`, `return`
     Return(Option<Expr>),
     /// `require cond else …`
-    Require { cond: Expr, otherwise: Option<Otherwise> },
+    Require {
+        cond: Expr,
+        otherwise: Option<Otherwise>,
+    },
     /// `check validator(args)`
     Check { callee: Path, args: Vec<Arg> },
     /// `wait 2s`
@@ -460,7 +488,11 @@ pub enum ExprKind {
     /// `name`
     Name(Ident),
     /// `a.b`, `a?.b`
-    Field { base: Box<Expr>, name: Ident, optional: bool },
+    Field {
+        base: Box<Expr>,
+        name: Ident,
+        optional: bool,
+    },
     /// `a[0]`
     Index { base: Box<Expr>, index: Box<Expr> },
     /// `f(x)`, `crm.search(q: x)`
@@ -468,43 +500,90 @@ pub enum ExprKind {
     /// `not a`, `-a`
     Unary { op: UnaryOp, operand: Box<Expr> },
     /// `a + b`, `a ?? b`, …
-    Binary { op: BinaryOp, op_span: Span, left: Box<Expr>, right: Box<Expr> },
+    Binary {
+        op: BinaryOp,
+        op_span: Span,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
     /// `lo..hi`, both included
     Range { lo: Box<Expr>, hi: Box<Expr> },
     /// `if c then a else b`
-    Choose { cond: Box<Expr>, then: Box<Expr>, otherwise: Box<Expr> },
+    Choose {
+        cond: Box<Expr>,
+        then: Box<Expr>,
+        otherwise: Box<Expr>,
+    },
     /// `if c { … } else { … }`; `else if` is an `otherwise` block that holds one `If` and has its span
-    If { cond: Box<Expr>, then: Block, otherwise: Option<Block> },
+    If {
+        cond: Box<Expr>,
+        then: Block,
+        otherwise: Option<Block>,
+    },
     /// `match x { … }`
-    Match { subject: Box<Expr>, arms: Vec<MatchArm> },
+    Match {
+        subject: Box<Expr>,
+        arms: Vec<MatchArm>,
+    },
     /// `[a, ...b]`
     List(Vec<ListItem>),
     /// `[value for var, index in source if cond]`
-    Comprehension { value: Box<Expr>, var: Ident, index: Option<Ident>, source: Box<Expr>, cond: Option<Box<Expr>> },
+    Comprehension {
+        value: Box<Expr>,
+        var: Ident,
+        index: Option<Ident>,
+        source: Box<Expr>,
+        cond: Option<Box<Expr>>,
+    },
     /// `{ ...a, b: 1, c }`
     Record(Vec<RecordEntry>),
     /// `x => e`, `(a, b) => e`
     Lambda { params: Vec<Ident>, body: Box<Expr> },
     /// `x as T`, `x as? T`
-    Cast { value: Box<Expr>, ty: TypeExpr, optional: bool },
+    Cast {
+        value: Box<Expr>,
+        ty: TypeExpr,
+        optional: bool,
+    },
     /// `a |> f(y)`, `a |> check v`
     Pipe { value: Box<Expr>, stage: Stage },
     /// A call, `ask`, `receive`, `start` or pipeline with its clauses.
-    Claused { value: Box<Expr>, clauses: Vec<Clause> },
+    Claused {
+        value: Box<Expr>,
+        clauses: Vec<Clause>,
+    },
     /// `for x, i in xs parallel 4 { … }`
-    For { var: Ident, index: Option<Ident>, source: Box<Expr>, parallel: Option<Box<Expr>>, body: Block },
+    For {
+        var: Ident,
+        index: Option<Ident>,
+        source: Box<Expr>,
+        parallel: Option<Box<Expr>>,
+        body: Block,
+    },
     /// `repeat s = init at most n { … }`
-    Repeat { var: Ident, init: Box<Expr>, at_most: Box<Expr>, body: Block },
+    Repeat {
+        var: Ident,
+        init: Box<Expr>,
+        at_most: Box<Expr>,
+        body: Block,
+    },
     /// `ask "question" as T` (who: [`ClauseKind::From`])
     Ask { question: Box<Expr>, ty: TypeExpr },
     /// `receive "name" as T` (key: [`ClauseKind::Key`])
     Receive { event: Box<Expr>, ty: TypeExpr },
     /// `start flow(args) after 3d`
-    Start { callee: Path, args: Vec<Arg>, delay: Option<Delay> },
+    Start {
+        callee: Path,
+        args: Vec<Arg>,
+        delay: Option<Delay>,
+    },
     /// `block "reason"`
     Block(Box<Expr>),
     /// `fail code "message"`
-    Fail { code: Option<Ident>, message: Box<Expr> },
+    Fail {
+        code: Option<Ident>,
+        message: Box<Expr>,
+    },
     /// `(e)`
     Paren(Box<Expr>),
     /// Broken; already reported.
@@ -591,32 +670,70 @@ pub struct Stage {
 /// Prefix operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub enum UnaryOp { Not, Neg }
+pub enum UnaryOp {
+    Not,
+    Neg,
+}
 
 /// Infix operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub enum BinaryOp { Or, And, Coalesce, Eq, Ne, Lt, Le, Gt, Ge, In, NotIn, Matches, Add, Sub, Mul, Div, Rem }
+pub enum BinaryOp {
+    Or,
+    And,
+    Coalesce,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    In,
+    NotIn,
+    Matches,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Rem,
+}
 
 impl BinaryOp {
     /// All operators: spelling and binding strength (larger binds tighter; equal ones group to the left).
     pub const ALL: [(&'static str, BinaryOp, u8); 17] = [
-        ("or", BinaryOp::Or, 2), ("and", BinaryOp::And, 3),
-        ("==", BinaryOp::Eq, 5), ("!=", BinaryOp::Ne, 5), ("<=", BinaryOp::Le, 5), (">=", BinaryOp::Ge, 5),
-        ("<", BinaryOp::Lt, 5), (">", BinaryOp::Gt, 5), ("not in", BinaryOp::NotIn, 5), ("in", BinaryOp::In, 5),
-        ("matches", BinaryOp::Matches, 5), ("??", BinaryOp::Coalesce, 6),
-        ("+", BinaryOp::Add, 7), ("-", BinaryOp::Sub, 7),
-        ("*", BinaryOp::Mul, 8), ("/", BinaryOp::Div, 8), ("%", BinaryOp::Rem, 8),
+        ("or", BinaryOp::Or, 2),
+        ("and", BinaryOp::And, 3),
+        ("==", BinaryOp::Eq, 5),
+        ("!=", BinaryOp::Ne, 5),
+        ("<=", BinaryOp::Le, 5),
+        (">=", BinaryOp::Ge, 5),
+        ("<", BinaryOp::Lt, 5),
+        (">", BinaryOp::Gt, 5),
+        ("not in", BinaryOp::NotIn, 5),
+        ("in", BinaryOp::In, 5),
+        ("matches", BinaryOp::Matches, 5),
+        ("??", BinaryOp::Coalesce, 6),
+        ("+", BinaryOp::Add, 7),
+        ("-", BinaryOp::Sub, 7),
+        ("*", BinaryOp::Mul, 8),
+        ("/", BinaryOp::Div, 8),
+        ("%", BinaryOp::Rem, 8),
     ];
 
     /// The spelling.
     pub fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(_, op, _)| *op == self).map_or("", |(word, _, _)| word)
+        Self::ALL
+            .iter()
+            .find(|(_, op, _)| *op == self)
+            .map_or("", |(word, _, _)| word)
     }
 
     /// Binding strength; `|>` is 1 (weakest), `not` 4, casts 9, unary minus 10.
     pub fn strength(self) -> u8 {
-        Self::ALL.iter().find(|(_, op, _)| *op == self).map_or(0, |(_, _, strength)| *strength)
+        Self::ALL
+            .iter()
+            .find(|(_, op, _)| *op == self)
+            .map_or(0, |(_, _, strength)| *strength)
     }
 }
 
@@ -691,7 +808,11 @@ pub enum ClauseKind {
     /// `key expr`, `key expr per run`
     Key { key: Expr, per_run: bool },
     /// `until cond every 10s within 1h`
-    Until { cond: Expr, every: Option<Expr>, within: Option<Expr> },
+    Until {
+        cond: Expr,
+        every: Option<Expr>,
+        within: Option<Expr>,
+    },
     /// `from "finance"` (of an `ask`)
     From(Expr),
 }
@@ -820,7 +941,11 @@ pub struct TestStep {
 #[derive(Clone, Debug, PartialEq)]
 pub enum TestStepKind {
     /// `mock tool(args) => outcome then outcome`
-    Mock { tool: Path, args: Option<Vec<Arg>>, outcomes: Vec<MockOutcome> },
+    Mock {
+        tool: Path,
+        args: Option<Vec<Arg>>,
+        outcomes: Vec<MockOutcome>,
+    },
     /// `name = expr` (a flow call gives its run)
     Bind { name: Ident, value: Expr },
     /// `expect expr`
@@ -828,7 +953,11 @@ pub enum TestStepKind {
     /// `answer "question" => value`
     Answer { question: Expr, value: Expr },
     /// `signal "event" key k => value`
-    Signal { event: Expr, key: Option<Expr>, value: Expr },
+    Signal {
+        event: Expr,
+        key: Option<Expr>,
+        value: Expr,
+    },
     /// `crash after a.b`
     Crash(Path),
     /// Broken; already reported.

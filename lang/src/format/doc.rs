@@ -82,8 +82,15 @@ struct Printer {
 
 /// Prints a document.
 pub(super) fn print(doc: &Doc) -> String {
-    let mut printer = Printer { out: String::new(), column: 0 };
-    let mut todo = vec![Todo { indent: 0, flat: false, doc }];
+    let mut printer = Printer {
+        out: String::new(),
+        column: 0,
+    };
+    let mut todo = vec![Todo {
+        indent: 0,
+        flat: false,
+        doc,
+    }];
     while let Some(next) = todo.pop() {
         printer.one(next, &mut todo);
     }
@@ -114,16 +121,32 @@ impl Printer {
                 self.write(text);
             }
             Doc::Cat(docs) => todo.extend(docs.iter().rev().map(|doc| Todo { doc, ..next })),
-            Doc::Indent(doc) => todo.push(Todo { indent: next.indent + STEP, doc, ..next }),
+            Doc::Indent(doc) => todo.push(Todo {
+                indent: next.indent + STEP,
+                doc,
+                ..next
+            }),
             Doc::Group(doc, broken) => {
-                let flat = next.flat || (!broken && self.fits(Todo { flat: true, doc, ..next }, todo));
+                let flat = next.flat
+                    || (!broken
+                        && self.fits(
+                            Todo {
+                                flat: true,
+                                doc,
+                                ..next
+                            },
+                            todo,
+                        ));
                 todo.push(Todo { flat, doc, ..next });
             }
         }
     }
 
     fn at_start(&self) -> bool {
-        self.out.rsplit('\n').next().is_none_or(|line| line.trim().is_empty())
+        self.out
+            .rsplit('\n')
+            .next()
+            .is_none_or(|line| line.trim().is_empty())
     }
 
     fn write(&mut self, text: &str) {
@@ -135,7 +158,8 @@ impl Printer {
     }
 
     fn trim(&mut self) {
-        self.out.truncate(self.out.trim_end_matches([' ', '\t']).len());
+        self.out
+            .truncate(self.out.trim_end_matches([' ', '\t']).len());
     }
 
     fn line(&mut self, indent: usize) {
@@ -153,7 +177,9 @@ impl Printer {
         let mut todo = vec![first];
         let mut rest = rest.iter().rev();
         loop {
-            let Some(next) = todo.pop().or_else(|| rest.next().copied()) else { return true };
+            let Some(next) = todo.pop().or_else(|| rest.next().copied()) else {
+                return true;
+            };
             match next.doc {
                 Doc::Text(text) => {
                     let first = text.split('\n').next().unwrap_or("");
@@ -176,7 +202,7 @@ impl Printer {
                 Doc::IfFlat(text) => room = room.saturating_sub(text.len()),
                 Doc::Cat(docs) => todo.extend(docs.iter().rev().map(|doc| Todo { doc, ..next })),
                 Doc::Indent(doc) => todo.push(Todo { doc, ..next }),
-                Doc::Group(doc, broken) => todo.push(Todo { flat: next.flat || !broken && next.flat, doc, ..next }),
+                Doc::Group(doc, _) => todo.push(Todo { doc, ..next }),
             }
         }
     }

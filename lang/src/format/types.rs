@@ -15,10 +15,16 @@ impl Layout<'_> {
             TypeExprKind::Map(inner) => cat([text("map<"), self.ty(inner), text(">")]),
             TypeExprKind::Paren(inner) => cat([text("("), self.ty(inner), text(")")]),
             TypeExprKind::Nullable(inner) => cat([self.ty(inner), text("?")]),
-            TypeExprKind::Record(fields) => self.entries(FIELDS, ty.span, fields, field_span, |layout, field| layout.field(field)),
+            TypeExprKind::Record(fields) => {
+                self.entries(FIELDS, ty.span, fields, field_span, |layout, field| {
+                    layout.field(field)
+                })
+            }
             TypeExprKind::Union(parts) => self.joined(parts, "| "),
             TypeExprKind::Intersection(parts) => self.joined(parts, "& "),
-            TypeExprKind::Matching(inner, regex) => cat([self.ty(inner), text(" matching "), self.slice(regex.span)]),
+            TypeExprKind::Matching(inner, regex) => {
+                cat([self.ty(inner), text(" matching "), self.slice(regex.span)])
+            }
             TypeExprKind::Within(inner, low, high) => {
                 let inner = self.ty(inner);
                 let mut bound = |end: &Option<Box<crate::ast::Expr>>| match end {
@@ -27,7 +33,9 @@ impl Layout<'_> {
                 };
                 cat([inner, text(" in "), bound(low), text(".."), bound(high)])
             }
-            TypeExprKind::Marked(mark, inner) => cat([text(mark_word(*mark)), text(" "), self.ty(inner)]),
+            TypeExprKind::Marked(mark, inner) => {
+                cat([text(mark_word(*mark)), text(" "), self.ty(inner)])
+            }
         }
     }
 
@@ -67,7 +75,10 @@ fn field_span(field: &FieldDecl) -> Span {
 }
 
 fn param_span(param: &Param) -> Span {
-    let end = param.default.as_ref().map_or(param.ty.span, |default| default.span);
+    let end = param
+        .default
+        .as_ref()
+        .map_or(param.ty.span, |default| default.span);
     param.name.span.to(end)
 }
 

@@ -15,7 +15,10 @@ pub(super) struct Kids<'a> {
 impl<'a> Kids<'a> {
     /// The children of `node`.
     pub(super) fn of(node: Node<'a>) -> Self {
-        Kids { pairs: node.into_inner(), ahead: None }
+        Kids {
+            pairs: node.into_inner(),
+            ahead: None,
+        }
     }
 
     /// The rule of the next child.
@@ -28,7 +31,11 @@ impl<'a> Kids<'a> {
 
     /// Takes the next child if it is of `rule`.
     pub(super) fn next_if(&mut self, rule: Rule) -> Option<Node<'a>> {
-        if self.peek() == Some(rule) { self.ahead.take() } else { None }
+        if self.peek() == Some(rule) {
+            self.ahead.take()
+        } else {
+            None
+        }
     }
 
     /// Takes the next child if it is of `rule`, and says whether it was.
@@ -50,9 +57,28 @@ impl<'a> Iterator for Kids<'a> {
 fn is_silent(rule: Rule) -> bool {
     matches!(
         rule,
-        Rule::comment | Rule::comma | Rule::colon | Rule::equals | Rule::arrow | Rule::thin_arrow
-            | Rule::open_paren | Rule::open_brace | Rule::close_paren | Rule::close_bracket | Rule::close_brace
-            | Rule::close_angle | Rule::close_quote | Rule::close_text | Rule::kw_in | Rule::kw_as | Rule::kw_per
-            | Rule::kw_by | Rule::kw_key | Rule::kw_zone | Rule::kw_prefer | Rule::kw_at_most | Rule::EOI
+        Rule::comment
+            | Rule::comma
+            | Rule::colon
+            | Rule::equals
+            | Rule::arrow
+            | Rule::thin_arrow
+            | Rule::open_paren
+            | Rule::open_brace
+            | Rule::close_paren
+            | Rule::close_bracket
+            | Rule::close_brace
+            | Rule::close_angle
+            | Rule::close_quote
+            | Rule::close_text
+            | Rule::kw_in
+            | Rule::kw_as
+            | Rule::kw_per
+            | Rule::kw_by
+            | Rule::kw_key
+            | Rule::kw_zone
+            | Rule::kw_prefer
+            | Rule::kw_at_most
+            | Rule::EOI
     )
 }
