@@ -70,7 +70,7 @@ fn ask(path: &Path, asked: &mut Vec<Asked>) -> Result<(), Error> {
         let folder = full.parent().unwrap_or(&full).to_owned();
         return ask_project(&folder.clone(), folder, asked);
     }
-    if !is_flow_file(&full) {
+    if !is_flow_file(&full) && !is_flow_file(path) {
         let help = "name `.flow` files, folders, or nothing for the working directory";
         return Err(Error::usage(format!("`{}` is no `.flow` file", path.display())).help(help));
     }

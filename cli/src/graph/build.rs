@@ -155,7 +155,7 @@ impl Draw<'_> {
             flow,
             undo: act.undo.as_ref().map(|undo| self.target(&undo.target).0),
             is_final: act.is_final,
-            keyed: act.key.is_some(),
+            keyed: act.key.is_some() && !matches!(act.target, Target::Receive { .. }),
             blocks,
         }
     }

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod ask;
+mod dry_run;
 mod follow;
 mod grants;
 mod keyboard;
@@ -14,7 +15,8 @@ mod watch;
 use super::graph::no_plan;
 use crate::args::RunArgs;
 use crate::escape;
-use crate::exit::{Error, Outcome};
+use crate::exit::{Error, Exit, Outcome};
+use crate::graph;
 use crate::out;
 use crate::project::{self, Target};
 use std::sync::Arc;
@@ -42,6 +44,10 @@ pub fn run(args: &RunArgs) -> Outcome {
         ephemeral: args.ephemeral,
         ..StartRequest::new(project_name(&target))
     };
+    if args.dry_run {
+        dry_run::show(&plan, &graph::build(&plan, &target.checked), &request, args.format);
+        return Ok(Exit::Done);
+    }
     let around = Around {
         flag_allows: args.allow_delivery,
         project_allows: config.project.allow_delivery,

@@ -92,7 +92,8 @@ impl Progress {
         let more = self.running.len().saturating_sub(names.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let remark = self.remark.as_ref().map(|remark| format!(" · {remark}")).unwrap_or_default();
-        format!("{} done · {}{more}{remark}", self.done, names.join(", "))
+        let running = if names.is_empty() { String::new() } else { format!(" · {}{more}", names.join(", ")) };
+        format!("{} done{running}{remark}", self.done)
     }
 }
 

@@ -43,9 +43,10 @@ pub fn summary(envelope: &Envelope, around: &Around) -> String {
 /// How the process ends.
 pub fn exit(envelope: &Envelope, around: &Around) -> Exit {
     match envelope.metadata.status {
-        Status::CompensationFailed | Status::Failed => Exit::Failed,
-        Status::Succeeded => Exit::Done,
+        Status::CompensationFailed => Exit::Failed,
         _ if around.interrupted => Exit::Cancelled,
+        Status::Failed => Exit::Failed,
+        Status::Succeeded => Exit::Done,
         Status::Blocked => Exit::Blocked,
         Status::Compensated => Exit::Compensated,
         Status::Cancelled => Exit::Cancelled,
