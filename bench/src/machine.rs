@@ -59,7 +59,11 @@ pub fn run() {
     let file = SourceFile { path: "bench.flow".into(), module: "".into(), text: FLOWS.into() };
     let checked = weir_compiler::check(ProjectSource { files: vec![file], config: None });
     let plan = |flow: &str| checked.plan(flow).map(Arc::new);
-    let rows = [("pure", "pure steps", 4), ("reads", "no-op calls, one after the other", 1), ("writes", "no-op calls, 100 at once", 1)];
+    let rows = [
+        ("pure", "pure steps", 4),
+        ("reads", "no-op calls, one after the other", 1),
+        ("writes", "no-op calls, 100 at once", 1),
+    ];
     line("                                    in one run     a second   bytes of memory a step");
     for (flow, what, steps) in rows {
         let Some(plan) = plan(flow) else {

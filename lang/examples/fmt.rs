@@ -1,9 +1,5 @@
 //! Prints the files given as arguments in Weir's style.
-#![allow(
-    clippy::print_stdout,
-    clippy::expect_used,
-    reason = "a tool for people who work on the formatter"
-)]
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a tool for people who work on the formatter")]
 
 fn main() {
     for path in std::env::args().skip(1) {

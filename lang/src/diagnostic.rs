@@ -64,10 +64,7 @@ impl Diagnostic {
             rule,
             severity: rule.severity(),
             message: message.into(),
-            labels: vec![Label {
-                loc,
-                text: String::new(),
-            }],
+            labels: vec![Label { loc, text: String::new() }],
             help: None,
             fix: None,
         }
@@ -81,10 +78,7 @@ impl Diagnostic {
 
     /// Adds a related place.
     pub fn label(mut self, loc: Loc, text: impl Into<String>) -> Self {
-        self.labels.push(Label {
-            loc,
-            text: text.into(),
-        });
+        self.labels.push(Label { loc, text: text.into() });
         self
     }
 
@@ -98,18 +92,12 @@ impl Diagnostic {
 
     /// Adds a change that mends it.
     pub fn fix(mut self, title: impl Into<String>, edits: Vec<(Loc, String)>) -> Self {
-        self.fix = Some(Fix {
-            title: title.into(),
-            edits,
-        });
+        self.fix = Some(Fix { title: title.into(), edits });
         self
     }
 
     /// The first place.
     pub fn loc(&self) -> Loc {
-        self.labels
-            .first()
-            .map(|label| label.loc)
-            .unwrap_or_default()
+        self.labels.first().map(|label| label.loc).unwrap_or_default()
     }
 }

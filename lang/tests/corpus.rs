@@ -15,22 +15,11 @@ use weir_lang::span::{FileId, Lines};
 use weir_lang::{Parsed, format, parse, same_tree};
 
 fn corpus(area: &str) -> Vec<(PathBuf, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/corpus")
-        .join(area);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "flow")
-    });
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus").join(area);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "flow"));
     files.sort();
-    files
-        .into_iter()
-        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
-        .collect()
+    files.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
 fn check(path: &Path, extension: &str, found: &str) {
@@ -39,11 +28,7 @@ fn check(path: &Path, extension: &str, found: &str) {
         std::fs::write(&expected, found).unwrap();
     }
     let wanted = std::fs::read_to_string(&expected).unwrap_or_default();
-    assert!(
-        wanted == found,
-        "{} differs; WEIR_BLESS=1 writes:\n{found}",
-        expected.display()
-    );
+    assert!(wanted == found, "{} differs; WEIR_BLESS=1 writes:\n{found}", expected.display());
 }
 
 fn said(source: &str, parsed: &Parsed) -> String {
@@ -52,11 +37,7 @@ fn said(source: &str, parsed: &Parsed) -> String {
     for diagnostic in &parsed.diagnostics {
         let span = diagnostic.loc().span;
         let (line, column) = lines.position(source, span.start);
-        text += &format!(
-            "{line}:{column} {} {}",
-            diagnostic.rule.name(),
-            diagnostic.message
-        );
+        text += &format!("{line}:{column} {} {}", diagnostic.rule.name(), diagnostic.message);
         let at = span.text(source);
         if !at.is_empty() && !at.contains('\n') {
             text += &format!(" [{at}]");
@@ -77,12 +58,7 @@ fn said(source: &str, parsed: &Parsed) -> String {
 fn sound_files_parse_to_the_tree_beside_them() {
     for (path, source) in corpus("parse") {
         let parsed = parse(FileId(0), &source);
-        assert!(
-            parsed.diagnostics.is_empty(),
-            "{}:\n{}",
-            path.display(),
-            said(&source, &parsed)
-        );
+        assert!(parsed.diagnostics.is_empty(), "{}:\n{}", path.display(), said(&source, &parsed));
         let mut tree = String::new();
         for item in &parsed.module.items {
             tree += &format!("{item:?}\n");
@@ -96,12 +72,7 @@ fn formatting_is_stable_and_keeps_tree_and_comments() {
     for (path, source) in corpus("parse") {
         let once = format(&source).unwrap_or_else(|found| panic!("{}: {found:?}", path.display()));
         check(&path, "formatted", &once);
-        assert_eq!(
-            once,
-            format(&once).unwrap(),
-            "{} is not stable",
-            path.display()
-        );
+        assert_eq!(once, format(&once).unwrap(), "{} is not stable", path.display());
         let (a, b) = (parse(FileId(0), &source), parse(FileId(0), &once));
         assert!(same_tree(&a.module, &b.module), "{}", path.display());
     }
@@ -110,10 +81,7 @@ fn formatting_is_stable_and_keeps_tree_and_comments() {
 #[test]
 fn the_language_definition_is_already_formatted() {
     for (path, source) in corpus("parse") {
-        if path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("language_"))
-        {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("language_")) {
             assert_eq!(format(&source).unwrap(), source, "{}", path.display());
         }
     }
@@ -123,11 +91,7 @@ fn the_language_definition_is_already_formatted() {
 fn broken_files_say_what_stands_beside_them() {
     for (path, source) in corpus("errors") {
         let parsed = parse(FileId(0), &source);
-        assert!(
-            !parsed.diagnostics.is_empty(),
-            "{} is sound",
-            path.display()
-        );
+        assert!(!parsed.diagnostics.is_empty(), "{} is sound", path.display());
         assert!(format(&source).is_err());
         check(&path, "out", &said(&source, &parsed));
     }
@@ -138,17 +102,8 @@ fn crlf_and_a_byte_order_mark_change_nothing() {
     for (path, source) in corpus("parse") {
         let windows = format!("\u{FEFF}{}", source.replace('\n', "\r\n"));
         let parsed = parse(FileId(0), &windows);
-        assert!(
-            parsed.diagnostics.is_empty(),
-            "{}:\n{}",
-            path.display(),
-            said(&windows, &parsed)
-        );
-        assert!(
-            same_tree(&parse(FileId(0), &source).module, &parsed.module),
-            "{}",
-            path.display()
-        );
+        assert!(parsed.diagnostics.is_empty(), "{}:\n{}", path.display(), said(&windows, &parsed));
+        assert!(same_tree(&parse(FileId(0), &source).module, &parsed.module), "{}", path.display());
         assert_eq!(format(&windows).unwrap(), format(&source).unwrap());
     }
 }
@@ -158,11 +113,8 @@ fn ids_are_unique_and_spans_end_in_no_blank() {
     for (_, source) in corpus("parse") {
         let module = parse(FileId(0), &source).module;
         let text = format!("{:?}", module.items);
-        let mut ids: Vec<u32> = text
-            .split("ExprId(")
-            .skip(1)
-            .map(|rest| rest.split(')').next().unwrap().parse().unwrap())
-            .collect();
+        let mut ids: Vec<u32> =
+            text.split("ExprId(").skip(1).map(|rest| rest.split(')').next().unwrap().parse().unwrap()).collect();
         ids.sort_unstable();
         let all = ids.len();
         ids.dedup();

@@ -19,23 +19,11 @@ use weir_lang::{Parsed, format, parse};
 fn corpus() -> Vec<String> {
     let mut texts = Vec::new();
     for area in ["parse", "errors"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../tests/corpus")
-            .join(area);
-        let mut files: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        files.retain(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "flow")
-        });
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus").join(area);
+        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "flow"));
         files.sort();
-        texts.extend(
-            files
-                .into_iter()
-                .map(|path| std::fs::read_to_string(path).unwrap()),
-        );
+        texts.extend(files.into_iter().map(|path| std::fs::read_to_string(path).unwrap()));
     }
     texts
 }
@@ -45,14 +33,8 @@ fn survive(source: &str) {
     let parsed = parse(FileId(0), source);
     for diagnostic in &parsed.diagnostics {
         let span = diagnostic.loc().span;
-        assert!(
-            span.start <= span.end && span.end as usize <= source.len(),
-            "{diagnostic:?}"
-        );
-        assert!(
-            source.get(span.start as usize..span.end as usize).is_some(),
-            "{diagnostic:?} in {source:?}"
-        );
+        assert!(span.start <= span.end && span.end as usize <= source.len(), "{diagnostic:?}");
+        assert!(source.get(span.start as usize..span.end as usize).is_some(), "{diagnostic:?} in {source:?}");
     }
     if parsed.diagnostics.is_empty() {
         let once = format(source).unwrap_or_else(|found| panic!("{found:?}\n{source}"));
@@ -64,10 +46,7 @@ fn survive(source: &str) {
 fn every_prefix_survives() {
     for text in corpus() {
         let step = 1 + text.len() / 200;
-        for end in (0..text.len())
-            .step_by(step)
-            .filter(|end| text.is_char_boundary(*end))
-        {
+        for end in (0..text.len()).step_by(step).filter(|end| text.is_char_boundary(*end)) {
             survive(&text[..end]);
         }
     }
@@ -195,11 +174,7 @@ const WORDS: &[&str] = &[
 ];
 
 fn deep(open: &str, middle: &str, close: &str, count: usize) -> String {
-    format!(
-        "coordinator a() {{\n  x = {}{middle}{}\n}}\n",
-        open.repeat(count),
-        close.repeat(count)
-    )
+    format!("coordinator a() {{\n  x = {}{middle}{}\n}}\n", open.repeat(count), close.repeat(count))
 }
 
 /// In a debug build, on the stack that a thread gets by default.
@@ -275,44 +250,19 @@ fn no_nesting_overflows() {
             let begun = Instant::now();
             on_a_thread(deep(open, middle, close, count));
             on_a_thread(deep(open, middle, "", count));
-            assert!(
-                begun.elapsed().as_secs() < 8,
-                "{open} {count} took {:?}",
-                begun.elapsed()
-            );
+            assert!(begun.elapsed().as_secs() < 8, "{open} {count} took {:?}", begun.elapsed());
         }
     }
 }
 
 #[test]
 fn no_chain_overflows() {
-    for link in [
-        "1 + ",
-        "a ?? ",
-        "a and ",
-        "a == ",
-        "a * b + ",
-        "a |> ",
-        "a in ",
-        "a or b and ",
-    ] {
+    for link in ["1 + ", "a ?? ", "a and ", "a == ", "a * b + ", "a |> ", "a in ", "a or b and "] {
         on_a_thread(deep(link, "1", "", 10_000));
     }
-    for link in [
-        ".a",
-        "?.a",
-        "[1]",
-        "(1)",
-        " |> f",
-        " as int",
-        "\n    undo g()",
-        " timeout 5s",
-    ] {
+    for link in [".a", "?.a", "[1]", "(1)", " |> f", " as int", "\n    undo g()", " timeout 5s"] {
         let parsed = on_a_thread(deep("", "f(x)", link, 10_000));
-        assert!(
-            !parsed.diagnostics.is_empty() || link.contains("undo") || link.contains("timeout"),
-            "{link}"
-        );
+        assert!(!parsed.diagnostics.is_empty() || link.contains("undo") || link.contains("timeout"), "{link}");
     }
     on_a_thread(format!("type T = int{}\n", "?".repeat(10_000)));
     on_a_thread(format!("type T = int{}\n", " | int".repeat(10_000)));
@@ -324,26 +274,11 @@ fn the_limits_hold_and_what_is_within_them_parses() {
     let ok = on_a_thread(deep("f(", "1", ")", 60));
     assert_eq!(ok.diagnostics, []);
     let rule = |parsed: Parsed| parsed.diagnostics.first().map(|first| first.rule);
-    assert_eq!(
-        rule(on_a_thread(deep("(", "1", ")", 65))),
-        Some(Rule::TooDeep)
-    );
-    assert_eq!(
-        rule(on_a_thread(deep("", "a", " + a", 300))),
-        Some(Rule::TooDeep)
-    );
+    assert_eq!(rule(on_a_thread(deep("(", "1", ")", 65))), Some(Rule::TooDeep));
+    assert_eq!(rule(on_a_thread(deep("", "a", " + a", 300))), Some(Rule::TooDeep));
     assert_eq!(on_a_thread(deep("", "a", " + a", 200)).diagnostics, []);
-    assert_eq!(
-        rule(parse(FileId(0), &" ".repeat((1 << 20) + 1))),
-        Some(Rule::TooLarge)
-    );
-    assert_eq!(
-        rule(parse(
-            FileId(0),
-            &format!("const A = \"{}\"", "a".repeat(70_000))
-        )),
-        Some(Rule::TooLarge)
-    );
+    assert_eq!(rule(parse(FileId(0), &" ".repeat((1 << 20) + 1))), Some(Rule::TooLarge));
+    assert_eq!(rule(parse(FileId(0), &format!("const A = \"{}\"", "a".repeat(70_000)))), Some(Rule::TooLarge));
     assert_eq!(rule(parse(FileId(0), "")), None);
 }
 
@@ -358,11 +293,7 @@ fn time_grows_with_the_text() {
     ] {
         let begun = Instant::now();
         parse(FileId(0), &deep(open, "1", close, 50));
-        assert!(
-            begun.elapsed().as_secs() < 3,
-            "{open} took {:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed().as_secs() < 3, "{open} took {:?}", begun.elapsed());
     }
     let one = corpus().concat();
     let time = |count: usize| {
@@ -373,8 +304,5 @@ fn time_grows_with_the_text() {
     };
     time(2);
     let (small, large) = (time(4), time(16));
-    assert!(
-        large < small * 4.0 * 3.0,
-        "{small} for four, {large} for sixteen"
-    );
+    assert!(large < small * 4.0 * 3.0, "{small} for four, {large} for sixteen");
 }

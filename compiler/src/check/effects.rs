@@ -51,19 +51,35 @@ impl Checker {
     /// Takes over what the called flows do. Says whether anything was new.
     fn absorb_calls(&mut self, flow: usize) -> bool {
         let Some(mut effects) = self.effects.get(flow).cloned() else { return false };
-        let before = (effects.needs.len(), effects.barrier, effects.idempotent, effects.passes_final, effects.impure, effects.unsettled.is_some());
+        let before = (
+            effects.needs.len(),
+            effects.barrier,
+            effects.idempotent,
+            effects.passes_final,
+            effects.impure,
+            effects.unsettled.is_some(),
+        );
         let module = self.program.flows.get(flow).map(|flow| flow.at.module).unwrap_or_default();
         let Some(tree) = self.program.flow_ast(flow) else { return false };
         let nodes = outline::outline(&self.program, module, &tree.body);
         outline::sites(&nodes, &mut |site| self.absorb(&mut effects, site));
         for call in effects.calls.clone() {
-            if let (Some(other), Some(name)) = (self.effects.get(call), self.program.flows.get(call).map(|flow| flow.name.clone())) {
+            if let (Some(other), Some(name)) =
+                (self.effects.get(call), self.program.flows.get(call).map(|flow| flow.name.clone()))
+            {
                 for capability in other.needs.keys() {
                     effects.needs.entry(capability.clone()).or_insert_with(|| (tree.name.span, name.clone()));
                 }
             }
         }
-        let after = (effects.needs.len(), effects.barrier, effects.idempotent, effects.passes_final, effects.impure, effects.unsettled.is_some());
+        let after = (
+            effects.needs.len(),
+            effects.barrier,
+            effects.idempotent,
+            effects.passes_final,
+            effects.impure,
+            effects.unsettled.is_some(),
+        );
         if let Some(slot) = self.effects.get_mut(flow) {
             *slot = effects;
         }
@@ -96,13 +112,16 @@ impl Checker {
         effects.idempotent &= other.idempotent;
         effects.passes_final |= other.passes_final;
         if effects.unsettled.is_none() && !site.settled() && decl.role != Role::Saga {
-            effects.unsettled = other.unsettled.clone().map(|inner| ecow::eco_format!("{} (through `{}`)", inner, decl.name));
+            effects.unsettled =
+                other.unsettled.clone().map(|inner| ecow::eco_format!("{} (through `{}`)", inner, decl.name));
         }
     }
 
     /// The real set against `can`.
     fn check_capabilities(&mut self, flow: usize) {
-        let (Some(decl), Some(effects), Some(tree)) = (self.program.flows.get(flow), self.effects.get(flow), self.program.flow_ast(flow)) else {
+        let (Some(decl), Some(effects), Some(tree)) =
+            (self.program.flows.get(flow), self.effects.get(flow), self.program.flow_ast(flow))
+        else {
             return;
         };
         let module = decl.at.module;
@@ -120,7 +139,11 @@ impl Checker {
             for capability in capabilities {
                 let text = capability.path.text();
                 if decl.can.contains(&text) && !effects.needs.contains_key(&text) && !agent && !self.is_broken(flow) {
-                    found.push(errors::unused_capability(self.program.loc(module, capability.path.span), &text, &decl.name));
+                    found.push(errors::unused_capability(
+                        self.program.loc(module, capability.path.span),
+                        &text,
+                        &decl.name,
+                    ));
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::types::literal_type;
 use ecow::EcoString;
 use indexmap::IndexMap;
 use std::sync::Arc;
-use weir_lang::ast::{Expr, ExprKind, Ident, Lit, ListItem, Part, RecordEntry};
+use weir_lang::ast::{Expr, ExprKind, Ident, ListItem, Lit, Part, RecordEntry};
 use weir_lang::span::Span;
 use weir_lang::types::{FieldType, Literal, RecordType, Type, fits};
 
@@ -42,7 +42,9 @@ impl Body<'_> {
         };
         let (span, depth) = self.blame(expr, &wrong.path);
         let mut wrong = wrong;
-        wrong.path.drain(..depth.min(wrong.path.len().saturating_sub(usize::from(wrong.why == weir_lang::types::Why::MissingField))));
+        wrong.path.drain(
+            ..depth.min(wrong.path.len().saturating_sub(usize::from(wrong.why == weir_lang::types::Why::MissingField))),
+        );
         let loc = self.loc(span);
         self.report(errors::mismatch(loc, &wrong, context));
     }
@@ -396,7 +398,8 @@ impl Body<'_> {
             }
             Type::Broken => {}
             other => {
-                let diagnostic = errors::wants(self.loc(value.span), "`...` in a record", "a record, never null", other);
+                let diagnostic =
+                    errors::wants(self.loc(value.span), "`...` in a record", "a record, never null", other);
                 self.report(diagnostic);
             }
         }
@@ -405,10 +408,13 @@ impl Body<'_> {
     fn expected_records(&self, expected: Option<&Type>) -> Vec<Arc<RecordType>> {
         let Some(expected) = expected else { return Vec::new() };
         let members = self.checker.program.types.members(expected);
-        members.into_iter().filter_map(|member| match member {
-            Type::Record(record) => Some(record.clone()),
-            _ => None,
-        }).collect()
+        members
+            .into_iter()
+            .filter_map(|member| match member {
+                Type::Record(record) => Some(record.clone()),
+                _ => None,
+            })
+            .collect()
     }
 
     fn expected_field(&self, wanted: &[Arc<RecordType>], name: &str, expected: Option<&Type>) -> Option<Type> {
@@ -423,13 +429,19 @@ impl Body<'_> {
     fn check_declared(&mut self, name: &Ident, wanted: &[Arc<RecordType>], expected: Option<&Type>) {
         let (Some(first), Some(expected)) = (wanted.first(), expected) else { return };
         let types = &self.checker.program.types;
-        let open = types.members(expected).iter().any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Broken));
+        let open =
+            types.members(expected).iter().any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Broken));
         if open || wanted.iter().any(|record| record.fields.contains_key(&name.name)) {
             return;
         }
         let near = errors::nearest(&name.name, first.fields.keys().map(EcoString::as_str)).map(str::to_string);
         let loc = self.loc(name.span);
-        self.report(errors::undeclared_field(loc, &name.name, &expected.non_null(&self.checker.program.types), near.as_deref()));
+        self.report(errors::undeclared_field(
+            loc,
+            &name.name,
+            &expected.non_null(&self.checker.program.types),
+            near.as_deref(),
+        ));
     }
 
     fn choose(&mut self, cond: &Expr, then: &Expr, otherwise: &Expr, expected: Option<&Type>) -> Type {

@@ -82,7 +82,10 @@ pub fn substitute(ty: &Type, bound: &IndexMap<EcoString, Type>) -> Type {
         Type::Union(members) => Type::union(members.iter().map(|member| substitute(member, bound))),
         Type::Record(record) => {
             let fields = record.fields.iter().map(|(name, field)| {
-                (name.clone(), FieldType { ty: substitute(&field.ty, bound), optional: field.optional, doc: field.doc.clone() })
+                (
+                    name.clone(),
+                    FieldType { ty: substitute(&field.ty, bound), optional: field.optional, doc: field.doc.clone() },
+                )
             });
             Type::Record(Arc::new(RecordType { fields: fields.collect() }))
         }
@@ -106,7 +109,9 @@ fn unbound(ty: &Type, bound: &IndexMap<EcoString, Type>) -> bool {
         Type::List(inner) | Type::Map(inner) | Type::Marked(_, inner) => unbound(inner, bound),
         Type::Record(record) => record.fields.values().any(|field| unbound(&field.ty, bound)),
         Type::Union(members) => members.iter().any(|member| unbound(member, bound)),
-        Type::Lambda(lambda) => lambda.params.iter().any(|param| unbound(param, bound)) || unbound(&lambda.returns, bound),
+        Type::Lambda(lambda) => {
+            lambda.params.iter().any(|param| unbound(param, bound)) || unbound(&lambda.returns, bound)
+        }
         _ => false,
     }
 }

@@ -124,7 +124,8 @@ impl Checked {
         if let [only] = named.as_slice() {
             return Ok(only);
         }
-        let called = |flow: &FlowInfo| flows.iter().any(|other| other.name != flow.name && other.calls.contains(&flow.name));
+        let called =
+            |flow: &FlowInfo| flows.iter().any(|other| other.name != flow.name && other.calls.contains(&flow.name));
         let free: Vec<&FlowInfo> = flows.iter().copied().filter(|flow| !called(flow)).collect();
         match free.as_slice() {
             [only] if file.is_some() => Ok(only),
@@ -223,7 +224,12 @@ impl Checker {
             let parsed = weir_lang::parse::parse(id, &file.text);
             self.diagnostics.extend(parsed.diagnostics);
             self.expr_types.push(vec![Type::Broken; parsed.module.exprs as usize]);
-            let module = ModuleInfo { name: file.module.clone(), file: id, ast: Arc::new(parsed.module), scope: IndexMap::new() };
+            let module = ModuleInfo {
+                name: file.module.clone(),
+                file: id,
+                ast: Arc::new(parsed.module),
+                scope: IndexMap::new(),
+            };
             self.program.modules.push(module);
         }
         for (name, ty) in consts::builtin_types() {

@@ -10,7 +10,10 @@ use weir_lang::ast::{Ident, PolicyArm, PolicyEnd, Retry};
 impl Checker {
     pub(super) fn check_policies(&mut self) {
         for policy in 0..self.program.policies.len() {
-            let Some((module, decl)) = self.program.policy_ast(policy).map(|(module, decl)| (module, decl.clone())) else { continue };
+            let Some((module, decl)) = self.program.policy_ast(policy).map(|(module, decl)| (module, decl.clone()))
+            else {
+                continue;
+            };
             if let Some(timeout) = &decl.timeout {
                 self.constant_ms(module, timeout, "`timeout`");
             }
@@ -76,7 +79,9 @@ impl Checker {
                 Some(0..=1000) => {}
                 Some(_) => {
                     let loc = self.program.loc(module, count.span);
-                    self.report(errors::invalid_constant(loc, "`retry` counts from 0 to 1000").help("or write `retry forever`"));
+                    self.report(
+                        errors::invalid_constant(loc, "`retry` counts from 0 to 1000").help("or write `retry forever`"),
+                    );
                 }
                 None => {
                     let loc = self.program.loc(module, count.span);

@@ -92,7 +92,9 @@ impl Checker {
                 (format!("`{name}`"), Some(name.as_str()), repeatable)
             }
             SiteKind::Flow(flow) => {
-                let (Some(effects), Some(decl)) = (self.effects.get(*flow), self.program.flows.get(*flow)) else { return };
+                let (Some(effects), Some(decl)) = (self.effects.get(*flow), self.program.flows.get(*flow)) else {
+                    return;
+                };
                 (format!("what `{}` does", decl.name), None, effects.idempotent)
             }
             _ => return,
@@ -143,7 +145,8 @@ impl Checker {
             }
         });
         let flow = self.program.flows.get(place)?;
-        (writes >= 2 && !settled).then(|| errors::write_without_undo(self.program.loc(module, name), &flow.name, writes))
+        (writes >= 2 && !settled)
+            .then(|| errors::write_without_undo(self.program.loc(module, name), &flow.name, writes))
     }
 
     fn check_final(&self, module: usize, nodes: &[Node], found: &mut Vec<Diagnostic>) {
@@ -161,7 +164,10 @@ impl Checker {
         let handled = site.clauses.iter().any(|clause| match &clause.kind {
             ClauseKind::Fallback(_) | ClauseKind::Optional => true,
             ClauseKind::Catch(arms) => arms.iter().any(|arm| arm.codes.is_empty()),
-            ClauseKind::Retry(retry) => retry.count.is_none() && TRANSIENT.iter().all(|code| retry.on.is_empty() || retry.on.iter().any(|on| on.name == *code)),
+            ClauseKind::Retry(retry) => {
+                retry.count.is_none()
+                    && TRANSIENT.iter().all(|code| retry.on.is_empty() || retry.on.iter().any(|on| on.name == *code))
+            }
             _ => false,
         });
         if handled {
@@ -205,7 +211,8 @@ impl Scan<'_> {
                     let outer = self.in_parallel;
                     self.in_parallel |= *parallel;
                     let once = self.nodes(body, passed);
-                    let twice = if once.is_some() && passed.is_none() && !*parallel { self.nodes(body, once) } else { once };
+                    let twice =
+                        if once.is_some() && passed.is_none() && !*parallel { self.nodes(body, once) } else { once };
                     self.in_parallel = outer;
                     twice
                 }

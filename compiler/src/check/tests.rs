@@ -71,7 +71,8 @@ impl Body<'_> {
 
     fn mock(&mut self, path: &Path, args: Option<&[Arg]>, outcomes: &[MockOutcome]) {
         let tool = self.tool_or_report(path);
-        let output = tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.output.clone());
+        let output =
+            tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.output.clone());
         let codes = tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.codes.clone());
         if let (Some(tool), Some(args)) = (&tool, args) {
             let mut params = self.checker.program.tool_params(tool);
@@ -114,7 +115,9 @@ fn mentions_tool_counts(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Call { callee, .. } => matches!(callee.text().as_str(), "calls" | "attempts"),
         ExprKind::Binary { left, right, .. } => mentions_tool_counts(left) || mentions_tool_counts(right),
-        ExprKind::Unary { operand, .. } | ExprKind::Paren(operand) | ExprKind::Field { base: operand, .. } => mentions_tool_counts(operand),
+        ExprKind::Unary { operand, .. } | ExprKind::Paren(operand) | ExprKind::Field { base: operand, .. } => {
+            mentions_tool_counts(operand)
+        }
         ExprKind::Index { base, .. } => mentions_tool_counts(base),
         _ => false,
     }

@@ -50,7 +50,9 @@ impl Checker {
             return;
         }
         let Some(at) = self.type_places.get(full).copied() else { return };
-        let Some(weir_lang::ast::ItemKind::Type(decl)) = self.program.item(at).map(|item| item.kind.clone()) else { return };
+        let Some(weir_lang::ast::ItemKind::Type(decl)) = self.program.item(at).map(|item| item.kind.clone()) else {
+            return;
+        };
         self.types_open.push(full.clone());
         let ty = self.resolve_type(at.module, &decl.ty);
         self.types_open.pop();
@@ -183,7 +185,8 @@ impl Checker {
             Some(had) => {
                 let message = format!("both sides of `&` have a field `{name}`: `{}` and `{}`", had.ty, field.ty);
                 let loc = self.program.loc(module, span);
-                let diagnostic = weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message);
+                let diagnostic =
+                    weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message);
                 self.report(diagnostic.help("rename one, or give both the same type"));
             }
         }
@@ -207,7 +210,9 @@ impl Checker {
             && lo > hi
         {
             let loc = self.program.loc(module, base.span);
-            self.report(errors::invalid_constant(loc, format!("no number lies in `{lo}..{hi}`")).help("swap the bounds"));
+            self.report(
+                errors::invalid_constant(loc, format!("no number lies in `{lo}..{hi}`")).help("swap the bounds"),
+            );
         }
         match self.resolve_type(module, base) {
             Type::Int(_) => Type::Int(range),
@@ -279,7 +284,8 @@ impl Checker {
             }
             ToolAttr::AcceptsKey(name) => {
                 if tool.params.shift_remove(&name.name).is_none() {
-                    let near = errors::nearest(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
+                    let near =
+                        errors::nearest(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
                     let loc = self.program.loc(module, name.span);
                     self.report(errors::unknown_argument(loc, &tool.name, &name.name, near.as_deref(), ""));
                 }

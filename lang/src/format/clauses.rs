@@ -3,8 +3,7 @@
 use super::doc::{Doc, cat, group, indent, nil, text};
 use super::layout::Layout;
 use crate::ast::{
-    BudgetPart, CapabilityRef, CatchArm, Clause, ClauseKind, Expr, FlowClauseKind, Ident, Path,
-    Retry, ToolAttr,
+    BudgetPart, CapabilityRef, CatchArm, Clause, ClauseKind, Expr, FlowClauseKind, Ident, Path, Retry, ToolAttr,
 };
 use crate::span::Span;
 
@@ -22,11 +21,7 @@ impl Layout<'_> {
             let own_line = self.breaks_between(end, clause.span.start);
             let before = self.trail(end);
             let own_line = own_line || before.forces();
-            let lead = if own_line {
-                self.lead(clause.span.start, true)
-            } else {
-                nil()
-            };
+            let lead = if own_line { self.lead(clause.span.start, true) } else { nil() };
             let body = self.clause(clause);
             docs.push(match own_line {
                 true => indent(cat([before, Doc::Hard, lead, body])),
@@ -53,11 +48,7 @@ impl Layout<'_> {
             ClauseKind::Undo(value) => cat([text("undo "), self.expr(value)]),
             ClauseKind::Final => text("final"),
             ClauseKind::Key { key, per_run } => self.key(key, *per_run),
-            ClauseKind::Until {
-                cond,
-                every,
-                within,
-            } => {
+            ClauseKind::Until { cond, every, within } => {
                 let mut docs = vec![text("until "), self.expr(cond)];
                 for (word, part) in [(" every ", every), (" within ", within)] {
                     if let Some(part) = part {
@@ -71,11 +62,7 @@ impl Layout<'_> {
     }
 
     pub(super) fn key(&mut self, key: &Expr, per_run: bool) -> Doc {
-        cat([
-            text("key "),
-            self.expr(key),
-            text(if per_run { " per run" } else { "" }),
-        ])
+        cat([text("key "), self.expr(key), text(if per_run { " per run" } else { "" })])
     }
 
     pub(super) fn retry(&mut self, retry: &Retry) -> Doc {
@@ -85,12 +72,7 @@ impl Layout<'_> {
             None => text("forever"),
         });
         if let Some((low, high)) = &retry.backoff {
-            docs.extend([
-                text(" backoff "),
-                self.expr(low),
-                text(".."),
-                self.expr(high),
-            ]);
+            docs.extend([text(" backoff "), self.expr(low), text(".."), self.expr(high)]);
         }
         if !retry.on.is_empty() {
             docs.extend([text(" on "), self.names(&retry.on)]);
@@ -108,18 +90,11 @@ impl Layout<'_> {
     }
 
     pub(super) fn codes(&self, codes: &[Ident]) -> Doc {
-        if codes.is_empty() {
-            text("else")
-        } else {
-            self.names(codes)
-        }
+        if codes.is_empty() { text("else") } else { self.names(codes) }
     }
 
     pub(super) fn names(&self, names: &[Ident]) -> Doc {
-        let texts: Vec<&str> = names
-            .iter()
-            .map(|name| name.span.text(self.source))
-            .collect();
+        let texts: Vec<&str> = names.iter().map(|name| name.span.text(self.source)).collect();
         text(texts.join(", "))
     }
 
@@ -135,10 +110,7 @@ impl Layout<'_> {
     }
 
     fn can(&self, capabilities: &[CapabilityRef]) -> Doc {
-        self.paths(
-            "can ",
-            capabilities.iter().map(|capability| &capability.path),
-        )
+        self.paths("can ", capabilities.iter().map(|capability| &capability.path))
     }
 
     pub(super) fn flow_clause(&mut self, clause: &FlowClauseKind) -> Doc {
@@ -146,12 +118,9 @@ impl Layout<'_> {
             FlowClauseKind::Can(capabilities) => self.can(capabilities),
             FlowClauseKind::Tools(paths) => self.paths("tools ", paths.iter()),
             FlowClauseKind::Timeout(value) => cat([text("timeout "), self.expr(value)]),
-            FlowClauseKind::Limit { count, per } => cat([
-                text("limit "),
-                self.expr(count),
-                text(" per "),
-                self.expr(per),
-            ]),
+            FlowClauseKind::Limit { count, per } => {
+                cat([text("limit "), self.expr(count), text(" per "), self.expr(per)])
+            }
             FlowClauseKind::Concurrency { count, by } => {
                 let mut docs = vec![text("concurrency "), self.expr(count)];
                 if let Some(by) = by {
@@ -200,10 +169,7 @@ impl Layout<'_> {
 /// Where an attribute of a tool starts, as far as its tree says.
 pub(super) fn attr_start(attr: &ToolAttr) -> Span {
     match attr {
-        ToolAttr::Can(capabilities) => capabilities
-            .first()
-            .map(|first| first.path.span)
-            .unwrap_or_default(),
+        ToolAttr::Can(capabilities) => capabilities.first().map(|first| first.path.span).unwrap_or_default(),
         ToolAttr::Idempotent(span) => *span,
         ToolAttr::Timeout(value) | ToolAttr::Costs(value) => value.span,
         ToolAttr::AcceptsKey(name) => name.span,

@@ -82,15 +82,8 @@ struct Printer {
 
 /// Prints a document.
 pub(super) fn print(doc: &Doc) -> String {
-    let mut printer = Printer {
-        out: String::new(),
-        column: 0,
-    };
-    let mut todo = vec![Todo {
-        indent: 0,
-        flat: false,
-        doc,
-    }];
+    let mut printer = Printer { out: String::new(), column: 0 };
+    let mut todo = vec![Todo { indent: 0, flat: false, doc }];
     while let Some(next) = todo.pop() {
         printer.one(next, &mut todo);
     }
@@ -121,32 +114,16 @@ impl Printer {
                 self.write(text);
             }
             Doc::Cat(docs) => todo.extend(docs.iter().rev().map(|doc| Todo { doc, ..next })),
-            Doc::Indent(doc) => todo.push(Todo {
-                indent: next.indent + STEP,
-                doc,
-                ..next
-            }),
+            Doc::Indent(doc) => todo.push(Todo { indent: next.indent + STEP, doc, ..next }),
             Doc::Group(doc, broken) => {
-                let flat = next.flat
-                    || (!broken
-                        && self.fits(
-                            Todo {
-                                flat: true,
-                                doc,
-                                ..next
-                            },
-                            todo,
-                        ));
+                let flat = next.flat || (!broken && self.fits(Todo { flat: true, doc, ..next }, todo));
                 todo.push(Todo { flat, doc, ..next });
             }
         }
     }
 
     fn at_start(&self) -> bool {
-        self.out
-            .rsplit('\n')
-            .next()
-            .is_none_or(|line| line.trim().is_empty())
+        self.out.rsplit('\n').next().is_none_or(|line| line.trim().is_empty())
     }
 
     fn write(&mut self, text: &str) {
@@ -158,8 +135,7 @@ impl Printer {
     }
 
     fn trim(&mut self) {
-        self.out
-            .truncate(self.out.trim_end_matches([' ', '\t']).len());
+        self.out.truncate(self.out.trim_end_matches([' ', '\t']).len());
     }
 
     fn line(&mut self, indent: usize) {

@@ -4,8 +4,8 @@ use super::clauses::attr_start;
 use super::doc::{Doc, cat, group, indent, text};
 use super::layout::Layout;
 use crate::ast::{
-    Campaign, CampaignPart, CampaignPartKind, Flow, Item, ItemKind, Policy, PolicyArm, PolicyEnd,
-    Test, ToolDecl, TypeExpr, Use,
+    Campaign, CampaignPart, CampaignPartKind, Flow, Item, ItemKind, Policy, PolicyArm, PolicyEnd, Test, ToolDecl,
+    TypeExpr, Use,
 };
 use crate::span::Span;
 
@@ -36,18 +36,10 @@ impl Layout<'_> {
     fn item(&mut self, item: &Item) -> Doc {
         match &item.kind {
             ItemKind::Use(used) => self.used(used, item.span),
-            ItemKind::Const(constant) => cat([
-                text("const "),
-                self.name(&constant.name),
-                text(" = "),
-                self.expr(&constant.value),
-            ]),
-            ItemKind::Type(ty) => cat([
-                text("type "),
-                self.name(&ty.name),
-                text(" = "),
-                self.ty(&ty.ty),
-            ]),
+            ItemKind::Const(constant) => {
+                cat([text("const "), self.name(&constant.name), text(" = "), self.expr(&constant.value)])
+            }
+            ItemKind::Type(ty) => cat([text("type "), self.name(&ty.name), text(" = "), self.ty(&ty.ty)]),
             ItemKind::Tool(tool) => self.tool(tool),
             ItemKind::Flow(flow) => self.flow(flow),
             ItemKind::Policy(policy) => self.policy(policy, item.span),
@@ -63,10 +55,7 @@ impl Layout<'_> {
             return cat([text("use "), path]);
         };
         let at = whole.text(self.source).find('{').unwrap_or(0) as u32;
-        let place = Span {
-            start: whole.start + at,
-            end: whole.end,
-        };
+        let place = Span { start: whole.start + at, end: whole.end };
         let names = self.entries(
             super::layout::NAMES,
             place,
@@ -82,22 +71,12 @@ impl Layout<'_> {
 
     /// Where the parentheses behind a name stand.
     fn parens(&self, from: u32, last: Option<u32>) -> Span {
-        let open = Span {
-            start: from,
-            end: self.source.len() as u32,
-        }
-        .text(self.source);
+        let open = Span { start: from, end: self.source.len() as u32 }.text(self.source);
         let start = from + open.find('(').unwrap_or(0) as u32;
         let after = last.unwrap_or(start + 1);
         let mut end = after;
         // A comment may hold a `)` of its own.
-        while let Some(at) = (Span {
-            start: end,
-            end: self.source.len() as u32,
-        })
-        .text(self.source)
-        .find(')')
-        {
+        while let Some(at) = (Span { start: end, end: self.source.len() as u32 }).text(self.source).find(')') {
             end += at as u32 + 1;
             if !self.in_comment(end) {
                 break;
@@ -114,25 +93,12 @@ impl Layout<'_> {
     }
 
     fn tool(&mut self, tool: &ToolDecl) -> Doc {
-        let last = tool.params.last().map(|param| {
-            param
-                .default
-                .as_ref()
-                .map_or(param.ty.span, |value| value.span)
-                .end
-        });
+        let last = tool.params.last().map(|param| param.default.as_ref().map_or(param.ty.span, |value| value.span).end);
         let place = self.parens(tool.path.span.end, last);
-        let head = cat([
-            text("tool "),
-            self.path(&tool.path),
-            self.params(&tool.params, place),
-        ]);
+        let head = cat([text("tool "), self.path(&tool.path), self.params(&tool.params, place)]);
         let returns = self.returns(tool.returns.as_ref());
         let end = tool.returns.as_ref().map_or(place.end, |ty| ty.span.end);
-        let broken = tool
-            .attrs
-            .first()
-            .is_some_and(|attr| self.breaks_between(end, attr_start(attr).start));
+        let broken = tool.attrs.first().is_some_and(|attr| self.breaks_between(end, attr_start(attr).start));
         let mut attrs = Vec::new();
         for attr in &tool.attrs {
             if !attrs.is_empty() {
@@ -143,28 +109,13 @@ impl Layout<'_> {
         if attrs.is_empty() {
             return cat([head, returns]);
         }
-        cat([
-            head,
-            returns,
-            group(indent(cat([Doc::Line, cat(attrs)])), broken),
-        ])
+        cat([head, returns, group(indent(cat([Doc::Line, cat(attrs)])), broken)])
     }
 
     fn flow(&mut self, flow: &Flow) -> Doc {
-        let last = flow.params.last().map(|param| {
-            param
-                .default
-                .as_ref()
-                .map_or(param.ty.span, |value| value.span)
-                .end
-        });
+        let last = flow.params.last().map(|param| param.default.as_ref().map_or(param.ty.span, |value| value.span).end);
         let place = self.parens(flow.name.span.end, last);
-        let head = cat([
-            text(flow.role.word()),
-            text(" "),
-            self.name(&flow.name),
-            self.params(&flow.params, place),
-        ]);
+        let head = cat([text(flow.role.word()), text(" "), self.name(&flow.name), self.params(&flow.params, place)]);
         let returns = self.returns(flow.returns.as_ref());
         let mut end = flow.returns.as_ref().map_or(place.end, |ty| ty.span.end);
         let mut docs = Vec::new();
@@ -181,15 +132,8 @@ impl Layout<'_> {
             end = clause.span.end;
         }
         docs.push(self.trail(end));
-        let brace = if flow.clauses.is_empty() {
-            text(" ")
-        } else {
-            Doc::Line
-        };
-        let header = group(
-            cat([head, returns, indent(cat(docs)), brace, text("{")]),
-            broken,
-        );
+        let brace = if flow.clauses.is_empty() { text(" ") } else { Doc::Line };
+        let header = group(cat([head, returns, indent(cat(docs)), brace, text("{")]), broken);
         cat([header, self.body(flow)])
     }
 
@@ -199,8 +143,7 @@ impl Layout<'_> {
         if block.steps.is_empty() && !self.has_comment(block.span) {
             return text("}");
         }
-        let inline =
-            block.steps.len() == 1 && !self.breaks_between(block.span.start, block.span.end);
+        let inline = block.steps.len() == 1 && !self.breaks_between(block.span.start, block.span.end);
         let close = block.span.end.saturating_sub(1);
         if inline && !self.has_comment(block.span) {
             let place = |step: &crate::ast::Step| step.span;
@@ -228,28 +171,12 @@ impl Layout<'_> {
         let mut parts: Vec<Part<'_>> = policy.arms.iter().map(Part::Arm).collect();
         parts.extend(policy.timeout.iter().map(Part::Timeout));
         parts.sort_by_key(|part| span(part).start);
-        let opening = indent(self.trail_open(Span {
-            start: policy.name.span.end,
-            end: whole.end,
-        }));
-        let body = self.lines(
-            &parts,
-            span,
-            whole.end.saturating_sub(1),
-            |layout, part| match part {
-                Part::Arm(arm) => layout.policy_arm(arm),
-                Part::Timeout(value) => cat([text("timeout "), layout.expr(value)]),
-            },
-        );
-        cat([
-            text("policy "),
-            self.name(&policy.name),
-            text(" {"),
-            opening,
-            body,
-            Doc::Hard,
-            text("}"),
-        ])
+        let opening = indent(self.trail_open(Span { start: policy.name.span.end, end: whole.end }));
+        let body = self.lines(&parts, span, whole.end.saturating_sub(1), |layout, part| match part {
+            Part::Arm(arm) => layout.policy_arm(arm),
+            Part::Timeout(value) => cat([text("timeout "), layout.expr(value)]),
+        });
+        cat([text("policy "), self.name(&policy.name), text(" {"), opening, body, Doc::Hard, text("}")])
     }
 
     fn policy_arm(&mut self, arm: &PolicyArm) -> Doc {
@@ -270,25 +197,9 @@ impl Layout<'_> {
     }
 
     fn campaign(&mut self, campaign: &Campaign, whole: Span) -> Doc {
-        let opening = indent(self.trail_open(Span {
-            start: campaign.name.span.end,
-            end: whole.end,
-        }));
-        let body = self.lines(
-            &campaign.parts,
-            |part| part.span,
-            whole.end.saturating_sub(1),
-            Self::campaign_part,
-        );
-        cat([
-            text("campaign "),
-            self.name(&campaign.name),
-            text(" {"),
-            opening,
-            body,
-            Doc::Hard,
-            text("}"),
-        ])
+        let opening = indent(self.trail_open(Span { start: campaign.name.span.end, end: whole.end }));
+        let body = self.lines(&campaign.parts, |part| part.span, whole.end.saturating_sub(1), Self::campaign_part);
+        cat([text("campaign "), self.name(&campaign.name), text(" {"), opening, body, Doc::Hard, text("}")])
     }
 
     fn campaign_part(&mut self, part: &CampaignPart) -> Doc {
@@ -301,28 +212,17 @@ impl Layout<'_> {
                 cat(docs)
             }
             CampaignPartKind::Every(value) => cat([text("every "), self.expr(value)]),
-            CampaignPartKind::OnEvent { event, ty } => cat([
-                text("on event "),
-                self.expr(event),
-                text(" as "),
-                self.ty(ty),
-            ]),
-            CampaignPartKind::OnWebhook { path, ty } => cat([
-                text("on webhook "),
-                self.expr(path),
-                text(" as "),
-                self.ty(ty),
-            ]),
+            CampaignPartKind::OnEvent { event, ty } => {
+                cat([text("on event "), self.expr(event), text(" as "), self.ty(ty)])
+            }
+            CampaignPartKind::OnWebhook { path, ty } => {
+                cat([text("on webhook "), self.expr(path), text(" as "), self.ty(ty)])
+            }
             CampaignPartKind::Run { callee, args } => {
-                let place = Span {
-                    start: callee.span.end,
-                    end: part.span.end,
-                };
+                let place = Span { start: callee.span.end, end: part.span.end };
                 cat([text("run "), self.path(callee), self.args(args, place)])
             }
-            CampaignPartKind::Delivery(on) => {
-                text(if *on { "delivery on" } else { "delivery off" })
-            }
+            CampaignPartKind::Delivery(on) => text(if *on { "delivery on" } else { "delivery off" }),
             CampaignPartKind::Flag(value) => cat([text("flag "), self.expr(value)]),
             CampaignPartKind::Overlap(word) => cat([text("overlap "), self.name(word)]),
             CampaignPartKind::Priority(value) => cat([text("priority "), self.expr(value)]),
@@ -330,31 +230,12 @@ impl Layout<'_> {
     }
 
     fn test(&mut self, test: &Test, whole: Span) -> Doc {
-        let opening = indent(self.trail_open(Span {
-            start: test.name_span.end,
-            end: whole.end,
-        }));
-        let body = self.lines(
-            &test.steps,
-            |step| step.span,
-            whole.end.saturating_sub(1),
-            Self::test_step,
-        );
-        cat([
-            text("test "),
-            self.slice(test.name_span),
-            text(" {"),
-            opening,
-            body,
-            Doc::Hard,
-            text("}"),
-        ])
+        let opening = indent(self.trail_open(Span { start: test.name_span.end, end: whole.end }));
+        let body = self.lines(&test.steps, |step| step.span, whole.end.saturating_sub(1), Self::test_step);
+        cat([text("test "), self.slice(test.name_span), text(" {"), opening, body, Doc::Hard, text("}")])
     }
 }
 
 fn has_body(item: &Item) -> bool {
-    !matches!(
-        item.kind,
-        ItemKind::Use(_) | ItemKind::Const(_) | ItemKind::Type(_) | ItemKind::Tool(_)
-    )
+    !matches!(item.kind, ItemKind::Use(_) | ItemKind::Const(_) | ItemKind::Type(_) | ItemKind::Tool(_))
 }

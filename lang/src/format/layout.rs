@@ -16,12 +16,7 @@ pub(super) struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     pub(super) fn new(source: &'a str, comments: &'a [Comment]) -> Self {
-        Layout {
-            source,
-            comments,
-            next: 0,
-            end: 0,
-        }
+        Layout { source, comments, next: 0, end: 0 }
     }
 
     /// The text as it was written.
@@ -34,11 +29,7 @@ impl<'a> Layout<'a> {
     }
 
     pub(super) fn path(&self, path: &Path) -> Doc {
-        let parts: Vec<&str> = path
-            .parts
-            .iter()
-            .map(|part| part.span.text(self.source))
-            .collect();
+        let parts: Vec<&str> = path.parts.iter().map(|part| part.span.text(self.source)).collect();
         text(parts.join("."))
     }
 
@@ -48,12 +39,7 @@ impl<'a> Layout<'a> {
 
     /// Whether a line end stands in the source between two places.
     pub(super) fn breaks_between(&self, from: u32, to: u32) -> bool {
-        Span {
-            start: from,
-            end: to,
-        }
-        .text(self.source)
-        .contains('\n')
+        Span { start: from, end: to }.text(self.source).contains('\n')
     }
 
     /// Whether something starts on another line than the bracket that opens at `open`.
@@ -62,14 +48,7 @@ impl<'a> Layout<'a> {
     }
 
     fn has_blank_before(&self, start: u32) -> bool {
-        Span {
-            start: self.end,
-            end: start,
-        }
-        .text(self.source)
-        .matches('\n')
-        .count()
-            > 1
+        Span { start: self.end, end: start }.text(self.source).matches('\n').count() > 1
     }
 
     /// Comments on lines of their own before `start`, each with its line end.
@@ -96,10 +75,7 @@ impl<'a> Layout<'a> {
     pub(super) fn trail(&mut self, end: u32) -> Doc {
         self.end = self.end.max(end);
         let mut docs: Vec<Doc> = Vec::new();
-        while let Some(comment) = self
-            .pending()
-            .filter(|comment| self.is_trailing(comment, end))
-        {
+        while let Some(comment) = self.pending().filter(|comment| self.is_trailing(comment, end)) {
             let column = self.column_of(comment.span.start);
             if docs.is_empty() {
                 docs.push(Doc::Trailing(comment.text.to_string(), column));
@@ -116,11 +92,7 @@ impl<'a> Layout<'a> {
         if comment.span.start < end {
             return true;
         }
-        let between = Span {
-            start: end,
-            end: comment.span.start,
-        }
-        .text(self.source);
+        let between = Span { start: end, end: comment.span.start }.text(self.source);
         !comment.own_line && between.chars().all(|c| matches!(c, ' ' | '\t' | ','))
     }
 
@@ -135,12 +107,8 @@ impl<'a> Layout<'a> {
 
     /// Whether a comment stands in `span`.
     pub(super) fn has_comment(&self, span: Span) -> bool {
-        let at = self
-            .comments
-            .partition_point(|comment| comment.span.start < span.start);
-        self.comments
-            .get(at)
-            .is_some_and(|comment| comment.span.start < span.end)
+        let at = self.comments.partition_point(|comment| comment.span.start < span.start);
+        self.comments.get(at).is_some_and(|comment| comment.span.start < span.end)
     }
 
     /// Things that stand each on a line of its own between braces.
@@ -198,11 +166,7 @@ impl<'a> Layout<'a> {
         let mut docs = vec![opening];
         for (at, thing) in things.iter().enumerate() {
             let whole = span(thing);
-            docs.push(if at == 0 && !brackets.blanks {
-                Doc::Soft
-            } else {
-                Doc::Line
-            });
+            docs.push(if at == 0 && !brackets.blanks { Doc::Soft } else { Doc::Line });
             docs.push(self.lead(whole.start, at == 0));
             docs.push(one(self, thing));
             let last = at + 1 == things.len();
@@ -216,20 +180,8 @@ impl<'a> Layout<'a> {
         }
         docs.push(self.last_comments(close, things.is_empty()));
         self.end = self.end.max(place.end);
-        let closing = if brackets.blanks {
-            Doc::Line
-        } else {
-            Doc::Soft
-        };
-        group(
-            cat([
-                text(brackets.open),
-                indent(cat(docs)),
-                closing,
-                text(brackets.close),
-            ]),
-            broken,
-        )
+        let closing = if brackets.blanks { Doc::Line } else { Doc::Soft };
+        group(cat([text(brackets.open), indent(cat(docs)), closing, text(brackets.close)]), broken)
     }
 }
 
@@ -243,42 +195,15 @@ pub(super) struct Brackets {
     commas: bool,
 }
 
-pub(super) const PARENS: Brackets = Brackets {
-    open: "(",
-    close: ")",
-    blanks: false,
-    commas: true,
-};
-pub(super) const SQUARE: Brackets = Brackets {
-    open: "[",
-    close: "]",
-    blanks: false,
-    commas: true,
-};
-pub(super) const BRACES: Brackets = Brackets {
-    open: "{",
-    close: "}",
-    blanks: true,
-    commas: true,
-};
-pub(super) const FIELDS: Brackets = Brackets {
-    open: "{",
-    close: "}",
-    blanks: true,
-    commas: false,
-};
-pub(super) const NAMES: Brackets = Brackets {
-    open: "{",
-    close: "}",
-    blanks: false,
-    commas: true,
-};
+pub(super) const PARENS: Brackets = Brackets { open: "(", close: ")", blanks: false, commas: true };
+pub(super) const SQUARE: Brackets = Brackets { open: "[", close: "]", blanks: false, commas: true };
+pub(super) const BRACES: Brackets = Brackets { open: "{", close: "}", blanks: true, commas: true };
+pub(super) const FIELDS: Brackets = Brackets { open: "{", close: "}", blanks: true, commas: false };
+pub(super) const NAMES: Brackets = Brackets { open: "{", close: "}", blanks: false, commas: true };
 
 impl Layout<'_> {
     /// Whether a place lies in a comment.
     pub(super) fn in_comment(&self, at: u32) -> bool {
-        self.comments
-            .iter()
-            .any(|comment| comment.span.start < at && at <= comment.span.end)
+        self.comments.iter().any(|comment| comment.span.start < at && at <= comment.span.end)
     }
 }

@@ -22,14 +22,8 @@ pub use same::same_tree;
 /// # Errors
 /// The diagnostics of a text that does not parse; such a text is left alone.
 pub fn format(source: &str) -> Result<String, Vec<Diagnostic>> {
-    let Parsed {
-        module,
-        diagnostics,
-    } = parse(FileId(0), source);
-    if diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == Severity::Error)
-    {
+    let Parsed { module, diagnostics } = parse(FileId(0), source);
+    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         return Err(diagnostics);
     }
     let text = printed(source, &module);
@@ -52,27 +46,12 @@ fn printed(source: &str, module: &Module) -> String {
 /// Whether a printed text says the same as the module it was printed from, comments included.
 fn verified(module: &Module, text: &str) -> bool {
     let again = parse(FileId(0), text);
-    let comments = |module: &Module| {
-        module
-            .comments
-            .iter()
-            .map(|comment| comment.text.clone())
-            .collect::<Vec<_>>()
-    };
-    again.diagnostics.is_empty()
-        && same_tree(module, &again.module)
-        && comments(module) == comments(&again.module)
+    let comments = |module: &Module| module.comments.iter().map(|comment| comment.text.clone()).collect::<Vec<_>>();
+    again.diagnostics.is_empty() && same_tree(module, &again.module) && comments(module) == comments(&again.module)
 }
 
 fn damaged() -> Diagnostic {
-    let place = Loc {
-        file: FileId(0),
-        span: Span::default(),
-    };
-    Diagnostic::new(
-        Rule::Syntax,
-        place,
-        "the formatter would have changed what this file says, so it left it alone",
-    )
-    .help("this is a mistake of the formatter; please report it with the file")
+    let place = Loc { file: FileId(0), span: Span::default() };
+    Diagnostic::new(Rule::Syntax, place, "the formatter would have changed what this file says, so it left it alone")
+        .help("this is a mistake of the formatter; please report it with the file")
 }

@@ -9,21 +9,12 @@ impl Layout<'_> {
     /// A block: one step a line, or on one line where one step stood on one line.
     pub(super) fn block(&mut self, block: &Block) -> Doc {
         let close = block.span.end.saturating_sub(1);
-        let inline =
-            !self.breaks_between(block.span.start, block.span.end) && !self.has_comment(block.span);
+        let inline = !self.breaks_between(block.span.start, block.span.end) && !self.has_comment(block.span);
         match block.steps.as_slice() {
             [] if inline || !self.has_comment(block.span) => text("{}"),
             [only] if inline => {
                 let step = self.one_step(only);
-                group(
-                    cat([
-                        text("{"),
-                        indent(cat([Doc::Line, step])),
-                        Doc::Line,
-                        text("}"),
-                    ]),
-                    false,
-                )
+                group(cat([text("{"), indent(cat([Doc::Line, step])), Doc::Line, text("}")]), false)
             }
             steps => {
                 let opening = indent(self.trail(block.span.start + 1));
@@ -34,9 +25,7 @@ impl Layout<'_> {
     }
 
     pub(super) fn one_step(&mut self, step: &Step) -> Doc {
-        let word = |layout: &mut Self, word: &'static str, value: &Expr| {
-            cat([text(word), layout.expr(value)])
-        };
+        let word = |layout: &mut Self, word: &'static str, value: &Expr| cat([text(word), layout.expr(value)]);
         match &step.kind {
             StepKind::Bind { name, value } => cat([self.name(name), text(" = "), self.expr(value)]),
             StepKind::Expr(value) => self.expr(value),
@@ -45,10 +34,7 @@ impl Layout<'_> {
             StepKind::Return(None) => text("return"),
             StepKind::Require { cond, otherwise } => self.require(cond, otherwise.as_ref()),
             StepKind::Check { callee, args } => {
-                let place = Span {
-                    start: callee.span.end,
-                    end: step.span.end,
-                };
+                let place = Span { start: callee.span.end, end: step.span.end };
                 cat([text("check "), self.path(callee), self.args(args, place)])
             }
             StepKind::Wait(value) => word(self, "wait ", value),
@@ -75,12 +61,7 @@ impl Layout<'_> {
             crate::ast::ExprKind::Claused { value, clauses } => (&**value, clauses.as_slice()),
             _ => (source, &[][..]),
         };
-        let head = cat([
-            text("from "),
-            self.expr(value),
-            text(" as "),
-            self.name(name),
-        ]);
+        let head = cat([text("from "), self.expr(value), text(" as "), self.name(name)]);
         let clauses = self.clause_list(name.span.end, clauses);
         cat([head, clauses])
     }
@@ -99,11 +80,7 @@ impl Layout<'_> {
 
     pub(super) fn test_step(&mut self, step: &TestStep) -> Doc {
         match &step.kind {
-            TestStepKind::Mock {
-                tool,
-                args,
-                outcomes,
-            } => {
+            TestStepKind::Mock { tool, args, outcomes } => {
                 let mut docs = vec![text("mock "), self.path(tool)];
                 if let Some(args) = args {
                     let place = self.args_span(tool.span.end, step.span.end, args);
@@ -116,16 +93,11 @@ impl Layout<'_> {
                 }
                 cat(docs)
             }
-            TestStepKind::Bind { name, value } => {
-                cat([self.name(name), text(" = "), self.expr(value)])
-            }
+            TestStepKind::Bind { name, value } => cat([self.name(name), text(" = "), self.expr(value)]),
             TestStepKind::Expect(value) => cat([text("expect "), self.expr(value)]),
-            TestStepKind::Answer { question, value } => cat([
-                text("answer "),
-                self.expr(question),
-                text(" => "),
-                self.expr(value),
-            ]),
+            TestStepKind::Answer { question, value } => {
+                cat([text("answer "), self.expr(question), text(" => "), self.expr(value)])
+            }
             TestStepKind::Signal { event, key, value } => {
                 let mut docs = vec![text("signal "), self.expr(event)];
                 if let Some(key) = key {

@@ -39,10 +39,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn loc(&self, span: Span) -> Loc {
-        Loc {
-            file: self.file,
-            span,
-        }
+        Loc { file: self.file, span }
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
@@ -57,12 +54,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Builds something `levels` deeper, or says that this is too deep.
-    pub(super) fn deeper<T>(
-        &mut self,
-        levels: usize,
-        span: Span,
-        build: impl FnOnce(&mut Self) -> T,
-    ) -> Option<T> {
+    pub(super) fn deeper<T>(&mut self, levels: usize, span: Span, build: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.depth + levels > MAX_TREE_DEPTH {
             self.too_deep(span);
             return None;
@@ -74,16 +66,9 @@ impl<'a> Builder<'a> {
     }
 
     fn too_deep(&mut self, span: Span) {
-        let place = Span {
-            start: span.start,
-            end: span.start,
-        };
+        let place = Span { start: span.start, end: span.start };
         let diagnostic = say::too_deep(self.loc(place), MAX_TREE_DEPTH);
-        if !self
-            .diagnostics
-            .iter()
-            .any(|other| other.rule == diagnostic.rule)
-        {
+        if !self.diagnostics.iter().any(|other| other.rule == diagnostic.rule) {
             self.report(diagnostic);
         }
     }
@@ -97,50 +82,30 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn ident_or(&self, node: Option<Node<'_>>, span: Span) -> Ident {
-        node.map_or_else(
-            || Ident {
-                name: EcoString::new(),
-                span,
-            },
-            |node| ident(&node),
-        )
+        node.map_or_else(|| Ident { name: EcoString::new(), span }, |node| ident(&node))
     }
 
     /// A dotted name; children that are no names are left out.
     pub(super) fn path(&self, node: Node<'_>) -> Path {
         let span = span(&node);
-        let parts = node
-            .into_inner()
-            .filter(|part| matches!(part.as_rule(), Rule::name | Rule::member));
-        Path {
-            parts: parts.map(|part| ident(&part)).collect(),
-            span,
-        }
+        let parts = node.into_inner().filter(|part| matches!(part.as_rule(), Rule::name | Rule::member));
+        Path { parts: parts.map(|part| ident(&part)).collect(), span }
     }
 
     pub(super) fn path_or(&self, node: Option<Node<'_>>, span: Span) -> Path {
         match node {
             Some(node) => self.path(node),
-            None => Path {
-                parts: Vec::new(),
-                span,
-            },
+            None => Path { parts: Vec::new(), span },
         }
     }
 
     /// The `///` lines that end right before `start`.
     pub(super) fn doc_before(&self, start: u32) -> Doc {
-        let mut at = self
-            .comments
-            .partition_point(|comment| comment.span.end <= start);
+        let mut at = self.comments.partition_point(|comment| comment.span.end <= start);
         let mut end = start;
         let mut lines = Vec::new();
         while let Some(comment) = at.checked_sub(1).and_then(|at| self.comments.get(at)) {
-            let between = Span {
-                start: comment.span.end,
-                end,
-            }
-            .text(self.source);
+            let between = Span { start: comment.span.end, end }.text(self.source);
             if !comment.own_line
                 || !is_doc(&comment.text)
                 || !between.trim().is_empty()
@@ -148,12 +113,7 @@ impl<'a> Builder<'a> {
             {
                 break;
             }
-            lines.push(
-                comment
-                    .text
-                    .get(3..)
-                    .map_or("", |line| line.strip_prefix(' ').unwrap_or(line)),
-            );
+            lines.push(comment.text.get(3..).map_or("", |line| line.strip_prefix(' ').unwrap_or(line)));
             end = comment.span.start;
             at -= 1;
         }
@@ -174,8 +134,5 @@ pub(super) fn span(node: &Node<'_>) -> Span {
 
 /// A name without its backticks.
 pub(super) fn ident(node: &Node<'_>) -> Ident {
-    Ident {
-        name: node.as_str().trim_matches('`').into(),
-        span: span(node),
-    }
+    Ident { name: node.as_str().trim_matches('`').into(), span: span(node) }
 }

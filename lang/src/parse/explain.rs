@@ -16,14 +16,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn explain_step(&mut self, span: Span) {
-        self.explain(
-            span,
-            if self.in_test {
-                Rule::one_test_step
-            } else {
-                Rule::one_step
-            },
-        );
+        self.explain(span, if self.in_test { Rule::one_test_step } else { Rule::one_step });
     }
 
     /// Reports what is wrong with a broken piece, unless it is the rest of a line that is already known broken.
@@ -31,10 +24,7 @@ impl Builder<'_> {
         let before = self.explained.replace(span.end);
         let is_rest = before.is_some_and(|end| {
             let start = end.min(span.start);
-            let between = Span {
-                start,
-                end: span.start,
-            };
+            let between = Span { start, end: span.start };
             !between.text(self.source).contains('\n')
         });
         if !is_rest {
@@ -43,51 +33,26 @@ impl Builder<'_> {
     }
 
     /// What two steps on one line, of which the first is a bare name or gives a name to one, were meant to be.
-    pub(super) fn explain_pair(
-        &self,
-        span: Span,
-        second: u32,
-        is_binding: bool,
-    ) -> Option<Diagnostic> {
-        let broken = Broken {
-            source: self.source,
-            span,
-            at: second as usize,
-            wanted: Vec::new(),
-            rule: Rule::one_step,
-        };
+    pub(super) fn explain_pair(&self, span: Span, second: u32, is_binding: bool) -> Option<Diagnostic> {
+        let broken =
+            Broken { source: self.source, span, at: second as usize, wanted: Vec::new(), rule: Rule::one_step };
         let known = broken.by_first_word(self.file);
         if is_binding || known.is_some() {
             return known;
         }
         let word = super::mistakes::token(span.text(self.source));
-        Some(say::name_as_step(
-            self.loc(Span {
-                start: span.start,
-                end: span.start + word.len() as u32,
-            }),
-            word,
-        ))
+        Some(say::name_as_step(self.loc(Span { start: span.start, end: span.start + word.len() as u32 }), word))
     }
 
     fn explain(&mut self, span: Span, rule: Rule) {
         let source = self.source;
         let alone = reread(rule, span.text(source));
-        let to_end = Span {
-            start: span.start,
-            end: Span::new(0, source.len()).end,
-        };
+        let to_end = Span { start: span.start, end: Span::new(0, source.len()).end };
         let (at, wanted) = match alone.or_else(|| reread(rule, to_end.text(source))) {
             Some((at, wanted)) => (at, wanted),
             None => (0, Vec::new()),
         };
-        let broken = Broken {
-            source,
-            span,
-            at: (span.start as usize + at).min(source.len()),
-            wanted,
-            rule,
-        };
+        let broken = Broken { source, span, at: (span.start as usize + at).min(source.len()), wanted, rule };
         let diagnostic = broken.explained(self.file);
         self.report_once(span, diagnostic);
     }
@@ -120,11 +85,7 @@ impl Broken<'_> {
     /// What was expected, in the user's words.
     pub(super) fn expected(&self) -> Vec<&'static str> {
         let spelled: Vec<_> = self.wanted.iter().map(|rule| spelling(*rule)).collect();
-        let best = spelled
-            .iter()
-            .map(|(weight, _)| *weight)
-            .max()
-            .unwrap_or(Weight::Hidden);
+        let best = spelled.iter().map(|(weight, _)| *weight).max().unwrap_or(Weight::Hidden);
         let mut words: Vec<&'static str> = Vec::new();
         for (weight, word) in spelled {
             if weight == best && weight != Weight::Hidden && !words.contains(&word) {
@@ -132,12 +93,7 @@ impl Broken<'_> {
             }
         }
         if words.contains(&"an expression") {
-            words.retain(|word| {
-                !matches!(
-                    *word,
-                    "a name" | "a number" | "a text" | "a regular expression `/…/`"
-                )
-            });
+            words.retain(|word| !matches!(*word, "a name" | "a number" | "a text" | "a regular expression `/…/`"));
         }
         if words.len() > 4 {
             words.truncate(0);

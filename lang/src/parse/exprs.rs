@@ -83,28 +83,14 @@ impl<'a> Builder<'a> {
         let mut kids = Kids::of(node);
         let mut heads = Vec::new();
         while let Some(head) = kids.next_if(Rule::lambda_head) {
-            heads.push((
-                span(&head).start,
-                Kids::of(head)
-                    .map(|name| ident(&name))
-                    .collect::<Vec<Ident>>(),
-            ));
+            heads.push((span(&head).start, Kids::of(head).map(|name| ident(&name)).collect::<Vec<Ident>>()));
         }
         let levels = heads.len() + 1;
         let built = self.deeper(levels, whole, |builder| {
             let mut value = builder.flat(kids, whole);
             for (start, params) in heads.into_iter().rev() {
-                let span = Span {
-                    start,
-                    end: value.span.end,
-                };
-                value = builder.expr_at(
-                    ExprKind::Lambda {
-                        params,
-                        body: Box::new(value),
-                    },
-                    span,
-                );
+                let span = Span { start, end: value.span.end };
+                value = builder.expr_at(ExprKind::Lambda { params, body: Box::new(value) }, span);
             }
             value
         });
@@ -171,22 +157,8 @@ impl<'a> Builder<'a> {
                     let Some(left) = values.pop() else { return };
                     let (span, left) = (left.span.to(right.span), Box::new(left));
                     match op {
-                        Op::Infix(op) => (
-                            ExprKind::Binary {
-                                op,
-                                op_span: top.span,
-                                left,
-                                right,
-                            },
-                            span,
-                        ),
-                        _ => (
-                            ExprKind::Range {
-                                lo: left,
-                                hi: right,
-                            },
-                            span,
-                        ),
+                        Op::Infix(op) => (ExprKind::Binary { op, op_span: top.span, left, right }, span),
+                        _ => (ExprKind::Range { lo: left, hi: right }, span),
                     }
                 }
             };
@@ -200,14 +172,7 @@ impl<'a> Builder<'a> {
         let mut kids = Kids::of(node);
         let optional = kids.has(Rule::opt_mark);
         let ty = self.next_type(&mut kids, whole);
-        self.expr_at(
-            ExprKind::Cast {
-                value: Box::new(value),
-                ty,
-                optional,
-            },
-            whole,
-        )
+        self.expr_at(ExprKind::Cast { value: Box::new(value), ty, optional }, whole)
     }
 
     fn pipe(&mut self, value: Expr, node: Node<'a>) -> Expr {
@@ -223,27 +188,15 @@ impl<'a> Builder<'a> {
             span: Span { start, end: at.end },
         };
         let whole = value.span.to(at);
-        self.expr_at(
-            ExprKind::Pipe {
-                value: Box::new(value),
-                stage,
-            },
-            whole,
-        )
+        self.expr_at(ExprKind::Pipe { value: Box::new(value), stage }, whole)
     }
 
     /// An operand with what is attached to it: a dotted name before `(` is a callee, else field accesses.
     fn operand(&mut self, primary: Node<'a>, postfixes: Vec<Node<'a>>) -> Expr {
         if primary.as_rule() == Rule::name {
             let first = ident(&primary);
-            let fields = postfixes
-                .iter()
-                .take_while(|node| node.as_rule() == Rule::field)
-                .count();
-            if postfixes
-                .get(fields)
-                .is_some_and(|node| node.as_rule() == Rule::args)
-            {
+            let fields = postfixes.iter().take_while(|node| node.as_rule() == Rule::field).count();
+            if postfixes.get(fields).is_some_and(|node| node.as_rule() == Rule::args) {
                 return self.call(first, fields, postfixes);
             }
             let span = first.span;
@@ -258,26 +211,12 @@ impl<'a> Builder<'a> {
         let rest = postfixes.split_off(fields + 1);
         let args = postfixes.pop();
         let mut parts = vec![first];
-        parts.extend(
-            postfixes
-                .into_iter()
-                .filter_map(|field| Kids::of(field).next())
-                .map(|name| ident(&name)),
-        );
+        parts.extend(postfixes.into_iter().filter_map(|field| Kids::of(field).next()).map(|name| ident(&name)));
         let start = parts.first().map_or(Span::default(), |first| first.span);
         let path_span = parts.last().map_or(start, |last| start.to(last.span));
         let whole = args.as_ref().map_or(path_span, |args| start.to(span(args)));
         let args = self.args(args);
-        let value = self.expr_at(
-            ExprKind::Call {
-                callee: Path {
-                    parts,
-                    span: path_span,
-                },
-                args,
-            },
-            whole,
-        );
+        let value = self.expr_at(ExprKind::Call { callee: Path { parts, span: path_span }, args }, whole);
         self.attach(value, rest)
     }
 
@@ -293,15 +232,10 @@ impl<'a> Builder<'a> {
             let mut kids = Kids::of(node);
             let base = Box::new(value);
             let kind = match rule {
-                Rule::index => ExprKind::Index {
-                    base,
-                    index: Box::new(self.next_expr(&mut kids, whole)),
-                },
-                rule => ExprKind::Field {
-                    base,
-                    name: self.ident_or(kids.next(), whole),
-                    optional: rule == Rule::opt_field,
-                },
+                Rule::index => ExprKind::Index { base, index: Box::new(self.next_expr(&mut kids, whole)) },
+                rule => {
+                    ExprKind::Field { base, name: self.ident_or(kids.next(), whole), optional: rule == Rule::opt_field }
+                }
             };
             value = self.expr_at(kind, whole);
         }
@@ -317,19 +251,13 @@ impl<'a> Builder<'a> {
         let whole = span(&node);
         let mut kids = Kids::of(node);
         let name = kids.next_if(Rule::member).map(|name| ident(&name));
-        Arg {
-            name,
-            value: self.claused(&mut kids, whole),
-        }
+        Arg { name, value: self.claused(&mut kids, whole) }
     }
 }
 
 fn postfixes<'a>(kids: &mut Kids<'a>) -> Vec<Node<'a>> {
     let mut found = Vec::new();
-    while matches!(
-        kids.peek(),
-        Some(Rule::field | Rule::opt_field | Rule::index | Rule::args)
-    ) {
+    while matches!(kids.peek(), Some(Rule::field | Rule::opt_field | Rule::index | Rule::args)) {
         found.extend(kids.next());
     }
     found
@@ -342,16 +270,11 @@ fn placed(node: &Node<'_>) -> Placed {
         (_, "..") => Op::Range,
         (_, word) if word.starts_with("not") => Op::Infix(BinaryOp::NotIn),
         (_, word) => {
-            let found = BinaryOp::ALL
-                .iter()
-                .find(|(spelling, _, _)| *spelling == word);
+            let found = BinaryOp::ALL.iter().find(|(spelling, _, _)| *spelling == word);
             Op::Infix(found.map_or(BinaryOp::Add, |(_, op, _)| *op))
         }
     };
-    Placed {
-        op,
-        span: span(node),
-    }
+    Placed { op, span: span(node) }
 }
 
 /// How many levels the operators of a flat expression will add above its deepest operand.
@@ -372,10 +295,7 @@ fn height(pieces: &[Piece<'_>]) -> usize {
             }
             Piece::Pipe(_, postfixes) => {
                 lower(&mut heights, &mut ops, PIPE);
-                heights
-                    .last_mut()
-                    .into_iter()
-                    .for_each(|top| *top += 1 + postfixes.len());
+                heights.last_mut().into_iter().for_each(|top| *top += 1 + postfixes.len());
             }
         }
     }
@@ -386,11 +306,7 @@ fn height(pieces: &[Piece<'_>]) -> usize {
 fn lower(heights: &mut Vec<usize>, ops: &mut Vec<Op>, strength: u8) {
     while let Some(top) = ops.pop_if(|top| top.strength() >= strength) {
         let right = heights.pop().unwrap_or(0);
-        let left = if top.is_prefix() {
-            0
-        } else {
-            heights.pop().unwrap_or(0)
-        };
+        let left = if top.is_prefix() { 0 } else { heights.pop().unwrap_or(0) };
         heights.push(1 + right.max(left));
     }
 }

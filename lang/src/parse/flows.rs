@@ -4,42 +4,26 @@ use super::build::{Builder, span};
 use super::grammar::Rule;
 use super::kids::{Kids, Node};
 use super::{say, spelling};
-use crate::ast::{
-    BudgetPart, CapabilityRef, Flow, FlowClause, FlowClauseKind, Param, Role, TypeExpr,
-};
+use crate::ast::{BudgetPart, CapabilityRef, Flow, FlowClause, FlowClauseKind, Param, Role, TypeExpr};
 use crate::span::Span;
 
 impl<'a> Builder<'a> {
     pub(super) fn flow(&mut self, node: Node<'a>) -> Flow {
         let whole = span(&node);
         let mut kids = Kids::of(node);
-        let (role, role_span) = kids
-            .next_if(Rule::role)
-            .map_or((Role::Coordinator, whole), |word| {
-                (role(word.as_str()), span(&word))
-            });
+        let (role, role_span) =
+            kids.next_if(Rule::role).map_or((Role::Coordinator, whole), |word| (role(word.as_str()), span(&word)));
         let name = self.ident_or(kids.next_if(Rule::name), role_span);
         let params = self.params(&mut kids, true);
         let returns = self.returns(&mut kids);
         let mut clauses = Vec::new();
         while kids.peek().is_some_and(|rule| rule != Rule::block) {
             if let Some(clause) = kids.next() {
-                clauses.push(FlowClause {
-                    span: span(&clause),
-                    kind: self.flow_clause(clause),
-                });
+                clauses.push(FlowClause { span: span(&clause), kind: self.flow_clause(clause) });
             }
         }
         let body = self.next_block(&mut kids, whole);
-        Flow {
-            role,
-            role_span,
-            name,
-            params,
-            returns,
-            clauses,
-            body,
-        }
+        Flow { role, role_span, name, params, returns, clauses, body }
     }
 
     pub(super) fn returns(&mut self, kids: &mut Kids<'a>) -> Option<TypeExpr> {
@@ -53,9 +37,7 @@ impl<'a> Builder<'a> {
         let Some(params) = kids.next_if(Rule::params) else {
             return Vec::new();
         };
-        Kids::of(params)
-            .map(|param| self.param(param, of_flow))
-            .collect()
+        Kids::of(params).map(|param| self.param(param, of_flow)).collect()
     }
 
     fn param(&mut self, node: Node<'a>, of_flow: bool) -> Param {
@@ -68,20 +50,11 @@ impl<'a> Builder<'a> {
         }
         let optional = kids.has(Rule::opt_mark);
         let ty = self.next_type(&mut kids, whole);
-        Param {
-            doc: self.doc_before(whole.start),
-            name,
-            optional,
-            ty,
-            default: self.maybe_expr(&mut kids),
-        }
+        Param { doc: self.doc_before(whole.start), name, optional, ty, default: self.maybe_expr(&mut kids) }
     }
 
     pub(super) fn capabilities(&self, kids: Kids<'a>) -> Vec<CapabilityRef> {
-        kids.map(|path| CapabilityRef {
-            path: self.path(path),
-        })
-        .collect()
+        kids.map(|path| CapabilityRef { path: self.path(path) }).collect()
     }
 
     fn flow_clause(&mut self, node: Node<'a>) -> FlowClauseKind {
@@ -91,9 +64,7 @@ impl<'a> Builder<'a> {
         match rule {
             Rule::can_c => FlowClauseKind::Can(self.capabilities(kids)),
             Rule::tools_c => FlowClauseKind::Tools(kids.map(|path| self.path(path)).collect()),
-            Rule::budget_c => {
-                FlowClauseKind::Budget(kids.map(|part| self.budget_part(part)).collect())
-            }
+            Rule::budget_c => FlowClauseKind::Budget(kids.map(|part| self.budget_part(part)).collect()),
             Rule::before_c => FlowClauseKind::Before(self.path_or(kids.next(), whole)),
             Rule::after_c => FlowClauseKind::After(self.path_or(kids.next(), whole)),
             Rule::on_error_c => FlowClauseKind::OnError(self.path_or(kids.next(), whole)),
@@ -105,14 +76,8 @@ impl<'a> Builder<'a> {
     fn valued_clause(&mut self, rule: Rule, mut kids: Kids<'a>, whole: Span) -> FlowClauseKind {
         let value = self.next_expr(&mut kids, whole);
         match rule {
-            Rule::limit_c => FlowClauseKind::Limit {
-                count: value,
-                per: self.next_expr(&mut kids, whole),
-            },
-            Rule::concurrency_c => FlowClauseKind::Concurrency {
-                count: value,
-                by: self.maybe_expr(&mut kids),
-            },
+            Rule::limit_c => FlowClauseKind::Limit { count: value, per: self.next_expr(&mut kids, whole) },
+            Rule::concurrency_c => FlowClauseKind::Concurrency { count: value, by: self.maybe_expr(&mut kids) },
             Rule::priority_c => FlowClauseKind::Priority(value),
             Rule::sample_c => FlowClauseKind::Sample(value),
             Rule::model_c => FlowClauseKind::Model(value),
@@ -135,8 +100,5 @@ impl<'a> Builder<'a> {
 }
 
 fn role(word: &str) -> Role {
-    Role::ALL
-        .iter()
-        .find(|(name, _)| *name == word)
-        .map_or(Role::Coordinator, |(_, role)| *role)
+    Role::ALL.iter().find(|(name, _)| *name == word).map_or(Role::Coordinator, |(_, role)| *role)
 }

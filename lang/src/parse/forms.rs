@@ -6,8 +6,7 @@ use super::kids::{Kids, Node};
 use super::steps::literal_word;
 use super::{say, spelling};
 use crate::ast::{
-    ArmBody, Block, Delay, Expr, ExprKind, ListItem, MatchArm, Pattern, PatternKind, RecordEntry,
-    Step, StepKind,
+    ArmBody, Block, Delay, Expr, ExprKind, ListItem, MatchArm, Pattern, PatternKind, RecordEntry, Step, StepKind,
 };
 use crate::span::Span;
 
@@ -52,10 +51,7 @@ impl<'a> Builder<'a> {
             },
             Rule::block_expr => ExprKind::Block(Box::new(self.next_expr(&mut kids, whole))),
             Rule::fail_expr => ExprKind::Fail {
-                code: kids
-                    .next_if(Rule::fail_code)
-                    .and_then(|code| Kids::of(code).next())
-                    .map(|code| ident(&code)),
+                code: kids.next_if(Rule::fail_code).and_then(|code| Kids::of(code).next()).map(|code| ident(&code)),
                 message: Box::new(self.next_expr(&mut kids, whole)),
             },
             _ => ExprKind::Error,
@@ -70,10 +66,7 @@ impl<'a> Builder<'a> {
                 return self.comprehension(items, comp, whole);
             }
             let spread = kids.has(Rule::spread);
-            items.push(ListItem {
-                spread,
-                value: self.next_expr(&mut kids, whole),
-            });
+            items.push(ListItem { spread, value: self.next_expr(&mut kids, whole) });
         }
         ExprKind::List(items)
     }
@@ -94,13 +87,7 @@ impl<'a> Builder<'a> {
         let index = kids.next_if(Rule::name).map(|name| ident(&name));
         let source = Box::new(self.next_expr(&mut kids, whole));
         let cond = self.maybe_expr(&mut kids).map(Box::new);
-        ExprKind::Comprehension {
-            value: Box::new(value),
-            var,
-            index,
-            source,
-            cond,
-        }
+        ExprKind::Comprehension { value: Box::new(value), var, index, source, cond }
     }
 
     fn entry(&mut self, node: Node<'a>) -> RecordEntry {
@@ -141,24 +128,10 @@ impl<'a> Builder<'a> {
         };
         let last = built.len() / 2;
         while let (Some(then), Some(cond)) = (built.pop(), built.pop()) {
-            let start = if built.len() / 2 == 0 && last > 0 {
-                whole.start
-            } else {
-                self.if_before(cond.span)
-            };
-            let span = Span {
-                start,
-                end: whole.end,
-            };
+            let start = if built.len() / 2 == 0 && last > 0 { whole.start } else { self.if_before(cond.span) };
+            let span = Span { start, end: whole.end };
             let (cond, then, otherwise) = (Box::new(cond), Box::new(then), Box::new(value));
-            value = self.expr_at(
-                ExprKind::Choose {
-                    cond,
-                    then,
-                    otherwise,
-                },
-                span,
-            );
+            value = self.expr_at(ExprKind::Choose { cond, then, otherwise }, span);
         }
         value
     }
@@ -176,51 +149,25 @@ impl<'a> Builder<'a> {
             let cond = self.expr(link);
             let then = match links.next() {
                 Some(block) => self.block(block),
-                None => Block {
-                    steps: Vec::new(),
-                    span: cond.span,
-                },
+                None => Block { steps: Vec::new(), span: cond.span },
             };
             pairs.push((cond, then));
         }
         while let Some((cond, then)) = pairs.pop() {
-            let start = if pairs.is_empty() {
-                whole.start
-            } else {
-                self.if_before(cond.span)
-            };
-            let span = Span {
-                start,
-                end: whole.end,
-            };
-            let value = self.expr_at(
-                ExprKind::If {
-                    cond: Box::new(cond),
-                    then,
-                    otherwise: otherwise.take(),
-                },
-                span,
-            );
+            let start = if pairs.is_empty() { whole.start } else { self.if_before(cond.span) };
+            let span = Span { start, end: whole.end };
+            let value = self.expr_at(ExprKind::If { cond: Box::new(cond), then, otherwise: otherwise.take() }, span);
             if pairs.is_empty() {
                 return value;
             }
-            otherwise = Some(Block {
-                steps: vec![Step {
-                    kind: StepKind::Expr(value),
-                    span,
-                }],
-                span,
-            });
+            otherwise = Some(Block { steps: vec![Step { kind: StepKind::Expr(value), span }], span });
         }
         self.missing(whole)
     }
 
     /// Where the `if` before a condition starts.
     fn if_before(&self, cond: Span) -> u32 {
-        let mut at = Span {
-            start: 0,
-            end: cond.start,
-        };
+        let mut at = Span { start: 0, end: cond.start };
         loop {
             at = self.trimmed(at);
             let text = at.text(self.source);
@@ -235,16 +182,8 @@ impl<'a> Builder<'a> {
         let var = self.ident_or(kids.next_if(Rule::name), whole);
         let index = kids.next_if(Rule::name).map(|name| ident(&name));
         let source = Box::new(self.next_expr(&mut kids, whole));
-        let parallel = kids
-            .next_if(Rule::parallel)
-            .map(|node| Box::new(self.next_expr(&mut Kids::of(node), whole)));
-        ExprKind::For {
-            var,
-            index,
-            source,
-            parallel,
-            body: self.next_block(&mut kids, whole),
-        }
+        let parallel = kids.next_if(Rule::parallel).map(|node| Box::new(self.next_expr(&mut Kids::of(node), whole)));
+        ExprKind::For { var, index, source, parallel, body: self.next_block(&mut kids, whole) }
     }
 
     fn repeat(&mut self, mut kids: Kids<'a>, whole: Span) -> ExprKind {
@@ -262,28 +201,15 @@ impl<'a> Builder<'a> {
         let delay = kids.next_if(Rule::delay).map(|node| {
             let after = node.as_str().starts_with("after");
             let value = Box::new(self.next_expr(&mut Kids::of(node), whole));
-            if after {
-                Delay::After(value)
-            } else {
-                Delay::At(value)
-            }
+            if after { Delay::After(value) } else { Delay::At(value) }
         });
-        ExprKind::Start {
-            callee,
-            args,
-            delay,
-        }
+        ExprKind::Start { callee, args, delay }
     }
 
     fn match_expr(&mut self, mut kids: Kids<'a>, whole: Span) -> ExprKind {
         let subject = Box::new(self.next_expr(&mut kids, whole));
-        let arms = self.deeper(1, whole, |builder| {
-            kids.map(|arm| builder.match_arm(arm)).collect()
-        });
-        ExprKind::Match {
-            subject,
-            arms: arms.unwrap_or_default(),
-        }
+        let arms = self.deeper(1, whole, |builder| kids.map(|arm| builder.match_arm(arm)).collect());
+        ExprKind::Match { subject, arms: arms.unwrap_or_default() }
     }
 
     fn match_arm(&mut self, node: Node<'a>) -> MatchArm {
@@ -295,12 +221,7 @@ impl<'a> Builder<'a> {
             patterns.push(self.pattern(pattern));
         }
         let guard = kids.next_if(Rule::guard).map(|guard| self.expr(guard));
-        MatchArm {
-            patterns,
-            guard,
-            body: self.arm_body(&mut kids, whole),
-            span: whole,
-        }
+        MatchArm { patterns, guard, body: self.arm_body(&mut kids, whole), span: whole }
     }
 
     fn pattern(&mut self, node: Node<'a>) -> Pattern {
@@ -336,16 +257,11 @@ fn is_record_like(block: &Block, source: &str) -> bool {
         return false;
     };
     match &first.kind {
-        StepKind::Expr(Expr {
-            kind: ExprKind::Name(_),
-            ..
-        }) => block.steps.len() == 1,
+        StepKind::Expr(Expr { kind: ExprKind::Name(_), .. }) => block.steps.len() == 1,
         StepKind::Error => {
             let text = first.span.text(source);
-            let word =
-                text.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '`');
-            text.starts_with("...")
-                || (word.len() < text.len() && word.trim_start().starts_with([':', ',']))
+            let word = text.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '`');
+            text.starts_with("...") || (word.len() < text.len() && word.trim_start().starts_with([':', ',']))
         }
         _ => false,
     }

@@ -4,8 +4,8 @@ use super::build::{Builder, span};
 use super::grammar::Rule;
 use super::kids::{Kids, Node};
 use crate::ast::{
-    Campaign, CampaignPart, CampaignPartKind, Const, Item, ItemKind, Policy, PolicyArm, PolicyEnd,
-    Retry, Test, ToolAttr, ToolDecl, TypeDecl, Use, UseName,
+    Campaign, CampaignPart, CampaignPartKind, Const, Item, ItemKind, Policy, PolicyArm, PolicyEnd, Retry, Test,
+    ToolAttr, ToolDecl, TypeDecl, Use, UseName,
 };
 use crate::span::Span;
 
@@ -26,31 +26,19 @@ impl<'a> Builder<'a> {
             _ => {
                 let span = self.trimmed(span);
                 self.explain_item(span);
-                return Some(Item {
-                    kind: ItemKind::Error,
-                    span,
-                    doc: None,
-                });
+                return Some(Item { kind: ItemKind::Error, span, doc: None });
             }
         };
-        Some(Item {
-            kind,
-            span,
-            doc: self.doc_before(span.start),
-        })
+        Some(Item { kind, span, doc: self.doc_before(span.start) })
     }
 
     /// `span` without blanks and comments at its end.
     pub(super) fn trimmed(&self, mut span: Span) -> Span {
         loop {
             span.end = span.start + span.text(self.source).trim_end().len() as u32;
-            let at = self
-                .comments
-                .partition_point(|comment| comment.span.end < span.end);
+            let at = self.comments.partition_point(|comment| comment.span.end < span.end);
             match self.comments.get(at) {
-                Some(comment)
-                    if comment.span.end == span.end && comment.span.start > span.start =>
-                {
+                Some(comment) if comment.span.end == span.end && comment.span.start > span.start => {
                     span.end = comment.span.start;
                 }
                 _ => return span,
@@ -62,37 +50,26 @@ impl<'a> Builder<'a> {
         let whole = span(&node);
         let mut kids = Kids::of(node);
         let path = self.path_or(kids.next(), whole);
-        let names = kids
-            .next()
-            .map(|names| Kids::of(names).map(|name| self.use_name(name)).collect());
+        let names = kids.next().map(|names| Kids::of(names).map(|name| self.use_name(name)).collect());
         Use { path, names }
     }
 
     fn use_name(&mut self, node: Node<'a>) -> UseName {
         let whole = span(&node);
         let mut kids = Kids::of(node);
-        UseName {
-            name: self.ident_or(kids.next(), whole),
-            alias: kids.next().map(|alias| self.ident(&alias)),
-        }
+        UseName { name: self.ident_or(kids.next(), whole), alias: kids.next().map(|alias| self.ident(&alias)) }
     }
 
     fn const_item(&mut self, node: Node<'a>) -> Const {
         let whole = span(&node);
         let mut kids = Kids::of(node);
-        Const {
-            name: self.ident_or(kids.next(), whole),
-            value: self.next_expr(&mut kids, whole),
-        }
+        Const { name: self.ident_or(kids.next(), whole), value: self.next_expr(&mut kids, whole) }
     }
 
     fn type_item(&mut self, node: Node<'a>) -> TypeDecl {
         let whole = span(&node);
         let mut kids = Kids::of(node);
-        TypeDecl {
-            name: self.ident_or(kids.next(), whole),
-            ty: self.next_type(&mut kids, whole),
-        }
+        TypeDecl { name: self.ident_or(kids.next(), whole), ty: self.next_type(&mut kids, whole) }
     }
 
     fn tool_item(&mut self, node: Node<'a>) -> ToolDecl {
@@ -102,12 +79,7 @@ impl<'a> Builder<'a> {
         let params = self.params(&mut kids, false);
         let returns = self.returns(&mut kids);
         let attrs = kids.map(|attr| self.tool_attr(attr)).collect();
-        ToolDecl {
-            path,
-            params,
-            returns,
-            attrs,
-        }
+        ToolDecl { path, params, returns, attrs }
     }
 
     fn tool_attr(&mut self, node: Node<'a>) -> ToolAttr {
@@ -137,42 +109,25 @@ impl<'a> Builder<'a> {
                 arms.push(self.policy_arm(part));
             }
         }
-        Policy {
-            name,
-            arms,
-            timeout,
-        }
+        Policy { name, arms, timeout }
     }
 
     fn policy_arm(&mut self, node: Node<'a>) -> PolicyArm {
         let whole = span(&node);
         let mut kids = Kids::of(node);
         let codes = self.codes(kids.next_if(Rule::codes));
-        let retry = kids
-            .next_if(Rule::policy_retry)
-            .map(|retry| self.policy_retry(retry));
+        let retry = kids.next_if(Rule::policy_retry).map(|retry| self.policy_retry(retry));
         kids.has(Rule::kw_then);
         let then = kids.next().map(|end| self.policy_end(end));
-        PolicyArm {
-            codes,
-            retry,
-            then,
-            span: whole,
-        }
+        PolicyArm { codes, retry, then, span: whole }
     }
 
     fn policy_retry(&mut self, node: Node<'a>) -> Retry {
         let whole = span(&node);
         let mut kids = Kids::of(node);
         let count = (!kids.has(Rule::kw_forever)).then(|| self.next_expr(&mut kids, whole));
-        let backoff = kids
-            .next_if(Rule::backoff)
-            .and_then(|backoff| self.backoff(backoff));
-        Retry {
-            count,
-            backoff,
-            on: Vec::new(),
-        }
+        let backoff = kids.next_if(Rule::backoff).and_then(|backoff| self.backoff(backoff));
+        Retry { count, backoff, on: Vec::new() }
     }
 
     fn policy_end(&mut self, node: Node<'a>) -> PolicyEnd {
@@ -188,12 +143,7 @@ impl<'a> Builder<'a> {
         let whole = span(&node);
         let mut kids = Kids::of(node);
         let name = self.ident_or(kids.next(), whole);
-        let parts = kids
-            .map(|part| CampaignPart {
-                span: span(&part),
-                kind: self.campaign_part(part),
-            })
-            .collect();
+        let parts = kids.map(|part| CampaignPart { span: span(&part), kind: self.campaign_part(part) }).collect();
         Campaign { name, parts }
     }
 
@@ -202,18 +152,14 @@ impl<'a> Builder<'a> {
         let rule = node.as_rule();
         let mut kids = Kids::of(node);
         match rule {
-            Rule::run_p => CampaignPartKind::Run {
-                callee: self.path_or(kids.next(), whole),
-                args: self.args(kids.next()),
-            },
-            Rule::delivery_p => CampaignPartKind::Delivery(
-                kids.next().is_some_and(|switch| switch.as_str() == "on"),
-            ),
+            Rule::run_p => {
+                CampaignPartKind::Run { callee: self.path_or(kids.next(), whole), args: self.args(kids.next()) }
+            }
+            Rule::delivery_p => CampaignPartKind::Delivery(kids.next().is_some_and(|switch| switch.as_str() == "on")),
             Rule::overlap_p => CampaignPartKind::Overlap(self.ident_or(kids.next(), whole)),
-            Rule::cron_p => CampaignPartKind::Cron {
-                schedule: self.next_expr(&mut kids, whole),
-                zone: self.maybe_expr(&mut kids),
-            },
+            Rule::cron_p => {
+                CampaignPartKind::Cron { schedule: self.next_expr(&mut kids, whole), zone: self.maybe_expr(&mut kids) }
+            }
             Rule::every_p => CampaignPartKind::Every(self.next_expr(&mut kids, whole)),
             Rule::event_p => CampaignPartKind::OnEvent {
                 event: self.next_expr(&mut kids, whole),
@@ -246,10 +192,6 @@ impl<'a> Builder<'a> {
             }
         }
         self.in_test = false;
-        Test {
-            name,
-            name_span,
-            steps,
-        }
+        Test { name, name_span, steps }
     }
 }

@@ -15,10 +15,7 @@ pub(super) struct Kids<'a> {
 impl<'a> Kids<'a> {
     /// The children of `node`.
     pub(super) fn of(node: Node<'a>) -> Self {
-        Kids {
-            pairs: node.into_inner(),
-            ahead: None,
-        }
+        Kids { pairs: node.into_inner(), ahead: None }
     }
 
     /// The rule of the next child.
@@ -31,11 +28,7 @@ impl<'a> Kids<'a> {
 
     /// Takes the next child if it is of `rule`.
     pub(super) fn next_if(&mut self, rule: Rule) -> Option<Node<'a>> {
-        if self.peek() == Some(rule) {
-            self.ahead.take()
-        } else {
-            None
-        }
+        if self.peek() == Some(rule) { self.ahead.take() } else { None }
     }
 
     /// Takes the next child if it is of `rule`, and says whether it was.

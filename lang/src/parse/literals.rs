@@ -10,14 +10,8 @@ use regex::RegexBuilder;
 /// Largest compiled size of a regular expression in bytes.
 const MAX_REGEX: usize = 1 << 20;
 /// The units of a duration in milliseconds.
-pub(super) const UNITS: [(&str, i64); 6] = [
-    ("ms", 1),
-    ("s", 1000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-    ("w", 604_800_000),
-];
+pub(super) const UNITS: [(&str, i64); 6] =
+    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
 
 impl Builder<'_> {
     pub(super) fn number(&mut self, node: &Node<'_>) -> Lit {
@@ -68,10 +62,7 @@ impl Builder<'_> {
         let pattern: EcoString = inner.replace("\\/", "/").into();
         let at = span(node);
         if !self.sound.contains(&pattern) {
-            let built = RegexBuilder::new(&pattern)
-                .size_limit(MAX_REGEX)
-                .nest_limit(64)
-                .build();
+            let built = RegexBuilder::new(&pattern).size_limit(MAX_REGEX).nest_limit(64).build();
             match built {
                 Ok(_) => drop(self.sound.insert(pattern.clone())),
                 Err(error) => self.report(say::invalid_regex(self.loc(at), &error)),
@@ -96,26 +87,13 @@ fn milliseconds(text: &str) -> Option<Option<i64>> {
     let mut total = Some(0_i64);
     let mut rest = text;
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '_')
-            .filter(|at| *at > 0)?;
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '_').filter(|at| *at > 0)?;
         let (number, after) = rest.split_at(digits);
-        let letters = after
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(after.len());
+        let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
         let (unit, after) = after.split_at(letters);
-        let factor = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .map(|(_, factor)| *factor)?;
-        let value = number
-            .replace('_', "")
-            .parse::<i64>()
-            .ok()
-            .and_then(|value| value.checked_mul(factor));
-        total = total
-            .zip(value)
-            .and_then(|(total, value)| total.checked_add(value));
+        let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor)?;
+        let value = number.replace('_', "").parse::<i64>().ok().and_then(|value| value.checked_mul(factor));
+        total = total.zip(value).and_then(|(total, value)| total.checked_add(value));
         rest = after;
     }
     Some(total)

@@ -19,10 +19,7 @@ pub(super) struct Broken<'a> {
 
 impl<'a> Broken<'a> {
     pub(super) fn loc(&self, file: FileId, start: usize, length: usize) -> Loc {
-        Loc {
-            file,
-            span: Span::new(start, start + length),
-        }
+        Loc { file, span: Span::new(start, start + length) }
     }
 
     /// The text from the place on.
@@ -32,9 +29,7 @@ impl<'a> Broken<'a> {
 
     /// The broken piece up to the place.
     pub(super) fn before(&self) -> &'a str {
-        self.source
-            .get(self.span.start as usize..self.at)
-            .unwrap_or("")
+        self.source.get(self.span.start as usize..self.at).unwrap_or("")
     }
 
     /// Where the message points: at the place, or behind the last thing before it at a line's end.
@@ -74,11 +69,7 @@ impl<'a> Broken<'a> {
     fn in_text(&self, file: FileId) -> Option<Diagnostic> {
         let here = self.loc(file, self.place(), self.found().len());
         let opened = open_brackets(self.before());
-        let quote = opened
-            .iter()
-            .rev()
-            .find(|(sign, _)| *sign == '"' || *sign == 'T')
-            .copied();
+        let quote = opened.iter().rev().find(|(sign, _)| *sign == '"' || *sign == 'T').copied();
         if self.wants(Rule::close_text) {
             let at = self.span.start as usize + quote.map_or(0, |(_, at)| at);
             return Some(say::unclosed_text(self.loc(file, at, 3), "\"\"\""));
@@ -88,17 +79,10 @@ impl<'a> Broken<'a> {
             return Some(say::unclosed_text(self.loc(file, at, 1), "\""));
         }
         if let Some((_, at)) = quote {
-            let brace = opened
-                .iter()
-                .rev()
-                .find(|(sign, _)| *sign == '{')
-                .map_or(at, |(_, brace)| *brace);
+            let brace = opened.iter().rev().find(|(sign, _)| *sign == '{').map_or(at, |(_, brace)| *brace);
             let start = self.span.start as usize + brace;
-            let text = self
-                .source
-                .get(start..)
-                .and_then(|rest| rest.get(..rest.find(['}', '"', '\n'])? + 1))
-                .unwrap_or("{");
+            let text =
+                self.source.get(start..).and_then(|rest| rest.get(..rest.find(['}', '"', '\n'])? + 1)).unwrap_or("{");
             let shown = text.trim_end_matches(['"', '\n']);
             return Some(say::common(
                 self.loc(file, start, shown.len()),
@@ -108,9 +92,7 @@ impl<'a> Broken<'a> {
         }
         match self.found() {
             "`" => Some(say::unclosed_text(here, "`")),
-            found if found.starts_with('"') && self.wants_value() => {
-                Some(say::unclosed_text(here, "\""))
-            }
+            found if found.starts_with('"') && self.wants_value() => Some(say::unclosed_text(here, "\"")),
             _ => None,
         }
     }
@@ -125,51 +107,35 @@ impl<'a> Broken<'a> {
             return self.by_first_word_of_item(here, first, next, is_word);
         }
         let (message, help) = match first {
-            "let" | "const" | "var" | "val" | "mut" if is_word => (
-                format!("a binding needs no `{first}`"),
-                format!("write `{next} = …`"),
-            ),
-            "elif" | "elsif" | "elseif" => (
-                format!("there is no `{first}`"),
-                "write `else if … { … }`".to_owned(),
-            ),
-            "else" | "catch" if text.contains('{') || text.contains(':') => (
-                format!("this `{first}` belongs to nothing"),
-                format!("`{first}` follows what it belongs to"),
-            ),
-            "while" | "loop" | "do" => (
-                format!("there is no `{first}`"),
-                "write `repeat state = first at most 100 { … next … }`".to_owned(),
-            ),
-            "switch" | "case" => (
-                format!("there is no `{first}`"),
-                "write `match value { … => … }`".to_owned(),
-            ),
+            "let" | "const" | "var" | "val" | "mut" if is_word => {
+                (format!("a binding needs no `{first}`"), format!("write `{next} = …`"))
+            }
+            "elif" | "elsif" | "elseif" => (format!("there is no `{first}`"), "write `else if … { … }`".to_owned()),
+            "else" | "catch" if text.contains('{') || text.contains(':') => {
+                (format!("this `{first}` belongs to nothing"), format!("`{first}` follows what it belongs to"))
+            }
+            "while" | "loop" | "do" => {
+                (format!("there is no `{first}`"), "write `repeat state = first at most 100 { … next … }`".to_owned())
+            }
+            "switch" | "case" => (format!("there is no `{first}`"), "write `match value { … => … }`".to_owned()),
             "try" => (
                 "there is no `try`".to_owned(),
                 "handle an error behind the call: `catch { not_found => … }`".to_owned(),
             ),
-            "throw" | "raise" | "panic" => (
-                format!("there is no `{first}`"),
-                "write `fail code \"message\"`".to_owned(),
-            ),
-            "await" | "async" => (
-                format!("there is no `{first}`"),
-                "leave it out; steps wait for each other by themselves".to_owned(),
-            ),
+            "throw" | "raise" | "panic" => {
+                (format!("there is no `{first}`"), "write `fail code \"message\"`".to_owned())
+            }
+            "await" | "async" => {
+                (format!("there is no `{first}`"), "leave it out; steps wait for each other by themselves".to_owned())
+            }
             "break" | "continue" => (
                 format!("there is no `{first}`"),
-                "choose the elements before the loop, or end a `repeat` with `next null`"
-                    .to_owned(),
+                "choose the elements before the loop, or end a `repeat` with `next null`".to_owned(),
             ),
-            "is" | "equals" => (
-                format!("there is no `{first}`"),
-                "write `==` to compare".to_owned(),
-            ),
-            "new" if is_word => (
-                "there is no `new`".to_owned(),
-                "write the record itself: `{ field: value }`".to_owned(),
-            ),
+            "is" | "equals" => (format!("there is no `{first}`"), "write `==` to compare".to_owned()),
+            "new" if is_word => {
+                ("there is no `new`".to_owned(), "write the record itself: `{ field: value }`".to_owned())
+            }
             _ if spelling::is_reserved(first) && next == "=" => {
                 return Some(say::reserved(here, first));
             }
@@ -178,13 +144,7 @@ impl<'a> Broken<'a> {
         Some(say::common(here, message, help))
     }
 
-    fn by_first_word_of_item(
-        &self,
-        here: Loc,
-        first: &str,
-        next: &str,
-        is_word: bool,
-    ) -> Option<Diagnostic> {
+    fn by_first_word_of_item(&self, here: Loc, first: &str, next: &str, is_word: bool) -> Option<Diagnostic> {
         let (message, help) = match first {
             "}" | ")" | "]" => (
                 format!("this `{first}` closes nothing"),
@@ -194,18 +154,11 @@ impl<'a> Broken<'a> {
                 format!("there is no `{first}`"),
                 "a flow is declared by its role: `coordinator name(…) { … }`".to_owned(),
             ),
-            "import" | "from" | "include" => (
-                format!("there is no `{first}`"),
-                "write `use module.{name}`".to_owned(),
-            ),
-            "interface" | "struct" | "class" | "enum" | "record" => (
-                format!("there is no `{first}`"),
-                format!("write `type {} = …`", if is_word { next } else { "Name" }),
-            ),
-            "let" | "var" | "val" => (
-                format!("there is no `{first}`"),
-                "write `const NAME = …`".to_owned(),
-            ),
+            "import" | "from" | "include" => (format!("there is no `{first}`"), "write `use module.{name}`".to_owned()),
+            "interface" | "struct" | "class" | "enum" | "record" => {
+                (format!("there is no `{first}`"), format!("write `type {} = …`", if is_word { next } else { "Name" }))
+            }
+            "let" | "var" | "val" => (format!("there is no `{first}`"), "write `const NAME = …`".to_owned()),
             _ if spelling::is_reserved(next) && spelling::starts_item(first) => {
                 let start = self.span.text(self.source).find(next).unwrap_or(0);
                 let at = self.span.start as usize + start;
@@ -222,42 +175,28 @@ impl<'a> Broken<'a> {
         let before = self.before().trim_end();
         let rest = self.rest();
         let (message, help) = match self.found() {
-            ";" => (
-                "there are no semicolons",
-                "leave it out; a new line is enough",
-            ),
+            ";" => ("there are no semicolons", "leave it out; a new line is enough"),
             "&&" | "&" => ("there is no `&&`", "write `and`"),
             "||" if !before.is_empty() => ("there is no `||`", "write `or`"),
             "!" => ("there is no `!`", "write `not`"),
             "'" => ("texts stand in double quotes", "write `\"…\"`"),
             "#" => ("a comment starts with `//`", "write `// …`"),
-            "/" if rest.starts_with("/*") => {
-                ("a comment starts with `//`", "write `// …` on each line")
-            }
+            "/" if rest.starts_with("/*") => ("a comment starts with `//`", "write `// …` on each line"),
             "+=" | "++" => ("a value cannot be changed", "bind the result to a new name"),
             "->" if self.wants(Rule::arrow) => ("there is no `->` here", "write `=>`"),
-            "->" if self.rule == Rule::one_step => (
-                "there is no `->` in an expression",
-                "write `x => …` for a lambda",
-            ),
-            "=>" if before.ends_with(')') => {
-                ("this is no list of parameters", "write `(a, b) => …`")
-            }
+            "->" if self.rule == Rule::one_step => ("there is no `->` in an expression", "write `x => …` for a lambda"),
+            "=>" if before.ends_with(')') => ("this is no list of parameters", "write `(a, b) => …`"),
             "?" => ("there is no `? :`", "write `if … then … else …`"),
-            "=" | "==" if before.ends_with("==") || before.ends_with("!=") => (
-                "there is no `===`",
-                "write `==` or `!=`; both compare types too",
-            ),
+            "=" | "==" if before.ends_with("==") || before.ends_with("!=") => {
+                ("there is no `===`", "write `==` or `!=`; both compare types too")
+            }
             "=" if before.ends_with(['+', '-', '*', '/']) => {
                 ("a value cannot be changed", "bind the result to a new name")
             }
-            ")" | "]" if open_brackets(before).is_empty() => (
-                "this bracket closes nothing",
-                "remove it, or look for the bracket that is missing before it",
-            ),
-            "=" | "=>" if self.is_condition() => {
-                ("`=` gives a name to a value", "write `==` to compare")
+            ")" | "]" if open_brackets(before).is_empty() => {
+                ("this bracket closes nothing", "remove it, or look for the bracket that is missing before it")
             }
+            "=" | "=>" if self.is_condition() => ("`=` gives a name to a value", "write `==` to compare"),
             "=" => return self.equals_sign(here),
             ":" => return self.colon(here),
             sign if !sign.is_ascii() => return Some(odd_character(here, sign)),
@@ -268,24 +207,16 @@ impl<'a> Broken<'a> {
 
     fn equals_sign(&self, here: Loc) -> Option<Diagnostic> {
         let before = self.before().trim_end();
-        let name = before
-            .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .unwrap_or("");
+        let name = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
         let opened = open_brackets(before);
         let (message, help) = match opened.last().map(|(sign, _)| *sign) {
-            Some('(') => (
-                "an argument is named with `:`".to_owned(),
-                format!("write `{name}: …`"),
-            ),
-            Some('{') if !before.contains("=> {") => (
-                "a field is named with `:`".to_owned(),
-                format!("write `{name}: …`"),
-            ),
-            None if before.contains('.') || before.ends_with(']') => (
-                "a value cannot be changed".to_owned(),
-                "make a new one: `{ ...old, field: value }`".to_owned(),
-            ),
+            Some('(') => ("an argument is named with `:`".to_owned(), format!("write `{name}: …`")),
+            Some('{') if !before.contains("=> {") => {
+                ("a field is named with `:`".to_owned(), format!("write `{name}: …`"))
+            }
+            None if before.contains('.') || before.ends_with(']') => {
+                ("a value cannot be changed".to_owned(), "make a new one: `{ ...old, field: value }`".to_owned())
+            }
             None if self.wants(Rule::colon) => return None,
             _ => return None,
         };
@@ -296,12 +227,10 @@ impl<'a> Broken<'a> {
         let before = self.before().trim_end();
         let first = token(self.span.text(self.source));
         if self.rule != Rule::one_item && before == first && !spelling::is_reserved(first) {
-            let help =
-                format!("write `{first} = …`, or `{first} = … as T` where the value is `json`");
+            let help = format!("write `{first} = …`, or `{first} = … as T` where the value is `json`");
             return Some(say::common(here, "a binding has no type", help));
         }
-        let block =
-            matches!(first, "if" | "for" | "match" | "repeat") && open_brackets(before).is_empty();
+        let block = matches!(first, "if" | "for" | "match" | "repeat") && open_brackets(before).is_empty();
         block.then(|| say::common(here, "a block stands in braces", "write `{ … }`"))
     }
 
@@ -309,28 +238,15 @@ impl<'a> Broken<'a> {
     fn by_word(&self, here: Loc) -> Option<Diagnostic> {
         let found = self.found();
         let before = self.before().trim_end();
-        let number: &str = before
-            .rsplit(|c: char| !c.is_ascii_digit())
-            .next()
-            .unwrap_or("");
+        let number: &str = before.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or("");
         if !number.is_empty() && spelling::looks_like_unit(found) && !before.ends_with('.') {
             let start = self.span.start as usize + before.len() - number.len();
             let length = self.at + found.len() - start;
-            return Some(say::detached_unit(
-                self.loc(here.file, start, length),
-                number,
-                found,
-            ));
+            return Some(say::detached_unit(self.loc(here.file, start, length), number, found));
         }
-        if before.ends_with("=>")
-            && matches!(found, "return" | "yield" | "require" | "check" | "wait")
-        {
+        if before.ends_with("=>") && matches!(found, "return" | "yield" | "require" | "check" | "wait") {
             let help = format!("write `=> {{ {found} … }}`");
-            return Some(say::common(
-                here,
-                "a step behind `=>` stands in braces",
-                help,
-            ));
+            return Some(say::common(here, "a step behind `=>` stands in braces", help));
         }
         if found == "await" || found == "async" {
             return Some(say::common(
@@ -340,32 +256,19 @@ impl<'a> Broken<'a> {
             ));
         }
         if found == "is" || found == "equals" {
-            return Some(say::common(
-                here,
-                format!("there is no `{found}`"),
-                "write `==` to compare",
-            ));
+            return Some(say::common(here, format!("there is no `{found}`"), "write `==` to compare"));
         }
         if self.wants(Rule::kw_in) && matches!(found, "of" | "from") {
-            return Some(say::common(
-                here,
-                "a loop goes over a list with `in`",
-                "write `for x in xs { … }`",
-            ));
+            return Some(say::common(here, "a loop goes over a list with `in`", "write `for x in xs { … }`"));
         }
-        if (self.wants(Rule::match_arm) || self.wants(Rule::pattern))
-            && found.starts_with(char::is_alphabetic)
-        {
+        if (self.wants(Rule::match_arm) || self.wants(Rule::pattern)) && found.starts_with(char::is_alphabetic) {
             return Some(say::common(
                 here,
                 "a pattern is a literal, a range or `else`",
                 "compare with `if`, or behind `else`",
             ));
         }
-        if spelling::is_reserved(found)
-            && (self.wants(Rule::name) || self.wants(Rule::path))
-            && !self.wants_value()
-        {
+        if spelling::is_reserved(found) && (self.wants(Rule::name) || self.wants(Rule::path)) && !self.wants_value() {
             return Some(say::reserved(here, found));
         }
         None
@@ -373,26 +276,14 @@ impl<'a> Broken<'a> {
 
     /// A bracket that is never closed: the place is the end of its line or of the broken piece.
     fn unclosed(&self, file: FileId) -> Option<Diagnostic> {
-        let closers = [
-            (Rule::close_paren, '(', ")"),
-            (Rule::close_bracket, '[', "]"),
-            (Rule::close_brace, '{', "}"),
-        ];
-        let ends =
-            self.found().is_empty() || self.found() == "}" || self.at >= self.span.end as usize;
+        let closers = [(Rule::close_paren, '(', ")"), (Rule::close_bracket, '[', "]"), (Rule::close_brace, '{', "}")];
+        let ends = self.found().is_empty() || self.found() == "}" || self.at >= self.span.end as usize;
         let opened = open_brackets(self.before());
         let (sign, at) = opened.last().copied().filter(|_| ends)?;
-        let (_, open, close) = closers
-            .into_iter()
-            .find(|(rule, open, _)| *open == sign && self.wants(*rule))?;
+        let (_, open, close) = closers.into_iter().find(|(rule, open, _)| *open == sign && self.wants(*rule))?;
         let start = self.span.start as usize;
         let end = start + self.before().trim_end().len();
-        Some(say::unclosed(
-            self.loc(file, end, 0),
-            self.loc(file, start + at, 1),
-            open.encode_utf8(&mut [0; 4]),
-            close,
-        ))
+        Some(say::unclosed(self.loc(file, end, 0), self.loc(file, start + at, 1), open.encode_utf8(&mut [0; 4]), close))
     }
 
     fn wants(&self, rule: Rule) -> bool {
@@ -410,8 +301,7 @@ impl<'a> Broken<'a> {
         let words = ["if ", " if ", "when ", "until ", "(if "];
         let inner = open_brackets(before).last().map_or(0, |(_, at)| at + 1);
         let near = before.get(inner..).unwrap_or("");
-        matches!(first, "if" | "require" | "expect") && inner == 0
-            || words.iter().any(|word| near.contains(word))
+        matches!(first, "if" | "require" | "expect") && inner == 0 || words.iter().any(|word| near.contains(word))
     }
 }
 
@@ -450,16 +340,12 @@ fn open_brackets(text: &str) -> Vec<(char, usize)> {
 fn unknown_declaration(here: Loc, word: &str) -> Diagnostic {
     let roles = crate::ast::Role::ALL.iter().map(|(role, _)| *role);
     let known = roles.chain(spelling::DECLARATIONS);
-    let near = known
-        .map(|known| (strsim::damerau_levenshtein(known, word), known))
-        .min();
+    let near = known.map(|known| (strsim::damerau_levenshtein(known, word), known)).min();
     let message = format!("`{word}` starts no declaration");
     match near {
         Some((distance, known)) if distance <= 2 && distance < word.len().min(known.len()) => {
-            say::common(here, message, format!("did you mean `{known}`?")).fix(
-                format!("replace with `{known}`"),
-                vec![(here, known.to_owned())],
-            )
+            say::common(here, message, format!("did you mean `{known}`?"))
+                .fix(format!("replace with `{known}`"), vec![(here, known.to_owned())])
         }
         _ => say::common(
             here,
@@ -470,10 +356,7 @@ fn unknown_declaration(here: Loc, word: &str) -> Diagnostic {
 }
 
 pub(super) fn odd_character(here: Loc, sign: &str) -> Diagnostic {
-    let code: Vec<String> = sign
-        .chars()
-        .map(|c| format!("U+{:04X}", c as u32))
-        .collect();
+    let code: Vec<String> = sign.chars().map(|c| format!("U+{:04X}", c as u32)).collect();
     if sign.chars().any(char::is_alphanumeric) {
         return say::common(
             here,
@@ -492,11 +375,7 @@ pub(super) fn odd_character(here: Loc, sign: &str) -> Diagnostic {
         "≠" => "write `!=`",
         _ => "remove it",
     };
-    say::common(
-        here,
-        format!("the character {} has no meaning here", code.join(" ")),
-        meant,
-    )
+    say::common(here, format!("the character {} has no meaning here", code.join(" ")), meant)
 }
 
 /// The first token of a text: a word, a number, a sign.
@@ -511,13 +390,8 @@ pub(super) fn token(text: &str) -> &str {
     let end = if is_word(first) {
         text.find(|c: char| !is_word(c)).unwrap_or(text.len())
     } else {
-        let double = [
-            "==", "=>", "!=", "<=", ">=", "&&", "||", "|>", "??", "?.", "..", "->", "++", "+=",
-        ];
-        double
-            .iter()
-            .find(|sign| text.starts_with(**sign))
-            .map_or(first.len_utf8(), |sign| sign.len())
+        let double = ["==", "=>", "!=", "<=", ">=", "&&", "||", "|>", "??", "?.", "..", "->", "++", "+="];
+        double.iter().find(|sign| text.starts_with(**sign)).map_or(first.len_utf8(), |sign| sign.len())
     };
     text.get(..end).unwrap_or("")
 }

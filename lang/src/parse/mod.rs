@@ -51,23 +51,14 @@ pub struct Parsed {
 /// Reads one source file.
 pub fn parse(file: FileId, source: &str) -> Parsed {
     if let Some(diagnostic) = scan::limits(file, source) {
-        return Parsed {
-            module: Module::default(),
-            diagnostics: vec![diagnostic],
-        };
+        return Parsed { module: Module::default(), diagnostics: vec![diagnostic] };
     }
     match Grammar::parse(Rule::file, source) {
         Ok(pairs) => build(file, source, pairs),
         Err(_) => {
-            let place = Loc {
-                file,
-                span: Span::default(),
-            };
+            let place = Loc { file, span: Span::default() };
             let diagnostics = vec![say::too_deep(place, MAX_NESTING)];
-            Parsed {
-                module: Module::default(),
-                diagnostics,
-            }
+            Parsed { module: Module::default(), diagnostics }
         }
     }
 }
@@ -75,20 +66,10 @@ pub fn parse(file: FileId, source: &str) -> Parsed {
 fn build(file: FileId, source: &str, pairs: Pairs<'_, Rule>) -> Parsed {
     let mut builder = Builder::new(file, source);
     builder.tokens(pairs.clone());
-    let items = pairs
-        .flat_map(|file| file.into_inner())
-        .filter_map(|node| builder.item(node))
-        .collect();
+    let items = pairs.flat_map(|file| file.into_inner()).filter_map(|node| builder.item(node)).collect();
     let mut diagnostics = builder.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.loc().span.start);
-    Parsed {
-        module: Module {
-            items,
-            comments: builder.comments,
-            exprs: builder.exprs,
-        },
-        diagnostics,
-    }
+    Parsed { module: Module { items, comments: builder.comments, exprs: builder.exprs }, diagnostics }
 }
 
 impl Builder<'_> {
@@ -97,11 +78,8 @@ impl Builder<'_> {
         for pair in pairs.flatten() {
             match pair.as_rule() {
                 Rule::comment => self.comment(pair.as_span().start(), pair.as_str()),
-                Rule::name | Rule::member
-                    if !pair.as_str().is_ascii() && !pair.as_str().starts_with('`') =>
-                {
-                    let diagnostic =
-                        mistakes::odd_character(self.loc(build::span(&pair)), pair.as_str());
+                Rule::name | Rule::member if !pair.as_str().is_ascii() && !pair.as_str().starts_with('`') => {
+                    let diagnostic = mistakes::odd_character(self.loc(build::span(&pair)), pair.as_str());
                     self.report(diagnostic);
                 }
                 _ => {}
@@ -111,18 +89,8 @@ impl Builder<'_> {
 
     fn comment(&mut self, start: usize, text: &str) {
         let text = text.trim_end();
-        let line = self
-            .source
-            .get(..start)
-            .unwrap_or("")
-            .rsplit('\n')
-            .next()
-            .unwrap_or("");
+        let line = self.source.get(..start).unwrap_or("").rsplit('\n').next().unwrap_or("");
         let own_line = line.trim_start_matches('\u{FEFF}').trim().is_empty();
-        self.comments.push(Comment {
-            text: text.into(),
-            span: Span::new(start, start + text.len()),
-            own_line,
-        });
+        self.comments.push(Comment { text: text.into(), span: Span::new(start, start + text.len()), own_line });
     }
 }

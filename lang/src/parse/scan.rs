@@ -10,23 +10,9 @@ use crate::span::{FileId, Loc, Span};
 /// What is wrong with the size of `source`, if anything is.
 pub(super) fn limits(file: FileId, source: &str) -> Option<Diagnostic> {
     if source.len() > MAX_SOURCE {
-        return Some(say::source_too_large(
-            Loc {
-                file,
-                span: Span::default(),
-            },
-            MAX_SOURCE,
-        ));
+        return Some(say::source_too_large(Loc { file, span: Span::default() }, MAX_SOURCE));
     }
-    Scan {
-        source: source.as_bytes(),
-        file,
-        at: 0,
-        open: Vec::new(),
-        operand: false,
-        heads: 0,
-    }
-    .run()
+    Scan { source: source.as_bytes(), file, at: 0, open: Vec::new(), operand: false, heads: 0 }.run()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -73,9 +59,7 @@ impl Scan<'_> {
     }
 
     fn starts(&self, text: &[u8]) -> bool {
-        self.source
-            .get(self.at..)
-            .is_some_and(|rest| rest.starts_with(text))
+        self.source.get(self.at..).is_some_and(|rest| rest.starts_with(text))
     }
 
     fn in_text(&mut self, byte: u8, start: usize, block: bool) -> Option<Diagnostic> {
@@ -112,9 +96,7 @@ impl Scan<'_> {
             b')' | b']' | b'}' => return self.close(),
             b'>' if self.open.last() == Some(&Open::Angle) => return self.pop(1),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => return self.word(),
-            b'0'..=b'9' => {
-                self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_', true)
-            }
+            b'0'..=b'9' => self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_', true),
             _ => {
                 self.operand = false;
                 self.at += 1;
@@ -127,13 +109,7 @@ impl Scan<'_> {
         self.open.push(open);
         self.operand = false;
         self.heads = 0;
-        if self
-            .open
-            .iter()
-            .filter(|open| !matches!(open, Open::Quote { .. }))
-            .count()
-            > MAX_NESTING
-        {
+        if self.open.iter().filter(|open| !matches!(open, Open::Quote { .. })).count() > MAX_NESTING {
             return Some(self.too_deep());
         }
         self.at += 1;
@@ -157,14 +133,8 @@ impl Scan<'_> {
     fn line_start(&mut self) {
         self.at += 1;
         let rest = self.source.get(self.at..).unwrap_or(&[]);
-        let length = rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_lowercase())
-            .count();
-        let word = rest
-            .get(..length)
-            .and_then(|word| std::str::from_utf8(word).ok())
-            .unwrap_or("");
+        let length = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        let word = rest.get(..length).and_then(|word| std::str::from_utf8(word).ok()).unwrap_or("");
         if length > 0 && rest.get(length) == Some(&b' ') && spelling::starts_item(word) {
             self.open.clear();
             self.heads = 0;
@@ -178,10 +148,7 @@ impl Scan<'_> {
         }
         let rest = self.source.get(self.at + 1..).unwrap_or(&[]);
         let mut length = 0;
-        while let Some(byte) = rest
-            .get(length)
-            .filter(|byte| **byte != b'\n' && !self.operand)
-        {
+        while let Some(byte) = rest.get(length).filter(|byte| **byte != b'\n' && !self.operand) {
             match byte {
                 b'/' => {
                     self.at += length + 2;
@@ -214,11 +181,7 @@ impl Scan<'_> {
     fn word(&mut self) -> Option<Diagnostic> {
         let start = self.at;
         self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_', true);
-        let word = self
-            .source
-            .get(start..self.at)
-            .and_then(|word| std::str::from_utf8(word).ok())
-            .unwrap_or("");
+        let word = self.source.get(start..self.at).and_then(|word| std::str::from_utf8(word).ok()).unwrap_or("");
         let is_value = matches!(word, "true" | "false" | "null") || !spelling::is_reserved(word);
         self.operand = is_value && word != "matching";
         if word == "map" && self.peek(0) == Some(b'<') {
@@ -227,31 +190,17 @@ impl Scan<'_> {
         match word {
             "if" | "for" | "match" | "repeat" => self.heads += 1,
             // What may stand between two `if`s that are not inside each other.
-            "else" | "require" | "return" | "yield" | "wait" => {
-                self.heads = self.heads.saturating_sub(1)
-            }
+            "else" | "require" | "return" | "yield" | "wait" => self.heads = self.heads.saturating_sub(1),
             _ => {}
         }
         (self.heads > MAX_NESTING).then(|| self.too_deep())
     }
 
     fn too_deep(&self) -> Diagnostic {
-        say::too_deep(
-            Loc {
-                file: self.file,
-                span: Span::new(self.at, self.at),
-            },
-            MAX_NESTING,
-        )
+        say::too_deep(Loc { file: self.file, span: Span::new(self.at, self.at) }, MAX_NESTING)
     }
 
     fn too_large(&self, start: usize, end: usize) -> Diagnostic {
-        say::string_too_large(
-            Loc {
-                file: self.file,
-                span: Span::new(start, end),
-            },
-            MAX_STRING,
-        )
+        say::string_too_large(Loc { file: self.file, span: Span::new(start, end) }, MAX_STRING)
     }
 }

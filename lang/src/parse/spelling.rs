@@ -4,14 +4,12 @@ use super::grammar::Rule;
 
 /// Words that name nothing a user declares.
 pub(super) const RESERVED: [&str; 23] = [
-    "if", "then", "else", "match", "for", "in", "and", "or", "not", "matches", "as", "return",
-    "yield", "require", "check", "fail", "block", "wait", "ask", "receive", "true", "false",
-    "null",
+    "if", "then", "else", "match", "for", "in", "and", "or", "not", "matches", "as", "return", "yield", "require",
+    "check", "fail", "block", "wait", "ask", "receive", "true", "false", "null",
 ];
 
 /// Words that start a declaration, roles aside.
-pub(super) const DECLARATIONS: [&str; 7] =
-    ["type", "tool", "use", "const", "policy", "campaign", "test"];
+pub(super) const DECLARATIONS: [&str; 7] = ["type", "tool", "use", "const", "policy", "campaign", "test"];
 
 pub(super) fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word)
@@ -203,9 +201,7 @@ pub(super) fn spelling(rule: Rule) -> (Weight, &'static str) {
         Rule::match_arm | Rule::catch_arm | Rule::policy_arm => (Plain, "an arm"),
         Rule::pattern | Rule::pattern_end => (Plain, "a pattern"),
         Rule::codes => (Plain, "an error code"),
-        Rule::policy_retry | Rule::policy_end => {
-            (Plain, "`retry`, `fallback`, `fail` or `escalate`")
-        }
+        Rule::policy_retry | Rule::policy_end => (Plain, "`retry`, `fallback`, `fail` or `escalate`"),
         Rule::step
         | Rule::plain_step
         | Rule::require_step
@@ -224,10 +220,7 @@ pub(super) fn spelling(rule: Rule) -> (Weight, &'static str) {
         | Rule::answer_step
         | Rule::signal_step
         | Rule::crash_step
-        | Rule::test_bind => (
-            Plain,
-            "`mock`, `expect`, `answer`, `signal`, `crash` or a binding",
-        ),
+        | Rule::test_bind => (Plain, "`mock`, `expect`, `answer`, `signal`, `crash` or a binding"),
         Rule::r#type
         | Rule::type_and
         | Rule::type_post
@@ -254,9 +247,7 @@ pub(super) fn spelling(rule: Rule) -> (Weight, &'static str) {
         | Rule::test
         | Rule::role => (Plain, "a declaration"),
         Rule::use_names | Rule::use_name => (Plain, "a name"),
-        Rule::tool_attr | Rule::idempotent | Rule::accepts_key | Rule::costs | Rule::fails => {
-            (Weak, "an attribute")
-        }
+        Rule::tool_attr | Rule::idempotent | Rule::accepts_key | Rule::costs | Rule::fails => (Weak, "an attribute"),
         Rule::flow_clause
         | Rule::can_c
         | Rule::limit_c
@@ -277,10 +268,7 @@ pub(super) fn spelling(rule: Rule) -> (Weight, &'static str) {
         | Rule::run_p
         | Rule::delivery_p
         | Rule::flag_p
-        | Rule::overlap_p => (
-            Plain,
-            "`cron`, `every`, `on event`, `run` or another part of a campaign",
-        ),
+        | Rule::overlap_p => (Plain, "`cron`, `every`, `on event`, `run` or another part of a campaign"),
         Rule::EOI => (Weak, "the end"),
     }
 }

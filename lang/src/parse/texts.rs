@@ -23,12 +23,7 @@ impl<'a> Builder<'a> {
         let mut parts = Vec::new();
         for (at, piece) in pieces.into_iter().enumerate() {
             if piece.as_rule() == Rule::block_text {
-                parts.push(Part::Text(unindented(
-                    piece.as_str(),
-                    indent,
-                    at == 0,
-                    at == last,
-                )));
+                parts.push(Part::Text(unindented(piece.as_str(), indent, at == 0, at == last)));
             } else {
                 parts.push(self.part(piece));
             }
@@ -95,12 +90,8 @@ impl<'a> Builder<'a> {
             "\\\"" => "\"",
             "\\{" => "{",
             _ => {
-                let code = text
-                    .strip_prefix("\\u{")
-                    .and_then(|text| text.strip_suffix('}'));
-                let code = code
-                    .and_then(|code| u32::from_str_radix(code, 16).ok())
-                    .and_then(char::from_u32);
+                let code = text.strip_prefix("\\u{").and_then(|text| text.strip_suffix('}'));
+                let code = code.and_then(|code| u32::from_str_radix(code, 16).ok()).and_then(char::from_u32);
                 let Some(character) = code else {
                     let diagnostic = say::bad_escape(self.loc(at), text);
                     self.report(diagnostic);
@@ -139,11 +130,7 @@ fn unindented(text: &str, indent: usize, is_first: bool, is_last: bool) -> EcoSt
     let mut lines = text.split('\n').enumerate().peekable();
     while let Some((at, line)) = lines.next() {
         let is_end = lines.peek().is_none();
-        let line = if is_end {
-            line
-        } else {
-            line.strip_suffix('\r').unwrap_or(line)
-        };
+        let line = if is_end { line } else { line.strip_suffix('\r').unwrap_or(line) };
         let blank = line.trim().is_empty();
         match at {
             0 if is_first && blank && !is_end => continue,
@@ -155,10 +142,7 @@ fn unindented(text: &str, indent: usize, is_first: bool, is_last: bool) -> EcoSt
                 if !(is_first && at == 1 && first_is_blank(text)) {
                     plain.push('\n');
                 }
-                plain.push_str(
-                    line.get(indent..)
-                        .unwrap_or(line.trim_start_matches([' ', '\t'])),
-                );
+                plain.push_str(line.get(indent..).unwrap_or(line.trim_start_matches([' ', '\t'])));
             }
         }
     }
@@ -166,7 +150,5 @@ fn unindented(text: &str, indent: usize, is_first: bool, is_last: bool) -> EcoSt
 }
 
 fn first_is_blank(text: &str) -> bool {
-    text.split('\n')
-        .next()
-        .is_some_and(|line| line.trim().is_empty())
+    text.split('\n').next().is_some_and(|line| line.trim().is_empty())
 }

@@ -10,10 +10,7 @@ impl<'a> Builder<'a> {
     pub(super) fn next_type(&mut self, kids: &mut Kids<'a>, place: Span) -> TypeExpr {
         match kids.next_if(Rule::r#type) {
             Some(node) => self.ty(node),
-            None => TypeExpr {
-                kind: TypeExprKind::Error,
-                span: place,
-            },
+            None => TypeExpr { kind: TypeExprKind::Error, span: place },
         }
     }
 
@@ -25,19 +22,11 @@ impl<'a> Builder<'a> {
             marks.push((mark_of(mark.as_str()), span(&mark).start));
         }
         let levels = marks.len() + 2;
-        let inner = self.deeper(levels, whole, |builder| {
-            kids.map(|part| builder.type_and(part)).collect()
-        });
+        let inner = self.deeper(levels, whole, |builder| kids.map(|part| builder.type_and(part)).collect());
         let mut ty = joined(inner.unwrap_or_default(), whole, TypeExprKind::Union);
         for (mark, start) in marks.into_iter().rev() {
-            let span = Span {
-                start,
-                end: ty.span.end,
-            };
-            ty = TypeExpr {
-                kind: TypeExprKind::Marked(mark, Box::new(ty)),
-                span,
-            };
+            let span = Span { start, end: ty.span.end };
+            ty = TypeExpr { kind: TypeExprKind::Marked(mark, Box::new(ty)), span };
         }
         ty
     }
@@ -56,24 +45,15 @@ impl<'a> Builder<'a> {
         let built = self.deeper(suffixes.len(), whole, |builder| {
             let mut ty = match atom {
                 Some(atom) => builder.type_atom(atom),
-                None => TypeExpr {
-                    kind: TypeExprKind::Error,
-                    span: whole,
-                },
+                None => TypeExpr { kind: TypeExprKind::Error, span: whole },
             };
             for suffix in suffixes {
                 let span = ty.span.to(span(&suffix));
-                ty = TypeExpr {
-                    kind: builder.suffixed(ty, suffix),
-                    span,
-                };
+                ty = TypeExpr { kind: builder.suffixed(ty, suffix), span };
             }
             ty
         });
-        built.unwrap_or(TypeExpr {
-            kind: TypeExprKind::Error,
-            span: whole,
-        })
+        built.unwrap_or(TypeExpr { kind: TypeExprKind::Error, span: whole })
     }
 
     fn suffixed(&mut self, ty: TypeExpr, suffix: Node<'a>) -> TypeExprKind {
@@ -85,13 +65,9 @@ impl<'a> Builder<'a> {
                 None => TypeExprKind::Error,
             },
             Rule::within => {
-                let low = kids
-                    .next_if(Rule::low)
-                    .map(|bound| Box::new(self.bound(bound)));
+                let low = kids.next_if(Rule::low).map(|bound| Box::new(self.bound(bound)));
                 kids.has(Rule::dots);
-                let high = kids
-                    .next_if(Rule::high)
-                    .map(|bound| Box::new(self.bound(bound)));
+                let high = kids.next_if(Rule::high).map(|bound| Box::new(self.bound(bound)));
                 TypeExprKind::Within(Box::new(ty), low, high)
             }
             _ => TypeExprKind::Nullable(Box::new(ty)),
@@ -114,13 +90,7 @@ impl<'a> Builder<'a> {
             None => self.missing(whole),
         };
         if minus {
-            return self.expr_at(
-                ExprKind::Unary {
-                    op: UnaryOp::Neg,
-                    operand: Box::new(value),
-                },
-                whole,
-            );
+            return self.expr_at(ExprKind::Unary { op: UnaryOp::Neg, operand: Box::new(value) }, whole);
         }
         value
     }
@@ -135,14 +105,7 @@ impl<'a> Builder<'a> {
         let mut value = self.expr_at(ExprKind::Name(first), start);
         for name in parts {
             let span = start.to(name.span);
-            value = self.expr_at(
-                ExprKind::Field {
-                    base: Box::new(value),
-                    name,
-                    optional: false,
-                },
-                span,
-            );
+            value = self.expr_at(ExprKind::Field { base: Box::new(value), name, optional: false }, span);
         }
         value
     }
@@ -153,9 +116,7 @@ impl<'a> Builder<'a> {
         let kind = match rule {
             Rule::path => TypeExprKind::Name(self.path(node)),
             Rule::type_lit => TypeExprKind::Literal(self.type_lit(node)),
-            Rule::type_record => {
-                TypeExprKind::Record(Kids::of(node).map(|field| self.field_decl(field)).collect())
-            }
+            Rule::type_record => TypeExprKind::Record(Kids::of(node).map(|field| self.field_decl(field)).collect()),
             _ => {
                 let inner = Box::new(self.next_type(&mut Kids::of(node), whole));
                 match rule {
@@ -177,33 +138,15 @@ impl<'a> Builder<'a> {
         let mut kids = Kids::of(node);
         let name = self.ident_or(kids.next(), whole);
         let optional = kids.has(Rule::opt_mark);
-        FieldDecl {
-            doc: self.doc_before(whole.start),
-            name,
-            optional,
-            ty: self.next_type(&mut kids, whole),
-        }
+        FieldDecl { doc: self.doc_before(whole.start), name, optional, ty: self.next_type(&mut kids, whole) }
     }
 }
 
-fn joined(
-    mut parts: Vec<TypeExpr>,
-    span: Span,
-    join: fn(Vec<TypeExpr>) -> TypeExprKind,
-) -> TypeExpr {
+fn joined(mut parts: Vec<TypeExpr>, span: Span, join: fn(Vec<TypeExpr>) -> TypeExprKind) -> TypeExpr {
     match parts.len() {
-        0 => TypeExpr {
-            kind: TypeExprKind::Error,
-            span,
-        },
-        1 => parts.pop().unwrap_or(TypeExpr {
-            kind: TypeExprKind::Error,
-            span,
-        }),
-        _ => TypeExpr {
-            kind: join(parts),
-            span,
-        },
+        0 => TypeExpr { kind: TypeExprKind::Error, span },
+        1 => parts.pop().unwrap_or(TypeExpr { kind: TypeExprKind::Error, span }),
+        _ => TypeExpr { kind: join(parts), span },
     }
 }
 

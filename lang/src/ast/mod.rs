@@ -1,10 +1,13 @@
 //! The tree that parsing gives and everything else reads. One tree for compiler, formatter and editor; every
 //! node carries its [`Span`]; what the checker finds out lives in side tables keyed by [`ExprId`].
 
-#![allow(
-    missing_docs,
-    reason = "the fields of variants are explained by the syntax in the variant's own line"
-)]
+#![allow(missing_docs, reason = "the fields of variants are explained by the syntax in the variant's own line")]
+
+mod automation;
+mod flow;
+
+pub use automation::*;
+pub use flow::*;
 
 use crate::span::Span;
 use ecow::EcoString;
@@ -248,140 +251,6 @@ pub enum ToolAttr {
     Fails(Vec<Ident>),
 }
 
-/// The thirteen roles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Role {
-    Coordinator,
-    Aggregator,
-    Enricher,
-    Transformer,
-    Validator,
-    Router,
-    Executor,
-    Saga,
-    Delivery,
-    Scheduler,
-    Archiver,
-    Monitor,
-    Agent,
-}
-
-impl Role {
-    /// All roles with the word that declares each.
-    pub const ALL: [(&'static str, Role); 13] = [
-        ("coordinator", Role::Coordinator),
-        ("aggregator", Role::Aggregator),
-        ("enricher", Role::Enricher),
-        ("transformer", Role::Transformer),
-        ("validator", Role::Validator),
-        ("router", Role::Router),
-        ("executor", Role::Executor),
-        ("saga", Role::Saga),
-        ("delivery", Role::Delivery),
-        ("scheduler", Role::Scheduler),
-        ("archiver", Role::Archiver),
-        ("monitor", Role::Monitor),
-        ("agent", Role::Agent),
-    ];
-
-    /// The word that declares this role.
-    pub fn word(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, role)| *role == self)
-            .map_or("flow", |(word, _)| word)
-    }
-}
-
-/// `role name(params) -> T clauses { steps }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Flow {
-    /// Its role.
-    pub role: Role,
-    /// Where the role's word stands.
-    pub role_span: Span,
-    /// Its name.
-    pub name: Ident,
-    /// Its parameters.
-    pub params: Vec<Param>,
-    /// What it returns.
-    pub returns: Option<TypeExpr>,
-    /// Its clauses, in the order written.
-    pub clauses: Vec<FlowClause>,
-    /// Its steps.
-    pub body: Block,
-}
-
-/// A parameter of a flow or tool (`b?: T` may be left out, as may one with a default).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Param {
-    /// Its documentation.
-    pub doc: Doc,
-    /// Its name.
-    pub name: Ident,
-    /// `name?:` may be left out.
-    pub optional: bool,
-    /// Its type.
-    pub ty: TypeExpr,
-    /// `= expr`
-    pub default: Option<Expr>,
-}
-
-/// A clause about the flow as a whole.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FlowClause {
-    /// Which one.
-    pub kind: FlowClauseKind,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// The kinds of flow clause.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FlowClauseKind {
-    /// `can crm.read, mail.send`
-    Can(Vec<CapabilityRef>),
-    /// `timeout 10m`
-    Timeout(Expr),
-    /// `limit 100 per 1h`
-    Limit { count: Expr, per: Expr },
-    /// `concurrency 4`, `concurrency 1 by order.id`
-    Concurrency { count: Expr, by: Option<Expr> },
-    /// `priority 5`
-    Priority(Expr),
-    /// `budget 500 calls, 10m, cost 2.5, depth 2`
-    Budget(Vec<BudgetPart>),
-    /// `before validator`
-    Before(Path),
-    /// `after flow`
-    After(Path),
-    /// `on error flow`
-    OnError(Path),
-    /// `sample 10%`
-    Sample(Expr),
-    /// `model "name"`
-    Model(Expr),
-    /// `tools a.b, c`
-    Tools(Vec<Path>),
-    /// `with policy`
-    With(Ident),
-}
-
-/// One entry of a `budget`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BudgetPart {
-    /// `500 calls`
-    Calls(Expr),
-    /// `10m`
-    Time(Expr),
-    /// `cost 2.5`
-    Cost(Expr),
-    /// `depth 2`
-    Depth(Expr),
-}
-
 /// `{ steps }`
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Block {
@@ -412,10 +281,7 @@ pub enum StepKind {
     /// `return expr`, `return`
     Return(Option<Expr>),
     /// `require cond else …`
-    Require {
-        cond: Expr,
-        otherwise: Option<Otherwise>,
-    },
+    Require { cond: Expr, otherwise: Option<Otherwise> },
     /// `check validator(args)`
     Check { callee: Path, args: Vec<Arg> },
     /// `wait 2s`
@@ -488,11 +354,7 @@ pub enum ExprKind {
     /// `name`
     Name(Ident),
     /// `a.b`, `a?.b`
-    Field {
-        base: Box<Expr>,
-        name: Ident,
-        optional: bool,
-    },
+    Field { base: Box<Expr>, name: Ident, optional: bool },
     /// `a[0]`
     Index { base: Box<Expr>, index: Box<Expr> },
     /// `f(x)`, `crm.search(q: x)`
@@ -500,90 +362,43 @@ pub enum ExprKind {
     /// `not a`, `-a`
     Unary { op: UnaryOp, operand: Box<Expr> },
     /// `a + b`, `a ?? b`, …
-    Binary {
-        op: BinaryOp,
-        op_span: Span,
-        left: Box<Expr>,
-        right: Box<Expr>,
-    },
+    Binary { op: BinaryOp, op_span: Span, left: Box<Expr>, right: Box<Expr> },
     /// `lo..hi`, both included
     Range { lo: Box<Expr>, hi: Box<Expr> },
     /// `if c then a else b`
-    Choose {
-        cond: Box<Expr>,
-        then: Box<Expr>,
-        otherwise: Box<Expr>,
-    },
+    Choose { cond: Box<Expr>, then: Box<Expr>, otherwise: Box<Expr> },
     /// `if c { … } else { … }`; `else if` is an `otherwise` block that holds one `If` and has its span
-    If {
-        cond: Box<Expr>,
-        then: Block,
-        otherwise: Option<Block>,
-    },
+    If { cond: Box<Expr>, then: Block, otherwise: Option<Block> },
     /// `match x { … }`
-    Match {
-        subject: Box<Expr>,
-        arms: Vec<MatchArm>,
-    },
+    Match { subject: Box<Expr>, arms: Vec<MatchArm> },
     /// `[a, ...b]`
     List(Vec<ListItem>),
     /// `[value for var, index in source if cond]`
-    Comprehension {
-        value: Box<Expr>,
-        var: Ident,
-        index: Option<Ident>,
-        source: Box<Expr>,
-        cond: Option<Box<Expr>>,
-    },
+    Comprehension { value: Box<Expr>, var: Ident, index: Option<Ident>, source: Box<Expr>, cond: Option<Box<Expr>> },
     /// `{ ...a, b: 1, c }`
     Record(Vec<RecordEntry>),
     /// `x => e`, `(a, b) => e`
     Lambda { params: Vec<Ident>, body: Box<Expr> },
     /// `x as T`, `x as? T`
-    Cast {
-        value: Box<Expr>,
-        ty: TypeExpr,
-        optional: bool,
-    },
+    Cast { value: Box<Expr>, ty: TypeExpr, optional: bool },
     /// `a |> f(y)`, `a |> check v`
     Pipe { value: Box<Expr>, stage: Stage },
     /// A call, `ask`, `receive`, `start` or pipeline with its clauses.
-    Claused {
-        value: Box<Expr>,
-        clauses: Vec<Clause>,
-    },
+    Claused { value: Box<Expr>, clauses: Vec<Clause> },
     /// `for x, i in xs parallel 4 { … }`
-    For {
-        var: Ident,
-        index: Option<Ident>,
-        source: Box<Expr>,
-        parallel: Option<Box<Expr>>,
-        body: Block,
-    },
+    For { var: Ident, index: Option<Ident>, source: Box<Expr>, parallel: Option<Box<Expr>>, body: Block },
     /// `repeat s = init at most n { … }`
-    Repeat {
-        var: Ident,
-        init: Box<Expr>,
-        at_most: Box<Expr>,
-        body: Block,
-    },
+    Repeat { var: Ident, init: Box<Expr>, at_most: Box<Expr>, body: Block },
     /// `ask "question" as T` (who: [`ClauseKind::From`])
     Ask { question: Box<Expr>, ty: TypeExpr },
     /// `receive "name" as T` (key: [`ClauseKind::Key`])
     Receive { event: Box<Expr>, ty: TypeExpr },
     /// `start flow(args) after 3d`
-    Start {
-        callee: Path,
-        args: Vec<Arg>,
-        delay: Option<Delay>,
-    },
+    Start { callee: Path, args: Vec<Arg>, delay: Option<Delay> },
     /// `block "reason"`
     Block(Box<Expr>),
     /// `fail code "message"`
-    Fail {
-        code: Option<Ident>,
-        message: Box<Expr>,
-    },
+    Fail { code: Option<Ident>, message: Box<Expr> },
     /// `(e)`
     Paren(Box<Expr>),
     /// Broken; already reported.
@@ -722,18 +537,12 @@ impl BinaryOp {
 
     /// The spelling.
     pub fn word(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, op, _)| *op == self)
-            .map_or("", |(word, _, _)| word)
+        Self::ALL.iter().find(|(_, op, _)| *op == self).map_or("", |(word, _, _)| word)
     }
 
     /// Binding strength; `|>` is 1 (weakest), `not` 4, casts 9, unary minus 10.
     pub fn strength(self) -> u8 {
-        Self::ALL
-            .iter()
-            .find(|(_, op, _)| *op == self)
-            .map_or(0, |(_, _, strength)| *strength)
+        Self::ALL.iter().find(|(_, op, _)| *op == self).map_or(0, |(_, _, strength)| *strength)
     }
 }
 
@@ -808,11 +617,7 @@ pub enum ClauseKind {
     /// `key expr`, `key expr per run`
     Key { key: Expr, per_run: bool },
     /// `until cond every 10s within 1h`
-    Until {
-        cond: Expr,
-        every: Option<Expr>,
-        within: Option<Expr>,
-    },
+    Until { cond: Expr, every: Option<Expr>, within: Option<Expr> },
     /// `from "finance"` (of an `ask`)
     From(Expr),
 }
@@ -839,136 +644,4 @@ pub struct CatchArm {
     pub body: ArmBody,
     /// The whole arm.
     pub span: Span,
-}
-
-/// `policy name { … }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
-    /// Its name.
-    pub name: Ident,
-    /// `codes => action` in the order written.
-    pub arms: Vec<PolicyArm>,
-    /// `timeout 20s`
-    pub timeout: Option<Expr>,
-}
-
-/// One arm of a policy.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PolicyArm {
-    /// Error codes; empty for `else`.
-    pub codes: Vec<Ident>,
-    /// `retry …` first, if any (its `on` is empty).
-    pub retry: Option<Retry>,
-    /// What then; `None` only after a `retry`, and means `fail`.
-    pub then: Option<PolicyEnd>,
-    /// The whole arm.
-    pub span: Span,
-}
-
-/// How a policy arm ends.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PolicyEnd {
-    /// `fail`
-    Fail,
-    /// `fallback`
-    Fallback,
-    /// `escalate flow`
-    Escalate(Path),
-}
-
-/// `campaign name { … }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Campaign {
-    /// Its name.
-    pub name: Ident,
-    /// Its parts in the order written.
-    pub parts: Vec<CampaignPart>,
-}
-
-/// One part of a campaign.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CampaignPart {
-    /// Which one.
-    pub kind: CampaignPartKind,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// The parts of a campaign.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CampaignPartKind {
-    /// `cron "0 9 * * MON" zone "Europe/Oslo"`
-    Cron { schedule: Expr, zone: Option<Expr> },
-    /// `every 15m`
-    Every(Expr),
-    /// `on event "lead.created" as T`
-    OnEvent { event: Expr, ty: TypeExpr },
-    /// `on webhook "/hooks/leads" as T`
-    OnWebhook { path: Expr, ty: TypeExpr },
-    /// `run flow(args)`
-    Run { callee: Path, args: Vec<Arg> },
-    /// `delivery on`, `delivery off`
-    Delivery(bool),
-    /// `flag "leads_v2"`
-    Flag(Expr),
-    /// `overlap skip`, `queue`, `allow`
-    Overlap(Ident),
-    /// `priority 5`
-    Priority(Expr),
-}
-
-/// `test "name" { … }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Test {
-    /// Its name.
-    pub name: EcoString,
-    /// Where the name stands.
-    pub name_span: Span,
-    /// Its steps.
-    pub steps: Vec<TestStep>,
-}
-
-/// A step of a test.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TestStep {
-    /// Which one.
-    pub kind: TestStepKind,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// The steps of a test.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TestStepKind {
-    /// `mock tool(args) => outcome then outcome`
-    Mock {
-        tool: Path,
-        args: Option<Vec<Arg>>,
-        outcomes: Vec<MockOutcome>,
-    },
-    /// `name = expr` (a flow call gives its run)
-    Bind { name: Ident, value: Expr },
-    /// `expect expr`
-    Expect(Expr),
-    /// `answer "question" => value`
-    Answer { question: Expr, value: Expr },
-    /// `signal "event" key k => value`
-    Signal {
-        event: Expr,
-        key: Option<Expr>,
-        value: Expr,
-    },
-    /// `crash after a.b`
-    Crash(Path),
-    /// Broken; already reported.
-    Error,
-}
-
-/// What a mock answers.
-#[derive(Clone, Debug, PartialEq)]
-pub enum MockOutcome {
-    /// A value.
-    Value(Expr),
-    /// `fail code "message"`; the message may be missing.
-    Fail { code: Ident, message: Option<Expr> },
 }
