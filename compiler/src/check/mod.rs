@@ -16,6 +16,7 @@ mod flows;
 mod generic;
 mod graphs;
 mod ops;
+mod parse;
 pub(crate) mod outline;
 mod policies;
 pub(crate) mod program;
@@ -219,9 +220,8 @@ impl Checker {
 
     /// Parses the files and reads the project file.
     fn load(&mut self, source: &ProjectSource) {
-        for (at, file) in source.files.iter().enumerate() {
+        for ((at, file), parsed) in source.files.iter().enumerate().zip(parse::all(&source.files)) {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
-            let parsed = weir_lang::parse::parse(id, &file.text);
             self.diagnostics.extend(parsed.diagnostics);
             self.expr_types.push(vec![Type::Broken; parsed.module.exprs as usize]);
             let module = ModuleInfo {
