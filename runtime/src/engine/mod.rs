@@ -4,6 +4,7 @@
 mod carry;
 mod line;
 mod local;
+mod recover;
 mod run;
 mod timers;
 mod toolbox;

@@ -6,10 +6,9 @@ use super::line::{Line, hex};
 use super::local::{LocalEngine, Told};
 use super::timers::Timers;
 use crate::envelope::Envelope;
-use crate::journal::{Claimed, JournalError, KeyClaim};
-use crate::machine::{CallEffect, Claim, Code, Effect, Event, Key, Machine, Note, NoteKind, Status, Timer};
+use crate::journal::JournalError;
+use crate::machine::{CallEffect, Claim, Effect, Event, Key, Machine, Note, NoteKind, Status, Timer};
 use crate::observe::Observed;
-use crate::tool::Fault;
 use ecow::EcoString;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -43,11 +42,11 @@ pub(super) struct RunLoop {
     /// Questions that somebody has been asked.
     pub asking: FxHashSet<Key>,
     /// Calls that were about to be made when the process died.
-    claimed: FxHashMap<Key, String>,
+    pub claimed: FxHashMap<Key, String>,
     /// Calls whose results are in the journal while their keys may not have heard of it.
-    unclosed: BTreeMap<Key, (Claim, Value)>,
+    pub unclosed: BTreeMap<Key, (Claim, Value)>,
     /// Lines in the journal.
-    seq: u64,
+    pub seq: u64,
     status: &'static str,
     registered: bool,
 }
@@ -81,72 +80,6 @@ impl RunLoop {
             status: "running",
             registered: false,
         }
-    }
-
-    /// The loop of a run that is in the journal, at rest: what it owes is carried out when it is driven.
-    pub(super) fn load(engine: &LocalEngine, run_id: &str) -> Result<RunLoop, EngineError> {
-        let run_id = EcoString::from(run_id);
-        let failed = |source| EngineError::Journal { run_id: run_id.clone(), source };
-        let (_, plan, lines) =
-            engine.inner.journal.load(&run_id).map_err(failed)?.ok_or_else(|| EngineError::NoRun(run_id.clone()))?;
-        let damaged = |seq, why: String| EngineError::Damaged { run_id: run_id.clone(), seq, why };
-        let plan: Plan = serde_json::from_str(&plan).map_err(|error| damaged(0, format!("its plan: {error}")))?;
-        let mut run = RunLoop::new(engine, run_id.clone(), Machine::of(Code::new(Arc::new(plan))));
-        let mut with_keys = FxHashMap::default();
-        for (seq, line) in lines.iter().enumerate() {
-            match serde_json::from_str(line).map_err(|error| damaged(seq, error.to_string()))? {
-                Line::Event(event) => run.replay(&event, &mut with_keys),
-                Line::Claimed { key, args } => {
-                    run.claimed.insert(key, args);
-                }
-            }
-        }
-        run.seq = lines.len() as u64;
-        Ok(run)
-    }
-
-    /// Applies an event that was written down before, and keeps in mind which keys it may have left open.
-    fn replay(&mut self, event: &Event, with_keys: &mut FxHashMap<Key, Claim>) {
-        if let Event::Done { key, value, recorded: false, .. } = event
-            && let Some(claim) = with_keys.remove(key)
-        {
-            self.unclosed.insert(key.clone(), (claim, value.clone()));
-        }
-        for effect in self.machine.apply(event).effects {
-            match effect {
-                Effect::Call(call) => {
-                    if let Some(claim) = call.claim {
-                        with_keys.insert(call.key, claim);
-                    }
-                }
-                Effect::Release { claim, .. } => self.unclosed.retain(|_, (held, _)| *held != claim),
-                _ => {}
-            }
-        }
-    }
-
-    /// Tells keys about results that were written down just before the process died.
-    fn close_keys(&mut self) -> Result<(), EngineError> {
-        for (key, (claim, value)) in std::mem::take(&mut self.unclosed) {
-            let asked = KeyClaim {
-                scope: claim.scope.clone(),
-                key: claim.key.clone(),
-                args: claim.args,
-                run_id: self.run_id.clone(),
-                step: key.step,
-            };
-            let journal = &self.engine.inner.journal;
-            let closed = match journal.claim(&asked) {
-                Ok(Claimed::New) => journal.complete(&claim.scope, &claim.key, &self.run_id, &value),
-                Ok(Claimed::InFlight { run_id, .. }) if run_id == self.run_id => {
-                    journal.complete(&claim.scope, &claim.key, &self.run_id, &value)
-                }
-                Ok(_) => Ok(()),
-                Err(error) => Err(error),
-            };
-            closed.map_err(|source| self.journal_error(source))?;
-        }
-        Ok(())
     }
 
     pub(super) fn over(&self) -> bool {
@@ -194,36 +127,6 @@ impl RunLoop {
             while self.tasks.try_join_next().is_some() {}
             self.ring()?;
         }
-    }
-
-    /// Carries out what the run owes: all of it at the start, what was under way when the process died included.
-    fn pick_up(&mut self) -> Result<(), EngineError> {
-        self.close_keys()?;
-        let mut unknown = Vec::new();
-        let mut owed = Vec::new();
-        for effect in self.machine.pending() {
-            match &effect {
-                Effect::Call(call) => match self.claimed.remove(&call.key) {
-                    Some(args) if !call.repeatable || args != hex(&call.args.hash()) => unknown.push(call.clone()),
-                    _ => owed.push(effect),
-                },
-                _ => owed.push(effect),
-            }
-        }
-        let at = self.engine.inner.clock.now();
-        let events: Vec<Event> = unknown
-            .into_iter()
-            .map(|call| {
-                let why = if call.repeatable {
-                    "the arguments are not those of the call that was under way when the process died"
-                } else {
-                    "the process died during the call"
-                };
-                Event::Failed { at, key: call.key, fault: Fault::open("unknown", why) }
-            })
-            .collect();
-        self.carry_out(owed)?;
-        if events.is_empty() { Ok(()) } else { self.write(&events) }
     }
 
     /// Turns messages into events, writes these down together, applies them.
@@ -366,7 +269,7 @@ impl RunLoop {
     }
 
     /// Carries effects out in order. Calls that change something are recorded before the first of them is made.
-    fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), EngineError> {
+    pub(super) fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), EngineError> {
         let mut calls = Vec::new();
         for effect in effects {
             match effect {
