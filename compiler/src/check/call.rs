@@ -27,8 +27,13 @@ pub(super) enum Given<'e> {
 
 impl Body<'_> {
     pub(super) fn call(&mut self, expr: &Expr, callee: &Path, args: &[Arg], piped: Option<(Type, Span)>, expected: Option<&Type>) -> Type {
+        let bare = callee.parts.len() == 1;
+        if self.test && bare && matches!(callee.text().as_str(), "calls" | "attempts") {
+            return self.tool_counts(&callee.text(), callee, args);
+        }
+        let hidden = bare && self.scope.get(&callee.text()).is_some();
         let Some(target) = self.checker.program.callee(self.module, callee) else {
-            self.unknown_callee(callee);
+            self.unknown_callee(callee, hidden);
             for arg in args {
                 self.infer_claused(&arg.value, None, None);
             }
@@ -46,9 +51,16 @@ impl Body<'_> {
         }
     }
 
-    fn unknown_callee(&mut self, path: &Path) {
+    fn unknown_callee(&mut self, path: &Path, bound: bool) {
         let text = path.text();
         let loc = self.loc(path.span);
+        if bound {
+            // A binding that is broken was reported where it was made.
+            if self.scope.read(&text).is_some_and(|binding| !matches!(binding.ty, Type::Broken)) {
+                self.report(errors::not_callable(loc, &text));
+            }
+            return;
+        }
         if let [name] = path.parts.as_slice() {
             if matches!(self.checker.program.entity(self.module, &name.name), Some(super::program::Entity::Type(full)) if full.is_empty()) {
                 return;
@@ -87,13 +99,20 @@ impl Body<'_> {
                 }
             });
         }
-        for (param, given) in params.iter().zip(&types) {
-            if given.is_none() && !param.optional {
-                let loc = self.loc(span);
-                self.report(errors::missing_argument(loc, callee, &param.name, &param.ty));
-            }
-        }
+        let missing = params.iter().zip(&types).filter(|(param, given)| given.is_none() && !param.optional);
+        let missing: Vec<(&EcoString, &Type)> = missing.map(|(param, _)| (&param.name, &param.ty)).collect();
+        self.missing_arguments(callee, params.iter().map(|param| &param.name), args, &missing, span);
         types
+    }
+
+    /// Reports parameters that nothing is given for, unless an argument under another name was meant for them.
+    fn missing_arguments<'n>(&mut self, callee: &str, names: impl Iterator<Item = &'n EcoString>, args: &[Arg], missing: &[(&EcoString, &Type)], span: Span) {
+        let names: Vec<&EcoString> = names.collect();
+        let strangers = args.iter().filter_map(|arg| arg.name.as_ref()).filter(|name| !names.contains(&&name.name));
+        for (name, ty) in missing.iter().skip(strangers.count()) {
+            let loc = self.loc(span);
+            self.report(errors::missing_argument(loc, callee, name, ty));
+        }
     }
 
     /// The place of each argument among the parameters.
@@ -108,6 +127,10 @@ impl Body<'_> {
         let mut out: Vec<(usize, Given)> = Vec::new();
         let mut next = 0;
         if let Some((ty, span)) = piped {
+            if names.is_empty() {
+                let loc = self.loc(span);
+                self.report(errors::too_many_arguments(loc, callee, 0));
+            }
             out.push((0, Given::Piped(ty, span)));
             next = 1;
         }
@@ -240,7 +263,7 @@ impl Body<'_> {
                 if decl.role == Role::Validator {
                     return Some(decl);
                 }
-                let message = format!("`check` runs a validator, and `{}` is {}", callee.text(), decl.role.word());
+                let message = format!("`check` runs a validator, and `{}` is a {}", callee.text(), decl.role.word());
                 self.report(errors::invalid_clause(loc, message, "call it without `check`"));
             }
             Some(_) => {
@@ -313,12 +336,9 @@ impl Body<'_> {
         for (place, value) in lambdas {
             self.bind_lambda(entry.name, signature, place, value, &mut bound);
         }
-        for (param, given) in signature.params.iter().zip(given) {
-            if !given && !param.optional {
-                let loc = self.loc(span);
-                self.report(errors::missing_argument(loc, entry.name, &param.name, &param.ty));
-            }
-        }
+        let missing = signature.params.iter().zip(&given).filter(|(param, given)| !**given && !param.optional);
+        let missing: Vec<(&EcoString, &Type)> = missing.map(|(param, _)| (&param.name, &param.ty)).collect();
+        self.missing_arguments(entry.name, names.iter(), args, &missing, span);
         if let Some(special) = self.special_result(entry.name, args) {
             return special;
         }
@@ -335,7 +355,7 @@ impl Body<'_> {
     fn bind_argument(&mut self, callee: &str, signature: &Signature, place: usize, ty: &Type, span: Span, bound: &mut IndexMap<EcoString, Type>) {
         let Some(param) = signature.params.get(place) else { return };
         super::generic::unify(&param.ty, ty, bound, &self.checker.program.types);
-        let wanted = substitute(&param.ty, bound);
+        let wanted = super::generic::substitute_bound(&param.ty, bound);
         let wanted = if param.optional { wanted.nullable() } else { wanted };
         self.fit(span, ty, &wanted, &format!("the argument `{}` of `{callee}`", param.name));
     }

@@ -4,14 +4,17 @@ use super::Checker;
 use super::body::Body;
 use super::errors;
 use super::program::Callee;
-use weir_lang::ast::{Campaign, CampaignPart, CampaignPartKind, Expr, ExprKind, Lit};
+use weir_lang::ast::{Campaign, CampaignPart, CampaignPartKind, Expr, ExprKind, ItemKind, Lit};
 use weir_lang::types::Type;
 
 impl Checker {
     pub(super) fn check_campaigns(&mut self) {
-        let campaigns: Vec<(usize, Campaign)> = self.program.campaigns().map(|(module, campaign)| (module, campaign.clone())).collect();
-        for (module, campaign) in campaigns {
-            self.check_campaign(module, &campaign);
+        for module in 0..self.program.modules.len() {
+            for item in &self.program.ast(module).items {
+                if let ItemKind::Campaign(campaign) = &item.kind {
+                    self.check_campaign(module, campaign);
+                }
+            }
         }
         self.check_grants();
     }
@@ -124,13 +127,13 @@ impl Checker {
     }
 
     /// The type of a run in a test.
-    pub(super) fn run_type() -> Type {
+    pub(super) fn run_type(value: Type) -> Type {
         Type::record([
             ("status", Type::STRING),
             ("partial", Type::Bool),
             ("blocked", Type::Bool),
             ("reason", Type::STRING.nullable()),
-            ("value", Type::Json),
+            ("value", value.nullable()),
             ("error", Type::Named("Error".into()).nullable()),
             ("steps", Type::INT),
             ("attempts", Type::INT),
