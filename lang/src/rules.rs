@@ -73,6 +73,7 @@ rules! {
     UnusedCapability "unused-capability" Warning,
     UnreachableArm "unreachable-arm" Warning,
     WriteWithoutUndo "write-without-undo" Warning,
+    UndoNeverRuns "undo-never-runs" Warning,
     ShadowedName "shadowed-name" Warning,
     UntypedResult "untyped-result" Warning,
     EmptyValidator "empty-validator" Warning,

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::errors;
+use super::outline::SiteKind;
 use super::scope::{Mark, Scope};
 use ecow::EcoString;
 use weir_lang::ast::{Block, Expr, ExprKind, Ident, Otherwise, Role, Step, StepKind};
@@ -25,6 +26,10 @@ pub struct Body<'a> {
     pub(super) loops: Vec<Loop>,
     /// Whether a value was returned.
     pub(super) returned: bool,
+    /// An aggregator's sources, in order.
+    pub(super) sources: Vec<(EcoString, Type)>,
+    /// Whether it is a test: `calls(tool)` and `attempts(tool)` are known.
+    pub(super) test: bool,
 }
 
 /// A loop that is being checked.
@@ -36,6 +41,8 @@ pub struct Loop {
     pub next: Vec<Type>,
     /// Whether it is a `repeat`.
     pub repeat: bool,
+    /// What its yields should be, where its list is wanted somewhere.
+    pub expected: Option<Type>,
 }
 
 /// What a block gives.
@@ -51,7 +58,7 @@ pub struct BlockType {
 
 impl<'a> Body<'a> {
     pub(super) fn new(checker: &'a mut Checker, module: usize, role: Option<Role>) -> Self {
-        Body { checker, module, role, returns: None, scope: Scope::default(), loops: Vec::new(), returned: false }
+        Body { checker, module, role, returns: None, scope: Scope::default(), loops: Vec::new(), returned: false, sources: Vec::new(), test: false }
     }
 
     pub(super) fn loc(&self, span: Span) -> Loc {
@@ -81,7 +88,12 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn leave(&mut self, mark: Mark) {
-        for unused in self.scope.leave(mark) {
+        self.scope.leave(mark);
+    }
+
+    /// Ends the body: names that nothing read are reported.
+    pub(super) fn finish(mut self) {
+        for unused in self.scope.unused() {
             let loc = self.loc(unused.span);
             self.report(errors::unused_binding(loc, &unused.name));
         }
@@ -163,7 +175,7 @@ impl<'a> Body<'a> {
             StepKind::Key { key, .. } => self.key_value(key),
             StepKind::Prompt(text) => self.text(text),
             StepKind::From { source, name } => self.from_step(source, name),
-            StepKind::Merge { key, prefer } => return Some(self.merge_step(step.span, key, prefer)),
+            StepKind::Merge { key, prefer } => return Some(self.merge_step(key, prefer)),
             StepKind::Error => {}
         }
         None
@@ -172,14 +184,21 @@ impl<'a> Body<'a> {
     fn bind_step(&mut self, name: &Ident, value: &Expr) {
         let ty = self.infer_claused(value, None, Some(name));
         self.assume_after(value);
-        self.bind(name, ty, true);
+        let warn = !matches!(ty, Type::Broken) && !self.names_a_step(value);
+        self.bind(name, ty, warn);
         if let Some(tool) = self.untyped_tool(value) {
             self.scope.mark_untyped(tool);
         }
-        if let Some(path) = super::scope::path_of(value) {
-            // `y = x` knows of `y` what is known of `x`: its type was read with those facts.
-            let _ = path;
-        }
+    }
+
+    /// Whether a binding's value has consequences: then its name names the step, whoever needs the value.
+    fn names_a_step(&self, value: &Expr) -> bool {
+        let nodes = super::outline::outline_expr(&self.checker.program, self.module, value);
+        let mut acts = false;
+        super::outline::sites(&nodes, &mut |site| {
+            acts |= matches!(site.kind, SiteKind::Ask | SiteKind::Receive | SiteKind::Wait) || self.checker.has_effect(site);
+        });
+        acts
     }
 
     /// A step that is only an expression must do something.
@@ -225,7 +244,8 @@ impl<'a> Body<'a> {
     }
 
     fn yield_step(&mut self, span: Span, value: &Expr) {
-        let ty = self.infer_claused(value, None, None);
+        let expected = self.loops.last().and_then(|innermost| innermost.expected.clone());
+        let ty = self.infer_claused(value, expected.as_ref(), None);
         match self.loops.last_mut() {
             Some(innermost) => innermost.yields.push(ty),
             None => {
@@ -325,19 +345,18 @@ impl<'a> Body<'a> {
         let ty = self.infer_claused(source, None, Some(name));
         let list = Type::list(Type::Broken).nullable();
         self.fit(source.span, &ty, &list, "`from`");
-        self.bind(name, ty, false);
+        self.bind(name, ty.clone(), false);
+        self.sources.push((name.name.clone(), ty));
     }
 
-    fn merge_step(&mut self, span: Span, key: &Expr, prefer: &[Ident]) -> Type {
-        let names: Vec<EcoString> = self.scope.names().map(EcoString::from).collect();
+    fn merge_step(&mut self, key: &Expr, prefer: &[Ident]) -> Type {
         for one in prefer {
-            if self.scope.read(&one.name).is_none() {
-                let near = errors::nearest(&one.name, names.iter().map(EcoString::as_str)).map(str::to_string);
+            if !self.sources.iter().any(|(name, _)| *name == one.name) {
+                let near = errors::nearest(&one.name, self.sources.iter().map(|(name, _)| name.as_str())).map(str::to_string);
                 let loc = self.loc(one.span);
-                self.report(errors::unknown_name(loc, &one.name, near.as_deref()));
+                self.report(errors::unknown_source(loc, &one.name, near.as_deref()));
             }
         }
-        let _ = span;
         let element = self.source_element();
         let ExprKind::Lambda { params, body } = &key.unparen().kind else {
             let loc = self.loc(key.span);
@@ -357,9 +376,8 @@ impl<'a> Body<'a> {
     /// The union of what an aggregator's sources hold.
     fn source_element(&self) -> Type {
         let types = &self.checker.program.types;
-        let sources = self.scope.sources();
         let mut elements = Vec::new();
-        for ty in sources {
+        for (_, ty) in &self.sources {
             for member in types.members(ty) {
                 if let Type::List(element) = member {
                     elements.push((**element).clone());

@@ -10,13 +10,7 @@ use weir_lang::span::Span;
 use weir_lang::types::{Literal, Type, fits};
 
 impl Body<'_> {
-    pub(super) fn if_blocks(
-        &mut self,
-        cond: &Expr,
-        then: &Block,
-        otherwise: Option<&Block>,
-        expected: Option<&Type>,
-    ) -> Type {
+    pub(super) fn if_blocks(&mut self, cond: &Expr, then: &Block, otherwise: Option<&Block>, expected: Option<&Type>) -> Type {
         self.condition(cond, "`if`");
         let yes = self.branch(cond, true, then, expected);
         let no = match otherwise {
@@ -35,13 +29,7 @@ impl Body<'_> {
         if result.leaves { Type::Never } else { result.value }
     }
 
-    pub(super) fn match_arms(
-        &mut self,
-        span: Span,
-        subject: &Expr,
-        arms: &[MatchArm],
-        expected: Option<&Type>,
-    ) -> Type {
+    pub(super) fn match_arms(&mut self, span: Span, subject: &Expr, arms: &[MatchArm], expected: Option<&Type>) -> Type {
         let ty = self.infer_claused(subject, None, None);
         let mut left = ty.clone();
         let mut results = Vec::new();
@@ -91,11 +79,7 @@ impl Body<'_> {
                 let message = format!("`match` on `{}` can never meet `{literal}`", errors::brief(ty));
                 self.report(weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message));
             } else if !matches!(left, Type::Never) && !self.still_possible(left, pattern) {
-                let why = if self.still_possible(ty, pattern) {
-                    "an arm before it takes this case"
-                } else {
-                    "the value is never that"
-                };
+                let why = if self.still_possible(ty, pattern) { "an arm before it takes this case" } else { "the value is never that" };
                 self.report(errors::unreachable_arm(loc, why));
             }
         }
@@ -132,15 +116,9 @@ impl Body<'_> {
             let types = &self.checker.program.types;
             let members = types.members(taken);
             let narrowed = if patterns.is_empty() {
-                members
-                    .iter()
-                    .map(|member| self.narrow_by_field(&base_ty, &name.name, member, true))
-                    .collect::<Vec<_>>()
+                members.iter().map(|member| self.narrow_by_field(&base_ty, &name.name, member, true)).collect::<Vec<_>>()
             } else {
-                patterns
-                    .iter()
-                    .map(|pattern| self.narrow_by_field(&base_ty, &name.name, &pattern_type(pattern), true))
-                    .collect()
+                patterns.iter().map(|pattern| self.narrow_by_field(&base_ty, &name.name, &pattern_type(pattern), true)).collect()
             };
             if !narrowed.is_empty() {
                 facts.push((path, Type::union(narrowed)));
@@ -175,8 +153,7 @@ impl Body<'_> {
     /// A bounded int is used up by ranges that reach from its bound.
     fn without_range(&self, left: &Type, pattern: &Pattern) -> Option<Type> {
         let PatternKind::Range(lo, hi) = &pattern.kind else { return None };
-        let (Type::Literal(Literal::Int(lo)), Type::Literal(Literal::Int(hi))) = (literal_type(lo), literal_type(hi))
-        else {
+        let (Type::Literal(Literal::Int(lo)), Type::Literal(Literal::Int(hi))) = (literal_type(lo), literal_type(hi)) else {
             return None;
         };
         let types = &self.checker.program.types;
@@ -216,14 +193,7 @@ impl Body<'_> {
         }
     }
 
-    pub(super) fn for_loop(
-        &mut self,
-        var: &Ident,
-        index: Option<&Ident>,
-        source: &Expr,
-        parallel: Option<&Expr>,
-        body: &Block,
-    ) -> Type {
+    pub(super) fn for_loop(&mut self, var: &Ident, index: Option<&Ident>, source: &Expr, parallel: Option<&Expr>, body: &Block, expected: Option<&Type>) -> Type {
         let element = self.element_of(source, "`for … in`");
         if let Some(parallel) = parallel {
             let at_least_one = weir_lang::types::Range { lo: Some(rust_decimal::Decimal::ONE), hi: None };
@@ -234,43 +204,46 @@ impl Body<'_> {
         if let Some(index) = index {
             self.bind(index, Type::INT, false);
         }
-        let done = self.loop_body(body, false);
+        let done = self.loop_body(body, false, expected);
         self.leave(mark);
         Type::list(join_all(done.yields, &self.checker.program.types))
     }
 
-    fn loop_body(&mut self, body: &Block, repeat: bool) -> super::body::Loop {
-        self.loops.push(super::body::Loop { repeat, ..Default::default() });
+    fn loop_body(&mut self, body: &Block, repeat: bool, expected: Option<&Type>) -> super::body::Loop {
+        let expected = expected.and_then(|expected| self.element(expected));
+        self.loops.push(super::body::Loop { repeat, expected, ..Default::default() });
         let mark = self.scope.enter();
         self.steps(body, None);
         self.leave(mark);
         self.loops.pop().unwrap_or_default()
     }
 
-    /// The state's type is what `init` and every `next` have in common, found by trying until it stays.
-    pub(super) fn repeat_loop(&mut self, var: &Ident, init: &Expr, at_most: &Expr, body: &Block) -> Type {
-        let mut state = self.infer_claused(init, None, None).widened();
+    /// The state's type is what `init` and every `next` have in common. A round that finds that it is wider is
+    /// done again, and what it said is forgotten; the type is kept for loops that stand in such rounds.
+    pub(super) fn repeat_loop(&mut self, expr: &Expr, var: &Ident, init: &Expr, at_most: &Expr, body: &Block, expected: Option<&Type>) -> Type {
+        let init = self.infer_claused(init, None, None).widened();
         self.expect(at_most, &Type::INT, "`at most`");
-        for _ in 0..3 {
-            self.checker.mute();
-            let next = self.repeat_round(var, &state, body).next;
-            self.checker.unmute();
-            let widened = next.into_iter().map(|ty| ty.widened()).collect::<Vec<_>>();
-            let joined =
-                widened.iter().fold(state.clone(), |joined, ty| join(&joined, ty, &self.checker.program.types));
-            if joined == state {
-                break;
+        let known = self.checker.states.get(&(self.module, expr.id)).cloned();
+        let mut state = known.map_or(init.clone(), |known| join(&init, &known, &self.checker.program.types));
+        for round in 0.. {
+            let said = self.checker.said();
+            let done = self.repeat_round(var, &state, body, expected);
+            let types = &self.checker.program.types;
+            let joined = done.next.iter().fold(state.clone(), |joined, ty| join(&joined, &ty.widened(), types));
+            if joined == state || round == 4 {
+                self.checker.states.insert((self.module, expr.id), state);
+                return Type::list(join_all(done.yields, types));
             }
+            self.checker.unsay(said);
             state = joined;
         }
-        let done = self.repeat_round(var, &state, body);
-        Type::list(join_all(done.yields, &self.checker.program.types))
+        Type::Broken
     }
 
-    fn repeat_round(&mut self, var: &Ident, state: &Type, body: &Block) -> super::body::Loop {
+    fn repeat_round(&mut self, var: &Ident, state: &Type, body: &Block, expected: Option<&Type>) -> super::body::Loop {
         let mark = self.scope.enter();
         self.bind(var, state.clone(), false);
-        let done = self.loop_body(body, true);
+        let done = self.loop_body(body, true, expected);
         self.leave(mark);
         done
     }

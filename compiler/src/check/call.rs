@@ -26,16 +26,14 @@ pub(super) enum Given<'e> {
 }
 
 impl Body<'_> {
-    pub(super) fn call(
-        &mut self,
-        expr: &Expr,
-        callee: &Path,
-        args: &[Arg],
-        piped: Option<(Type, Span)>,
-        expected: Option<&Type>,
-    ) -> Type {
+    pub(super) fn call(&mut self, expr: &Expr, callee: &Path, args: &[Arg], piped: Option<(Type, Span)>, expected: Option<&Type>) -> Type {
+        let bare = callee.parts.len() == 1;
+        if self.test && bare && matches!(callee.text().as_str(), "calls" | "attempts") {
+            return self.tool_counts(&callee.text(), callee, args);
+        }
+        let hidden = bare && self.scope.get(&callee.text()).is_some();
         let Some(target) = self.checker.program.callee(self.module, callee) else {
-            self.unknown_callee(callee);
+            self.unknown_callee(callee, hidden);
             for arg in args {
                 self.infer_claused(&arg.value, None, None);
             }
@@ -53,12 +51,18 @@ impl Body<'_> {
         }
     }
 
-    fn unknown_callee(&mut self, path: &Path) {
+    fn unknown_callee(&mut self, path: &Path, bound: bool) {
         let text = path.text();
         let loc = self.loc(path.span);
+        if bound {
+            // A binding that is broken was reported where it was made.
+            if self.scope.read(&text).is_some_and(|binding| !matches!(binding.ty, Type::Broken)) {
+                self.report(errors::not_callable(loc, &text));
+            }
+            return;
+        }
         if let [name] = path.parts.as_slice() {
-            if matches!(self.checker.program.entity(self.module, &name.name), Some(super::program::Entity::Type(full)) if full.is_empty())
-            {
+            if matches!(self.checker.program.entity(self.module, &name.name), Some(super::program::Entity::Type(full)) if full.is_empty()) {
                 return;
             }
             let scope = self.checker.program.modules.get(self.module).map(|module| module.scope.keys());
@@ -78,14 +82,7 @@ impl Body<'_> {
     }
 
     /// Matches arguments to parameters, checks each, reports what is missing or too much.
-    pub(super) fn arguments(
-        &mut self,
-        callee: &str,
-        params: &[Param],
-        args: &[Arg],
-        piped: Option<(Type, Span)>,
-        span: Span,
-    ) -> Vec<Option<Type>> {
+    pub(super) fn arguments(&mut self, callee: &str, params: &[Param], args: &[Arg], piped: Option<(Type, Span)>, span: Span) -> Vec<Option<Type>> {
         let mut types: Vec<Option<Type>> = vec![None; params.len()];
         for (place, given) in self.places(callee, params.iter().map(|param| &param.name), args, piped) {
             let (Some(param), Some(slot)) = (params.get(place), types.get_mut(place)) else { continue };
@@ -102,13 +99,20 @@ impl Body<'_> {
                 }
             });
         }
-        for (param, given) in params.iter().zip(&types) {
-            if given.is_none() && !param.optional {
-                let loc = self.loc(span);
-                self.report(errors::missing_argument(loc, callee, &param.name, &param.ty));
-            }
-        }
+        let missing = params.iter().zip(&types).filter(|(param, given)| given.is_none() && !param.optional);
+        let missing: Vec<(&EcoString, &Type)> = missing.map(|(param, _)| (&param.name, &param.ty)).collect();
+        self.missing_arguments(callee, params.iter().map(|param| &param.name), args, &missing, span);
         types
+    }
+
+    /// Reports parameters that nothing is given for, unless an argument under another name was meant for them.
+    fn missing_arguments<'n>(&mut self, callee: &str, names: impl Iterator<Item = &'n EcoString>, args: &[Arg], missing: &[(&EcoString, &Type)], span: Span) {
+        let names: Vec<&EcoString> = names.collect();
+        let strangers = args.iter().filter_map(|arg| arg.name.as_ref()).filter(|name| !names.contains(&&name.name));
+        for (name, ty) in missing.iter().skip(strangers.count()) {
+            let loc = self.loc(span);
+            self.report(errors::missing_argument(loc, callee, name, ty));
+        }
     }
 
     /// The place of each argument among the parameters.
@@ -123,6 +127,10 @@ impl Body<'_> {
         let mut out: Vec<(usize, Given)> = Vec::new();
         let mut next = 0;
         if let Some((ty, span)) = piped {
+            if names.is_empty() {
+                let loc = self.loc(span);
+                self.report(errors::too_many_arguments(loc, callee, 0));
+            }
             out.push((0, Given::Piped(ty, span)));
             next = 1;
         }
@@ -193,8 +201,7 @@ impl Body<'_> {
     }
 
     fn ambient_call(&mut self, ambient: AmbientFn, args: &[Arg], span: Span) -> Type {
-        let text =
-            |name: &str, optional: bool| Param { name: name.into(), ty: Type::STRING, optional, nullable: false };
+        let text = |name: &str, optional: bool| Param { name: name.into(), ty: Type::STRING, optional, nullable: false };
         let (params, ty) = match ambient {
             AmbientFn::Now => (vec![], Type::Time),
             AmbientFn::Today => (vec![text("zone", true)], Type::Date),
@@ -256,7 +263,7 @@ impl Body<'_> {
                 if decl.role == Role::Validator {
                     return Some(decl);
                 }
-                let message = format!("`check` runs a validator, and `{}` is {}", callee.text(), decl.role.word());
+                let message = format!("`check` runs a validator, and `{}` is a {}", callee.text(), decl.role.word());
                 self.report(errors::invalid_clause(loc, message, "call it without `check`"));
             }
             Some(_) => {
@@ -266,8 +273,7 @@ impl Body<'_> {
             None => {
                 let flows = &self.checker.program.flows;
                 let validators = flows.iter().filter(|flow| flow.role == Role::Validator);
-                let near =
-                    errors::nearest(&callee.text(), validators.map(|flow| flow.name.rsplit('.').next().unwrap_or("")));
+                let near = errors::nearest(&callee.text(), validators.map(|flow| flow.name.rsplit('.').next().unwrap_or("")));
                 let near = near.map(str::to_string);
                 self.report(errors::unknown_flow(loc, &callee.text(), near.as_deref()));
             }
@@ -282,11 +288,7 @@ impl Body<'_> {
             }
             Some(_) => {
                 let loc = self.loc(expr.span);
-                self.report(errors::invalid_clause(
-                    loc,
-                    format!("`start` starts a flow, and `{}` is none", callee.text()),
-                    "call it instead",
-                ));
+                self.report(errors::invalid_clause(loc, format!("`start` starts a flow, and `{}` is none", callee.text()), "call it instead"));
             }
             None => {
                 self.call(expr, callee, args, None, None);
@@ -309,15 +311,7 @@ impl Body<'_> {
     }
 
     /// A function of the library: type variables are bound by the arguments, then by the lambdas' results.
-    fn library_call(
-        &mut self,
-        expr: &Expr,
-        function: FunctionId,
-        args: &[Arg],
-        piped: Option<(Type, Span)>,
-        span: Span,
-        expected: Option<&Type>,
-    ) -> Type {
+    fn library_call(&mut self, expr: &Expr, function: FunctionId, args: &[Arg], piped: Option<(Type, Span)>, span: Span, expected: Option<&Type>) -> Type {
         let entry = function.entry();
         let signature = entry.signature();
         let mut bound: IndexMap<EcoString, Type> = IndexMap::new();
@@ -330,9 +324,7 @@ impl Body<'_> {
             }
             let Some(param) = signature.params.get(place) else { continue };
             match value {
-                Given::Expr(value) if matches!(value.unparen().kind, ExprKind::Lambda { .. }) => {
-                    lambdas.push((place, value))
-                }
+                Given::Expr(value) if matches!(value.unparen().kind, ExprKind::Lambda { .. }) => lambdas.push((place, value)),
                 Given::Expr(value) => {
                     let hint = self.hint(&param.ty, &bound);
                     let ty = self.infer_claused(value, hint.as_ref(), None);
@@ -344,12 +336,9 @@ impl Body<'_> {
         for (place, value) in lambdas {
             self.bind_lambda(entry.name, signature, place, value, &mut bound);
         }
-        for (param, given) in signature.params.iter().zip(given) {
-            if !given && !param.optional {
-                let loc = self.loc(span);
-                self.report(errors::missing_argument(loc, entry.name, &param.name, &param.ty));
-            }
-        }
+        let missing = signature.params.iter().zip(&given).filter(|(param, given)| !**given && !param.optional);
+        let missing: Vec<(&EcoString, &Type)> = missing.map(|(param, _)| (&param.name, &param.ty)).collect();
+        self.missing_arguments(entry.name, names.iter(), args, &missing, span);
         if let Some(special) = self.special_result(entry.name, args) {
             return special;
         }
@@ -363,30 +352,15 @@ impl Body<'_> {
         Some(ty)
     }
 
-    fn bind_argument(
-        &mut self,
-        callee: &str,
-        signature: &Signature,
-        place: usize,
-        ty: &Type,
-        span: Span,
-        bound: &mut IndexMap<EcoString, Type>,
-    ) {
+    fn bind_argument(&mut self, callee: &str, signature: &Signature, place: usize, ty: &Type, span: Span, bound: &mut IndexMap<EcoString, Type>) {
         let Some(param) = signature.params.get(place) else { return };
         super::generic::unify(&param.ty, ty, bound, &self.checker.program.types);
-        let wanted = substitute(&param.ty, bound);
+        let wanted = super::generic::substitute_bound(&param.ty, bound);
         let wanted = if param.optional { wanted.nullable() } else { wanted };
         self.fit(span, ty, &wanted, &format!("the argument `{}` of `{callee}`", param.name));
     }
 
-    fn bind_lambda(
-        &mut self,
-        callee: &str,
-        signature: &Signature,
-        place: usize,
-        value: &Expr,
-        bound: &mut IndexMap<EcoString, Type>,
-    ) {
+    fn bind_lambda(&mut self, callee: &str, signature: &Signature, place: usize, value: &Expr, bound: &mut IndexMap<EcoString, Type>) {
         let Some(param) = signature.params.get(place) else { return };
         let ExprKind::Lambda { params, body } = &value.unparen().kind else { return };
         let lambda = self.checker.program.types.members(&param.ty).into_iter().find_map(|member| match member {
@@ -395,11 +369,7 @@ impl Body<'_> {
         });
         let Some(lambda) = lambda else {
             let loc = self.loc(value.span);
-            let message = format!(
-                "the argument `{}` of `{callee}` is no lambda, but a `{}`",
-                param.name,
-                errors::brief(&param.ty)
-            );
+            let message = format!("the argument `{}` of `{callee}` is no lambda, but a `{}`", param.name, errors::brief(&param.ty));
             self.report(errors::invalid_clause(loc, message, ""));
             return;
         };

@@ -4,15 +4,17 @@ use super::Checker;
 use super::body::Body;
 use super::errors;
 use super::program::Callee;
-use weir_lang::ast::{Campaign, CampaignPart, CampaignPartKind, Expr, ExprKind, Lit};
+use weir_lang::ast::{Campaign, CampaignPart, CampaignPartKind, Expr, ExprKind, ItemKind, Lit};
 use weir_lang::types::Type;
 
 impl Checker {
     pub(super) fn check_campaigns(&mut self) {
-        let campaigns: Vec<(usize, Campaign)> =
-            self.program.campaigns().map(|(module, campaign)| (module, campaign.clone())).collect();
-        for (module, campaign) in campaigns {
-            self.check_campaign(module, &campaign);
+        for module in 0..self.program.modules.len() {
+            for item in &self.program.ast(module).items {
+                if let ItemKind::Campaign(campaign) = &item.kind {
+                    self.check_campaign(module, campaign);
+                }
+            }
         }
         self.check_grants();
     }
@@ -55,8 +57,7 @@ impl Checker {
                     }
                     _ => {
                         let flows: Vec<_> = body.checker.program.flows.iter().map(|flow| flow.name.clone()).collect();
-                        let near =
-                            errors::nearest(&callee.text(), flows.iter().map(|name| name.as_str())).map(str::to_string);
+                        let near = errors::nearest(&callee.text(), flows.iter().map(|name| name.as_str())).map(str::to_string);
                         let loc = body.loc(callee.span);
                         body.report(errors::unknown_flow(loc, &callee.text(), near.as_deref()));
                     }
@@ -81,11 +82,7 @@ impl Checker {
             }
             CampaignPartKind::Overlap(word) if !matches!(word.name.as_str(), "skip" | "queue" | "allow") => {
                 let loc = self.program.loc(module, word.span);
-                self.report(errors::invalid_clause(
-                    loc,
-                    format!("`overlap` cannot be `{}`", word.name),
-                    "`skip`, `queue` or `allow`",
-                ));
+                self.report(errors::invalid_clause(loc, format!("`overlap` cannot be `{}`", word.name), "`skip`, `queue` or `allow`"));
             }
             _ => {}
         }
@@ -97,8 +94,7 @@ impl Checker {
             self.report(errors::not_constant(loc, "`cron`"));
             return;
         };
-        let parsed =
-            croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Disallowed).build().parse(text);
+        let parsed = croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Disallowed).build().parse(text);
         if let Err(error) = parsed {
             self.report(errors::invalid_cron(loc, error.to_string().trim_end_matches('.')));
         }
@@ -115,12 +111,7 @@ impl Checker {
             };
             let campaigns: Vec<_> = self.program.campaigns().map(campaign).collect();
             if name != "*" && !self.program.flow_places.contains_key(name) && !campaigns.contains(name) {
-                let known = self
-                    .program
-                    .flows
-                    .iter()
-                    .map(|flow| flow.name.as_str())
-                    .chain(campaigns.iter().map(|name| name.as_str()));
+                let known = self.program.flows.iter().map(|flow| flow.name.as_str()).chain(campaigns.iter().map(|name| name.as_str()));
                 let near = errors::nearest(name, known).map(str::to_string);
                 let message = format!("`[grants]` names `{name}`, and there is no such flow or campaign");
                 self.report(errors::invalid_project(loc, &message, near.as_deref()));
@@ -128,9 +119,7 @@ impl Checker {
             for capability in capabilities {
                 let verb = capability.rsplit('.').next().unwrap_or("");
                 if !capability.contains('.') || !matches!(verb, "read" | "write" | "send" | "exec") {
-                    let message = format!(
-                        "`{capability}` in `[grants]` is no capability: `resource.verb`, the verb `read`, `write`, `send` or `exec`"
-                    );
+                    let message = format!("`{capability}` in `[grants]` is no capability: `resource.verb`, the verb `read`, `write`, `send` or `exec`");
                     self.report(errors::invalid_project(loc, &message, None));
                 }
             }
@@ -138,13 +127,13 @@ impl Checker {
     }
 
     /// The type of a run in a test.
-    pub(super) fn run_type() -> Type {
+    pub(super) fn run_type(value: Type) -> Type {
         Type::record([
             ("status", Type::STRING),
             ("partial", Type::Bool),
             ("blocked", Type::Bool),
             ("reason", Type::STRING.nullable()),
-            ("value", Type::Json),
+            ("value", value.nullable()),
             ("error", Type::Named("Error".into()).nullable()),
             ("steps", Type::INT),
             ("attempts", Type::INT),

@@ -2,7 +2,7 @@
 
 use super::Checker;
 use super::errors;
-use super::program::{Entity, FlowDecl, ItemRef, ModuleInfo, Param, full_name};
+use super::program::{Entity, FlowDecl, ItemRef, ModuleInfo, Param, flow_item, full_name};
 use crate::registry::{Tool, ToolSource};
 use ecow::EcoString;
 use indexmap::IndexMap;
@@ -35,7 +35,7 @@ impl Checker {
                 let full = full_name(&self.program.modules[at.module].name, &decl.name.name);
                 if super::types::base_type(&decl.name.name).is_some() {
                     let loc = self.program.loc(at.module, decl.name.span);
-                    self.report(errors::duplicate_name(loc, &decl.name.name, loc));
+                    self.report(errors::base_type_taken(loc, &decl.name.name));
                 } else if self.declare(at.module, &decl.name, Entity::Type(full.clone())) {
                     self.type_places.insert(full, at);
                 }
@@ -86,7 +86,12 @@ impl Checker {
 
     fn collect_use(&mut self, module: usize, used: &Use) -> Option<usize> {
         if let Some(names) = &used.names {
-            let other = self.module_or_report(module, &used.path)?;
+            let Some(other) = self.module_or_report(module, &used.path) else {
+                for one in names {
+                    self.declare_broken(module, one.alias.as_ref().unwrap_or(&one.name));
+                }
+                return None;
+            };
             for one in names {
                 let alias = one.alias.as_ref().unwrap_or(&one.name);
                 self.import(module, other, &one.name, alias);
@@ -99,11 +104,13 @@ impl Checker {
             return Some(other);
         }
         let (last, front) = used.path.parts.split_last()?;
-        if front.is_empty() {
-            return self.module_or_report(module, &used.path);
-        }
-        let span = front.first()?.span.to(front.last()?.span);
-        let other = self.module_or_report(module, &Path { parts: front.to_vec(), span })?;
+        let span = front.first().map_or(used.path.span, |first| first.span.to(front.last().map_or(first.span, |last| last.span)));
+        let known = self.program.module_named(&Path { parts: front.to_vec(), span }.text());
+        let Some(other) = known else {
+            self.module_or_report(module, &used.path);
+            self.declare_broken(module, last);
+            return None;
+        };
         self.import(module, other, last, last);
         Some(other)
     }
@@ -136,9 +143,14 @@ impl Checker {
                     near.as_deref(),
                 );
                 self.report(diagnostic);
-                self.declare(module, alias, Entity::Type("".into()));
+                self.declare_broken(module, alias);
             }
         }
+    }
+
+    /// A name whose import failed: using it is no second mistake.
+    fn declare_broken(&mut self, module: usize, name: &Ident) {
+        self.declare(module, name, Entity::Type("".into()));
     }
 
     fn report_import_cycles(&mut self, edges: &[Vec<(usize, Loc)>]) {
@@ -160,8 +172,9 @@ impl Checker {
     /// Types of the flows' parameters and results.
     pub(super) fn collect_signatures(&mut self) {
         for place in 0..self.program.flows.len() {
-            let module = self.program.flows[place].at.module;
-            let Some(flow) = self.program.flow_ast(place).cloned() else { continue };
+            let Some(at) = self.program.flows.get(place).map(|flow| flow.at) else { continue };
+            let (module, ast) = (at.module, self.program.ast(at.module));
+            let Some(flow) = flow_item(&ast, at.item) else { continue };
             let params = self.params(module, &flow.params);
             let returns = flow.returns.as_ref().map(|ty| self.resolve_type(module, ty));
             let can = self.flow_can(module, &flow.clauses);

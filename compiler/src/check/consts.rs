@@ -5,7 +5,7 @@ use super::body::Body;
 use super::errors;
 use super::program::Entity;
 use ecow::EcoString;
-use weir_lang::ast::{Expr, ExprKind, Lit};
+use weir_lang::ast::{Expr, ExprKind, ItemKind, Lit};
 use weir_lang::types::Type;
 
 /// `Error` and `Envelope`.
@@ -64,9 +64,9 @@ impl Checker {
         if let Some(slot) = self.const_types.get_mut(place) {
             *slot = Some(Type::Broken);
         }
-        let Some((module, decl)) = self.program.const_ast(place).map(|(module, decl)| (module, decl.clone())) else {
-            return Type::Broken;
-        };
+        let Some(at) = self.program.consts.get(place).copied() else { return Type::Broken };
+        let (module, ast) = (at.module, self.program.ast(at.module));
+        let Some(ItemKind::Const(decl)) = ast.items.get(at.item).map(|item| &item.kind) else { return Type::Broken };
         if self.const_refers(module, &decl.value, place, 0) {
             let loc = self.program.loc(module, decl.name.span);
             self.report(errors::invalid_constant(loc, format!("`{}` is defined by itself", decl.name.name)));

@@ -6,7 +6,7 @@ use super::outline::{self, Site, SiteKind};
 use super::program::{Callee, Program};
 use ecow::EcoString;
 use indexmap::IndexMap;
-use weir_lang::ast::{FlowClauseKind, PolicyEnd, Role};
+use weir_lang::ast::{ClauseKind, FlowClause, FlowClauseKind, PolicyEnd, Role};
 use weir_lang::span::Span;
 
 /// What a flow does.
@@ -28,100 +28,247 @@ pub struct Effects {
     pub impure: bool,
 }
 
+impl Effects {
+    /// What changes when more becomes known: it only grows.
+    fn size(&self) -> (usize, bool, bool, bool, bool, bool) {
+        (self.needs.len(), self.barrier, self.idempotent, self.passes_final, self.unsettled.is_some(), self.impure)
+    }
+}
+
+/// How one flow leads to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// Its steps are steps of this flow: called, checked with, listed by an agent.
+    Inside,
+    /// On its own: started, undone with, hooked, escalated to.
+    Beside,
+}
+
+/// A way from one flow to another.
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    to: usize,
+    span: Span,
+    how: How,
+    /// The call says how to take it back, or that it is final.
+    settled: bool,
+}
+
+/// What a flow does itself, and the flows that it leads to.
+#[derive(Debug, Default)]
+struct Own {
+    effects: Effects,
+    edges: Vec<Edge>,
+}
+
 impl Checker {
     /// Effects of all flows, to a fixed point; then what they say about `can`, recursion, sagas and retries.
     pub(super) fn check_effects(&mut self) {
-        self.effects = own_effects(&self.program);
-        loop {
-            let mut changed = false;
-            for flow in 0..self.effects.len() {
-                changed |= self.absorb_calls(flow);
-            }
-            if !changed {
-                break;
-            }
+        let own: Vec<Own> = (0..self.program.flows.len()).map(|flow| self.own(flow)).collect();
+        let mut edges = Vec::with_capacity(own.len());
+        for one in own {
+            self.effects.push(one.effects);
+            edges.push(one.edges);
         }
+        self.spread_effects(&edges);
         for flow in 0..self.program.flows.len() {
             self.check_capabilities(flow);
             self.check_sagas(flow);
         }
         self.check_recursion();
+        self.check_undo_reached(&edges);
     }
 
-    /// Takes over what the called flows do. Says whether anything was new.
-    fn absorb_calls(&mut self, flow: usize) -> bool {
-        let Some(mut effects) = self.effects.get(flow).cloned() else { return false };
-        let before = (
-            effects.needs.len(),
-            effects.barrier,
-            effects.idempotent,
-            effects.passes_final,
-            effects.impure,
-            effects.unsettled.is_some(),
-        );
-        let module = self.program.flows.get(flow).map(|flow| flow.at.module).unwrap_or_default();
-        let Some(tree) = self.program.flow_ast(flow) else { return false };
-        let nodes = outline::outline(&self.program, module, &tree.body);
-        outline::sites(&nodes, &mut |site| self.absorb(&mut effects, site));
-        for call in effects.calls.clone() {
-            if let (Some(other), Some(name)) =
-                (self.effects.get(call), self.program.flows.get(call).map(|flow| flow.name.clone()))
-            {
-                for capability in other.needs.keys() {
-                    effects.needs.entry(capability.clone()).or_insert_with(|| (tree.name.span, name.clone()));
+    /// Takes over what the called flows do, until nothing is new. A flow is looked at again only when one that it
+    /// leads to has grown.
+    fn spread_effects(&mut self, edges: &[Vec<Edge>]) {
+        let mut callers: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
+        for (from, edges) in edges.iter().enumerate() {
+            for edge in edges {
+                if let Some(callers) = callers.get_mut(edge.to) {
+                    callers.push(from);
                 }
             }
         }
-        let after = (
-            effects.needs.len(),
-            effects.barrier,
-            effects.idempotent,
-            effects.passes_final,
-            effects.impure,
-            effects.unsettled.is_some(),
-        );
+        let mut open: Vec<usize> = (0..edges.len()).collect();
+        let mut waits = vec![true; edges.len()];
+        while let Some(flow) = open.pop() {
+            if let Some(waits) = waits.get_mut(flow) {
+                *waits = false;
+            }
+            if !self.absorb_all(flow, edges.get(flow).map(Vec::as_slice).unwrap_or_default()) {
+                continue;
+            }
+            for caller in callers.get(flow).into_iter().flatten() {
+                if let Some(waits) = waits.get_mut(*caller)
+                    && !*waits
+                {
+                    *waits = true;
+                    open.push(*caller);
+                }
+            }
+        }
+    }
+
+    /// Takes over what the flows behind the edges do. Says whether anything was new.
+    fn absorb_all(&mut self, flow: usize, edges: &[Edge]) -> bool {
+        let Some(slot) = self.effects.get_mut(flow) else { return false };
+        let mut effects = std::mem::take(slot);
+        let before = effects.size();
+        for edge in edges.iter().filter(|edge| edge.to != flow) {
+            self.absorb(&mut effects, edge);
+        }
+        let changed = before != effects.size();
         if let Some(slot) = self.effects.get_mut(flow) {
             *slot = effects;
         }
-        before != after
+        changed
     }
 
-    fn absorb(&self, effects: &mut Effects, site: &Site) {
-        let called = match &site.kind {
-            SiteKind::Flow(flow) | SiteKind::Check(flow) => Some(*flow),
-            _ => None,
-        };
-        let undone = match &site.undo {
-            Some(Callee::Flow(flow)) => Some(*flow),
-            _ => None,
-        };
-        let started = match &site.kind {
-            SiteKind::Start(flow) => Some(*flow),
-            _ => None,
-        };
-        for flow in [called, undone, started].into_iter().flatten() {
-            let (Some(other), Some(decl)) = (self.effects.get(flow), self.program.flows.get(flow)) else { continue };
-            for capability in other.needs.keys() {
-                effects.needs.entry(capability.clone()).or_insert_with(|| (site.span, decl.name.clone()));
+    fn absorb(&self, effects: &mut Effects, edge: &Edge) {
+        let (Some(other), Some(decl)) = (self.effects.get(edge.to), self.program.flows.get(edge.to)) else { return };
+        for capability in other.needs.keys() {
+            if !effects.needs.contains_key(capability) {
+                effects.needs.insert(capability.clone(), (edge.span, decl.name.clone()));
             }
         }
-        let Some(called) = called else { return };
-        let (Some(other), Some(decl)) = (self.effects.get(called), self.program.flows.get(called)) else { return };
-        effects.barrier |= other.barrier || matches!(site.kind, SiteKind::Check(_));
+        if edge.how == How::Beside {
+            return;
+        }
+        effects.barrier |= other.barrier;
         effects.impure |= other.impure;
         effects.idempotent &= other.idempotent;
         effects.passes_final |= other.passes_final;
-        if effects.unsettled.is_none() && !site.settled() && decl.role != Role::Saga {
-            effects.unsettled =
-                other.unsettled.clone().map(|inner| ecow::eco_format!("{} (through `{}`)", inner, decl.name));
+        if effects.unsettled.is_none() && !edge.settled && decl.role != Role::Saga {
+            effects.unsettled = other.unsettled.as_ref().map(|inner| match inner.contains("(through") {
+                true => inner.clone(),
+                false => ecow::eco_format!("{inner} (through `{}`)", decl.name),
+            });
         }
+    }
+
+    /// What a flow does itself.
+    fn own(&self, flow: usize) -> Own {
+        let mut own = Own { effects: Effects { idempotent: true, ..Effects::default() }, edges: Vec::new() };
+        let (Some(decl), Some(tree)) = (self.program.flows.get(flow), self.program.flow_ast(flow)) else { return own };
+        let module = decl.at.module;
+        let nodes = outline::outline(&self.program, module, &tree.body);
+        let mut default = None;
+        for clause in &tree.clauses {
+            self.own_clause(&mut own, flow, module, clause);
+            if let FlowClauseKind::With(policy) = &clause.kind {
+                default = self.program.policy_of(module, &policy.name);
+            }
+        }
+        outline::sites(&nodes, &mut |site| self.own_site(&mut own, module, default, site));
+        own.effects.barrier |= decl.role == Role::Agent;
+        own.effects.impure |= decl.role == Role::Agent;
+        own.effects.calls = own.edges.iter().map(|edge| edge.to).collect();
+        own.effects.calls.sort_unstable();
+        own.effects.calls.dedup();
+        own
+    }
+
+    fn own_clause(&self, own: &mut Own, flow: usize, module: usize, clause: &FlowClause) {
+        match &clause.kind {
+            FlowClauseKind::Before(path) | FlowClauseKind::After(path) | FlowClauseKind::OnError(path) => {
+                if let Some(Callee::Flow(to)) = self.program.callee(module, path) {
+                    own.edges.push(Edge { to, span: path.span, how: How::Beside, settled: true });
+                }
+            }
+            FlowClauseKind::Tools(paths) => paths.iter().for_each(|path| match self.program.callee(module, path) {
+                Some(Callee::Tool(tool)) => {
+                    need(&self.program, &mut own.effects, &tool, path.span);
+                    let found = self.program.tools.get(&tool);
+                    if found.is_some_and(|tool| !tool.reads_only()) {
+                        own.effects.idempotent &= found.is_some_and(|tool| tool.idempotent);
+                        own.effects.unsettled.get_or_insert_with(|| ecow::eco_format!("`{tool}`"));
+                    }
+                }
+                Some(Callee::Flow(to)) if to != flow => {
+                    own.edges.push(Edge { to, span: path.span, how: How::Inside, settled: false });
+                }
+                _ => {}
+            }),
+            _ => {}
+        }
+    }
+
+    fn own_site(&self, own: &mut Own, module: usize, default: Option<usize>, site: &Site) {
+        let settled = site.settled();
+        let mut edge = |to: usize, span: Span, how: How| own.edges.push(Edge { to, span, how, settled });
+        match &site.kind {
+            SiteKind::Flow(flow) | SiteKind::Check(flow) => edge(*flow, site.span, How::Inside),
+            SiteKind::Start(flow) => edge(*flow, site.span, How::Beside),
+            _ => {}
+        }
+        if let Some(Callee::Flow(flow)) = &site.undo {
+            edge(*flow, site.undo_span, How::Beside);
+        }
+        for (to, span) in self.escalations(module, default, site) {
+            edge(to, span, How::Beside);
+        }
+        own_site(&self.program, &mut own.effects, site);
+    }
+
+    /// The flows that a call's policies may escalate to: its own, the flow's, the tool's, the project's.
+    fn escalations(&self, module: usize, default: Option<usize>, site: &Site) -> Vec<(usize, Span)> {
+        let own = site.clauses.iter().find_map(|clause| match &clause.kind {
+            ClauseKind::With(policy) => self.program.policy_of(module, &policy.name),
+            _ => None,
+        });
+        let mut policies: Vec<usize> = own.into_iter().collect();
+        if let SiteKind::Tool(tool) = &site.kind {
+            policies.extend(default);
+            let named = self.program.tools.get(tool).and_then(|tool| tool.policy.as_ref());
+            policies.extend(named.and_then(|name| self.program.policy_by_name(name)));
+            policies.extend(self.config.project.policy.as_ref().and_then(|name| self.program.policy_by_name(name)));
+        }
+        let ends = policies.into_iter().filter_map(|place| self.program.policy_ast(place)).flat_map(|(home, decl)| {
+            decl.arms.iter().filter_map(move |arm| match &arm.then {
+                Some(PolicyEnd::Escalate(path)) => self.program.callee(home, path),
+                _ => None,
+            })
+        });
+        let flow = |callee: Callee| match callee {
+            Callee::Flow(flow) => Some((flow, site.span)),
+            _ => None,
+        };
+        ends.filter_map(flow).collect()
+    }
+
+    /// An `undo` that no saga ever runs: its flow is reached from none.
+    fn check_undo_reached(&mut self, edges: &[Vec<Edge>]) {
+        let mut reached = vec![false; edges.len()];
+        let sagas = |flow: &usize| self.program.flows.get(*flow).is_some_and(|flow| flow.role == Role::Saga);
+        let mut open: Vec<usize> = (0..edges.len()).filter(sagas).collect();
+        while let Some(flow) = open.pop() {
+            if reached.get_mut(flow).is_none_or(|slot| std::mem::replace(slot, true)) {
+                continue;
+            }
+            open.extend(edges.get(flow).into_iter().flatten().filter(|edge| edge.how == How::Inside).map(|edge| edge.to));
+        }
+        let mut found = Vec::new();
+        for (flow, _) in reached.iter().enumerate().filter(|(_, reached)| !**reached) {
+            let (Some(decl), Some(tree)) = (self.program.flows.get(flow), self.program.flow_ast(flow)) else { continue };
+            // An executor says how it is taken back whether or not a saga uses it yet: that is its contract.
+            if decl.role == Role::Executor || self.is_broken(flow) {
+                continue;
+            }
+            let nodes = outline::outline(&self.program, decl.at.module, &tree.body);
+            outline::sites(&nodes, &mut |site| {
+                if let Some(clause) = site.clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Undo(_))) {
+                    let loc = self.program.loc(decl.at.module, clause.span);
+                    found.push(errors::undo_never_runs(loc, &decl.name));
+                }
+            });
+        }
+        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
     }
 
     /// The real set against `can`.
     fn check_capabilities(&mut self, flow: usize) {
-        let (Some(decl), Some(effects), Some(tree)) =
-            (self.program.flows.get(flow), self.effects.get(flow), self.program.flow_ast(flow))
-        else {
+        let (Some(decl), Some(effects), Some(tree)) = (self.program.flows.get(flow), self.effects.get(flow), self.program.flow_ast(flow)) else {
             return;
         };
         let module = decl.at.module;
@@ -139,11 +286,7 @@ impl Checker {
             for capability in capabilities {
                 let text = capability.path.text();
                 if decl.can.contains(&text) && !effects.needs.contains_key(&text) && !agent && !self.is_broken(flow) {
-                    found.push(errors::unused_capability(
-                        self.program.loc(module, capability.path.span),
-                        &text,
-                        &decl.name,
-                    ));
+                    found.push(errors::unused_capability(self.program.loc(module, capability.path.span), &text, &decl.name));
                 }
             }
         }
@@ -156,16 +299,7 @@ impl Checker {
     pub(super) fn is_broken(&self, flow: usize) -> bool {
         let Some(decl) = self.program.flows.get(flow) else { return false };
         let Some(tree) = self.program.flow_ast(flow) else { return false };
-        let file = self.program.loc(decl.at.module, tree.body.span).file;
-        let span = tree.body.span;
-        self.diagnostics.iter().any(|diagnostic| {
-            let loc = diagnostic.loc();
-            use weir_lang::rules::Rule::{RoleViolation, Syntax, UnknownName, UnknownTool};
-            loc.file == file
-                && span.start <= loc.span.start
-                && loc.span.start < span.end
-                && matches!(diagnostic.rule, Syntax | UnknownName | UnknownTool | RoleViolation)
-        })
+        self.is_wrong(self.program.loc(decl.at.module, tree.body.span))
     }
 
     fn check_recursion(&mut self) {
@@ -193,47 +327,6 @@ impl Checker {
     }
 }
 
-/// What each flow does itself.
-fn own_effects(program: &Program) -> Vec<Effects> {
-    (0..program.flows.len()).map(|flow| own(program, flow)).collect()
-}
-
-fn own(program: &Program, flow: usize) -> Effects {
-    let mut effects = Effects { idempotent: true, ..Effects::default() };
-    let (Some(decl), Some(tree)) = (program.flows.get(flow), program.flow_ast(flow)) else { return effects };
-    let module = decl.at.module;
-    let nodes = outline::outline(program, module, &tree.body);
-    outline::sites(&nodes, &mut |site| own_site(program, &mut effects, site));
-    for clause in &tree.clauses {
-        match &clause.kind {
-            FlowClauseKind::Before(path) | FlowClauseKind::After(path) | FlowClauseKind::OnError(path) => {
-                if let Some(Callee::Flow(other)) = program.callee(module, path) {
-                    effects.calls.push(other);
-                }
-            }
-            FlowClauseKind::With(policy) => effects.calls.extend(escalations(program, module, &policy.name)),
-            FlowClauseKind::Tools(paths) => paths.iter().for_each(|path| match program.callee(module, path) {
-                Some(Callee::Tool(tool)) => need(program, &mut effects, &tool, path.span),
-                Some(Callee::Flow(other)) if other != flow => effects.calls.push(other),
-                _ => {}
-            }),
-            _ => {}
-        }
-    }
-    outline::sites(&nodes, &mut |site| {
-        for clause in site.clauses {
-            if let weir_lang::ast::ClauseKind::With(policy) = &clause.kind {
-                effects.calls.extend(escalations(program, module, &policy.name));
-            }
-        }
-    });
-    effects.barrier |= decl.role == Role::Agent;
-    effects.impure |= decl.role == Role::Agent;
-    effects.calls.sort_unstable();
-    effects.calls.dedup();
-    effects
-}
-
 fn own_site(program: &Program, effects: &mut Effects, site: &Site) {
     match &site.kind {
         SiteKind::Tool(name) => {
@@ -242,15 +335,14 @@ fn own_site(program: &Program, effects: &mut Effects, site: &Site) {
             effects.impure = true;
             if !tool.reads_only() {
                 effects.barrier = true;
-                effects.idempotent &= tool.idempotent;
+                let keyed = tool.accepts_key.is_some() && site.has(|kind| matches!(kind, ClauseKind::Key { .. }));
+                effects.idempotent &= tool.idempotent || keyed;
                 if !site.settled() && effects.unsettled.is_none() {
                     effects.unsettled = Some(ecow::eco_format!("`{name}`"));
                 }
             }
         }
-        SiteKind::Flow(flow) | SiteKind::Check(flow) => effects.calls.push(*flow),
-        SiteKind::Start(flow) => {
-            effects.calls.push(*flow);
+        SiteKind::Start(_) => {
             effects.barrier = true;
             effects.impure = true;
             effects.idempotent = false;
@@ -266,10 +358,8 @@ fn own_site(program: &Program, effects: &mut Effects, site: &Site) {
         _ => {}
     }
     effects.passes_final |= site.is_final();
-    match &site.undo {
-        Some(Callee::Tool(tool)) => need(program, effects, tool, site.undo_span),
-        Some(Callee::Flow(flow)) => effects.calls.push(*flow),
-        _ => {}
+    if let Some(Callee::Tool(tool)) = &site.undo {
+        need(program, effects, tool, site.undo_span);
     }
 }
 
@@ -278,19 +368,4 @@ fn need(program: &Program, effects: &mut Effects, tool: &EcoString, span: Span) 
     for capability in &found.capabilities {
         effects.needs.entry(capability.clone()).or_insert_with(|| (span, tool.clone()));
     }
-}
-
-/// The flows that a policy escalates to.
-fn escalations(program: &Program, module: usize, policy: &str) -> Vec<usize> {
-    let Some(super::program::Entity::Policy(place)) = program.entity(module, policy) else { return Vec::new() };
-    let Some((home, decl)) = program.policy_ast(*place) else { return Vec::new() };
-    let ends = decl.arms.iter().filter_map(|arm| match &arm.then {
-        Some(PolicyEnd::Escalate(path)) => program.callee(home, path),
-        _ => None,
-    });
-    ends.filter_map(|callee| match callee {
-        Callee::Flow(flow) => Some(flow),
-        _ => None,
-    })
-    .collect()
 }

@@ -40,8 +40,13 @@ pub fn invalid_project(loc: Loc, message: &str, near: Option<&str>) -> Diagnosti
 
 pub fn duplicate_name(loc: Loc, name: &str, first: Loc) -> Diagnostic {
     Diagnostic::new(Rule::DuplicateName, loc, format!("`{name}` is already the name of something here"))
-        .label(first, "it is first used here")
+        .label(first, "first here")
         .help("give one of the two another name")
+}
+
+pub fn base_type_taken(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::DuplicateName, loc, format!("`{name}` is the name of a base type"))
+        .help("type names of your own are written `LikeThis`")
 }
 
 pub fn module_and_tool(loc: Loc, name: &str) -> Diagnostic {
@@ -80,14 +85,44 @@ pub fn unknown_name(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
     suggest(Diagnostic::new(Rule::UnknownName, loc, format!("nothing here is called `{name}`")), near, "")
 }
 
+pub fn unknown_source(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
+    suggest(Diagnostic::new(Rule::UnknownName, loc, format!("no `from … as {name}` stands above")), near, "")
+}
+
+pub fn out_of_block(loc: Loc, name: &str, bound: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownName, loc, format!("`{name}` is known only in the block where it is bound"))
+        .label(bound, "bound here")
+        .help(format!("let the block give the value: `{name} = if … {{ … }} else {{ … }}`"))
+}
+
+pub fn not_callable(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownName, loc, format!("`{name}` is a value, not a flow or function"))
+        .help("only flows, tools and library functions can be called")
+}
+
+pub fn not_called(loc: Loc, path: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownName, loc, format!("`{path}` is something to call, not a value"))
+        .help(format!("call it: `{path}(…)`"))
+}
+
 pub fn not_a_value(loc: Loc, name: &str, what: &str) -> Diagnostic {
-    Diagnostic::new(Rule::UnknownName, loc, format!("`{name}` is a {what}, not a value"))
-        .help(format!("call it: `{name}(…)`"))
+    let help = match what {
+        "type" => format!("a type stands behind `:`, `->` or `as`: `x as {name}`"),
+        "policy" => format!("a policy stands behind `with`: `with {name}`"),
+        "module" => format!("name something in it: `{name}.…`"),
+        _ => format!("call it: `{name}(…)`"),
+    };
+    Diagnostic::new(Rule::UnknownName, loc, format!("`{name}` is a {what}, not a value")).help(help)
 }
 
 pub fn unknown_type(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
     let known = "base types are `string int number decimal bool null json time date duration`";
     suggest(Diagnostic::new(Rule::UnknownName, loc, format!("there is no type `{name}`")), near, known)
+}
+
+pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::TypeMismatch, loc, format!("the type `{name}` is itself, with nothing around it"))
+        .help("a type may contain itself in a record, a list or a map: `{ children: [Tree] }`")
 }
 
 pub fn unknown_flow(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
@@ -134,15 +169,20 @@ pub fn untyped_result(loc: Loc, tool: &str, name: &str) -> Diagnostic {
         .help(format!("declare it over the server's: `tool {tool}(…) -> {{ {name}: … }}`, or cast: `x as {{ … }}`"))
 }
 
-pub fn field_of_null(loc: Loc, name: &str, ty: &Type) -> Diagnostic {
+pub fn field_of_null(loc: Loc, name: &str, ty: &Type, path: &str) -> Diagnostic {
     Diagnostic::new(Rule::TypeMismatch, loc, format!("this can be null, so it may have no `{name}`"))
         .here(format!("its type is `{}`", brief(ty)))
-        .help(format!("write `?.{name}`, or check it first: `require x != null else \"…\"`"))
+        .help(format!("write `?.{name}`, or check it first: `require {path} != null else \"…\"`"))
 }
 
 pub fn missing_argument(loc: Loc, callee: &str, name: &str, ty: &Type) -> Diagnostic {
     Diagnostic::new(Rule::MissingArgument, loc, format!("`{callee}` needs `{name}`"))
-        .help(format!("add `{name}: …`, a `{}`", brief(ty)))
+        .help(format!("add `{name}: …`, {} `{}`", article(&brief(ty)), brief(ty)))
+}
+
+/// `a` or `an`.
+fn article(word: &str) -> &'static str {
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 pub fn unknown_argument(loc: Loc, callee: &str, name: &str, near: Option<&str>, known: &str) -> Diagnostic {
@@ -152,7 +192,11 @@ pub fn unknown_argument(loc: Loc, callee: &str, name: &str, near: Option<&str>, 
 }
 
 pub fn too_many_arguments(loc: Loc, callee: &str, most: usize) -> Diagnostic {
-    let count = if most == 1 { "one argument".to_string() } else { format!("{most} arguments") };
+    let count = match most {
+        0 => "no arguments".to_string(),
+        1 => "one argument".to_string(),
+        _ => format!("{most} arguments"),
+    };
     Diagnostic::new(Rule::UnknownArgument, loc, format!("`{callee}` takes {count}")).help("leave this one out")
 }
 
@@ -176,9 +220,13 @@ pub fn mismatch(loc: Loc, wrong: &Mismatch, context: &str) -> Diagnostic {
     };
     let diagnostic = Diagnostic::new(rule, loc, message);
     match wrong.why {
+        Why::Null if wrong.found == Type::Null => diagnostic.help("this is always null"),
         Why::Null => diagnostic.help("it can be null: use `?? …`, or check it first with `require … != null`"),
         Why::Unknown => diagnostic.help(format!("cast it: `… as {expected}`; the cast is checked when it runs")),
-        Why::MissingField => diagnostic.help("add the field"),
+        Why::MissingField => {
+            let name = wrong.path.last().map(|name| name.as_str()).unwrap_or("it");
+            diagnostic.help(format!("add `{name}: …`, or make it optional in the type: `{name}?: …`"))
+        }
         Why::Kind => match convert_help(&wrong.found, &wrong.expected) {
             Some(help) => diagnostic.help(help),
             None => diagnostic,
@@ -234,7 +282,18 @@ pub fn operator_mismatch(loc: Loc, op: &str, left: &Type, right: &Type, help: &s
 
 pub fn never_equal(loc: Loc, left: &Type, right: &Type) -> Diagnostic {
     let message = format!("`{}` and `{}` are never equal", brief(left), brief(right));
-    Diagnostic::new(Rule::TypeMismatch, loc, message).help("compare values of one type")
+    let literals = |ty: &Type| match ty {
+        Type::Union(members) => members.iter().filter(|member| matches!(member, Type::Literal(_))).map(|one| one.to_string()).collect(),
+        Type::Literal(_) => vec![ty.to_string()],
+        _ => Vec::new(),
+    };
+    let (left, right) = (literals(left), literals(right));
+    let near = match (left.as_slice(), right.as_slice()) {
+        ([one], several) | (several, [one]) => nearest(one, several.iter().map(String::as_str)).map(str::to_string),
+        _ => None,
+    };
+    let help = near.map_or("compare values of one type".to_string(), |near| format!("did you mean `{near}`?"));
+    Diagnostic::new(Rule::TypeMismatch, loc, message).help(help)
 }
 
 pub fn wants(loc: Loc, what: &str, wanted: &str, found: &Type) -> Diagnostic {
@@ -286,8 +345,8 @@ pub fn impure_step(loc: Loc, what: &str, place: &str) -> Diagnostic {
 }
 
 pub fn role_violation(loc: Loc, role: &str, message: &str, help: &str) -> Diagnostic {
-    let article = if role.starts_with(['a', 'e']) { "an" } else { "a" };
-    Diagnostic::new(Rule::RoleViolation, loc, format!("{article} {role} {message}")).help(help)
+    let diagnostic = Diagnostic::new(Rule::RoleViolation, loc, format!("{} {role} {message}", article(role)));
+    if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
 pub fn undeclared_capability(loc: Loc, capability: &str, flow: &str, via: &str, can: Option<Loc>) -> Diagnostic {
@@ -347,6 +406,11 @@ pub fn undo_not_idempotent(loc: Loc, what: &str) -> Diagnostic {
         format!("`{what}` is repeated until it succeeds, but is not idempotent"),
     )
     .help("undo with a tool that is `idempotent`, or declare it so if calling it again changes nothing more")
+}
+
+pub fn undo_never_runs(loc: Loc, flow: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UndoNeverRuns, loc, format!("this `undo` never runs: no saga calls `{flow}`"))
+        .help("make the flow a `saga`, call it from one, or take the `undo` out")
 }
 
 pub fn unsafe_retry(loc: Loc, what: &str, clause: &str, tool: Option<&str>) -> Diagnostic {

@@ -8,8 +8,9 @@ use super::scope::path_of;
 use super::types::literal_type;
 use ecow::EcoString;
 use indexmap::IndexMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use weir_lang::ast::{Expr, ExprKind, Ident, ListItem, Lit, Part, RecordEntry};
+use weir_lang::ast::{Expr, ExprKind, Ident, Lit, ListItem, Part, RecordEntry};
 use weir_lang::span::Span;
 use weir_lang::types::{FieldType, Literal, RecordType, Type, fits};
 
@@ -34,46 +35,8 @@ impl Body<'_> {
         self.check_fit(expr, &ty, expected, context);
     }
 
-    /// Reports at the innermost part that is wrong.
-    fn check_fit(&mut self, expr: &Expr, ty: &Type, expected: &Type, context: &str) {
-        let Err(wrong) = fits(ty, expected, &self.checker.program.types) else {
-            self.check_temporal(expr, ty, expected);
-            return;
-        };
-        let (span, depth) = self.blame(expr, &wrong.path);
-        let mut wrong = wrong;
-        wrong.path.drain(
-            ..depth.min(wrong.path.len().saturating_sub(usize::from(wrong.why == weir_lang::types::Why::MissingField))),
-        );
-        let loc = self.loc(span);
-        self.report(errors::mismatch(loc, &wrong, context));
-    }
-
-    /// The part of a literal that a path leads to, and how many steps of the path it took.
-    fn blame(&self, expr: &Expr, path: &[EcoString]) -> (Span, usize) {
-        let Some((first, rest)) = path.split_first() else { return (expr.span, 0) };
-        let inner = match &expr.unparen().kind {
-            ExprKind::Record(entries) => entries.iter().find_map(|entry| match entry {
-                RecordEntry::Field { name, value: Some(value) } if name.name == *first => Some(value),
-                _ => None,
-            }),
-            ExprKind::List(items) => items.iter().map(|item| &item.value).find(|value| {
-                let ty = self.type_of(value);
-                !matches!(ty, Type::Broken) && items.len() == 1
-            }),
-            _ => None,
-        };
-        match inner {
-            Some(inner) => {
-                let (span, depth) = self.blame(inner, rest);
-                (span, depth + 1)
-            }
-            None => (expr.span, 0),
-        }
-    }
-
     /// A text constant that stands for a time, date or duration must read as one.
-    fn check_temporal(&mut self, expr: &Expr, ty: &Type, expected: &Type) {
+    pub(super) fn check_temporal(&mut self, expr: &Expr, ty: &Type, expected: &Type) {
         let types = &self.checker.program.types;
         let (Type::Literal(Literal::String(text)), head) = (ty, types.head(expected)) else { return };
         if matches!(head, Type::Time | Type::Date | Type::Duration) {
@@ -125,9 +88,9 @@ impl Body<'_> {
             ExprKind::Pipe { value, stage } => self.pipe(expr, value, stage, expected),
             ExprKind::Claused { .. } => self.infer_claused(expr, expected, None),
             ExprKind::For { var, index, source, parallel, body } => {
-                self.for_loop(var, index.as_ref(), source, parallel.as_deref(), body)
+                self.for_loop(var, index.as_ref(), source, parallel.as_deref(), body, expected)
             }
-            ExprKind::Repeat { var, init, at_most, body } => self.repeat_loop(var, init, at_most, body),
+            ExprKind::Repeat { var, init, at_most, body } => self.repeat_loop(expr, var, init, at_most, body, expected),
             ExprKind::Ask { question, ty } => {
                 self.text(question);
                 self.written(expr, ty)
@@ -214,6 +177,7 @@ impl Body<'_> {
             Some(Entity::Type(_)) => "type",
             Some(Entity::Policy(_)) => "policy",
             Some(Entity::Module(_)) => "module",
+            None if self.scope.was_bound(&name.name) => "",
             None if weir_stdlib::functions::FunctionId::named(&name.name).is_some() => "function",
             None => {
                 let scope = self.checker.program.modules.get(self.module).map(|module| module.scope.keys());
@@ -223,11 +187,39 @@ impl Body<'_> {
                 return Type::Broken;
             }
         };
+        if what.is_empty() {
+            if let Some(bound) = self.scope.ended(&name.name) {
+                let bound = self.loc(bound);
+                self.report(errors::out_of_block(loc, &name.name, bound));
+            }
+            return Type::Broken;
+        }
         self.report(errors::not_a_value(loc, &name.name, what));
         Type::Broken
     }
 
+    /// `crm.search` where a value is wanted: the tool or flow that it names.
+    fn uncalled(&self, expr: &Expr) -> Option<EcoString> {
+        let mut path = path_of(expr)?;
+        if self.scope.get(path.split('.').next().unwrap_or("")).is_some() {
+            return None;
+        }
+        loop {
+            let flows = &self.checker.program.flow_places;
+            if self.checker.program.tool_named(&path).is_some() || flows.contains_key(&path) {
+                return Some(path);
+            }
+            let (front, _) = path.rsplit_once('.')?;
+            path = front.into();
+        }
+    }
+
     fn field(&mut self, expr: &Expr, base: &Expr, name: &Ident, optional: bool) -> Type {
+        if let Some(path) = self.uncalled(expr) {
+            let loc = self.loc(expr.span);
+            self.report(errors::not_called(loc, &path));
+            return Type::Broken;
+        }
         let base_ty = self.infer_claused(base, None, None);
         if let Some(path) = path_of(expr)
             && let Some(known) = self.scope.fact(&path)
@@ -239,7 +231,7 @@ impl Body<'_> {
         let inner = if nullable { base_ty.non_null(types) } else { base_ty.clone() };
         if nullable && !optional {
             let loc = self.loc(name.span);
-            self.report(errors::field_of_null(loc, &name.name, &base_ty));
+            self.report(errors::field_of_null(loc, &name.name, &base_ty, path_of(base).as_deref().unwrap_or("x")));
             return Type::Broken;
         }
         let ty = self.field_type(base, &inner, name);
@@ -274,8 +266,14 @@ impl Body<'_> {
         let mut diagnostic = errors::unknown_field(loc, &name.name, ty, near.as_deref());
         if near.is_none() && !known.is_empty() {
             diagnostic = diagnostic.help(format!("its fields are `{}`", known.join("`, `")));
+        } else if matches!(name.name.as_str(), "length" | "len" | "size" | "count") {
+            diagnostic = diagnostic.help("`len(…)` counts characters, elements or entries");
         } else if matches!(member, Type::List(_)) {
             diagnostic = diagnostic.help("it is a list: `first(xs)?.field`, or `[x.field for x in xs]`");
+        } else if !matches!(member, Type::Record(_)) && member != ty {
+            diagnostic = diagnostic.help(format!("it can be `{}`, which has no fields", errors::brief(member)));
+        } else if matches!(ty, Type::Union(_)) {
+            diagnostic = diagnostic.help(format!("`{}` has none: tell the cases apart with `match`", errors::brief(member)));
         }
         self.report(diagnostic);
         Type::Broken
@@ -338,13 +336,7 @@ impl Body<'_> {
     }
 
     fn list(&mut self, items: &[ListItem], expected: Option<&Type>) -> Type {
-        let element = expected.and_then(|expected| {
-            let members = self.checker.program.types.members(expected);
-            members.into_iter().find_map(|member| match member {
-                Type::List(element) => Some((**element).clone()),
-                _ => None,
-            })
-        });
+        let element = expected.and_then(|expected| self.element(expected));
         let mut found = Vec::new();
         for item in items {
             if !item.spread {
@@ -369,9 +361,15 @@ impl Body<'_> {
     fn record(&mut self, entries: &[RecordEntry], expected: Option<&Type>) -> Type {
         let wanted = self.expected_records(expected);
         let mut fields: IndexMap<EcoString, FieldType> = IndexMap::new();
+        let mut written: FxHashMap<&EcoString, Span> = FxHashMap::default();
+        let mut broken = false;
         for entry in entries {
             match entry {
                 RecordEntry::Field { name, value } => {
+                    if let Some(first) = written.insert(&name.name, name.span) {
+                        let (loc, first) = (self.loc(name.span), self.loc(first));
+                        self.report(errors::duplicate_name(loc, &name.name, first));
+                    }
                     self.check_declared(name, &wanted, expected);
                     let field = self.expected_field(&wanted, &name.name, expected);
                     let ty = match value {
@@ -382,39 +380,40 @@ impl Body<'_> {
                 }
                 RecordEntry::Spread(value) => {
                     let ty = self.infer_claused(value, None, None);
-                    self.spread(value, &ty, &mut fields);
+                    broken |= !self.spread(value, &ty, &mut fields);
                 }
             }
+        }
+        if broken {
+            return Type::Broken;
         }
         Type::Record(Arc::new(RecordType { fields }))
     }
 
-    fn spread(&mut self, value: &Expr, ty: &Type, fields: &mut IndexMap<EcoString, FieldType>) {
+    fn spread(&mut self, value: &Expr, ty: &Type, fields: &mut IndexMap<EcoString, FieldType>) -> bool {
         match self.checker.program.types.head(ty) {
             Type::Record(record) => {
                 for (name, field) in &record.fields {
                     fields.insert(name.clone(), field.clone());
                 }
+                return true;
             }
             Type::Broken => {}
             other => {
-                let diagnostic =
-                    errors::wants(self.loc(value.span), "`...` in a record", "a record, never null", other);
+                let diagnostic = errors::wants(self.loc(value.span), "`...` in a record", "a record, never null", other);
                 self.report(diagnostic);
             }
         }
+        false
     }
 
-    fn expected_records(&self, expected: Option<&Type>) -> Vec<Arc<RecordType>> {
+    pub(super) fn expected_records(&self, expected: Option<&Type>) -> Vec<Arc<RecordType>> {
         let Some(expected) = expected else { return Vec::new() };
         let members = self.checker.program.types.members(expected);
-        members
-            .into_iter()
-            .filter_map(|member| match member {
-                Type::Record(record) => Some(record.clone()),
-                _ => None,
-            })
-            .collect()
+        members.into_iter().filter_map(|member| match member {
+            Type::Record(record) => Some(record.clone()),
+            _ => None,
+        }).collect()
     }
 
     fn expected_field(&self, wanted: &[Arc<RecordType>], name: &str, expected: Option<&Type>) -> Option<Type> {
@@ -429,19 +428,13 @@ impl Body<'_> {
     fn check_declared(&mut self, name: &Ident, wanted: &[Arc<RecordType>], expected: Option<&Type>) {
         let (Some(first), Some(expected)) = (wanted.first(), expected) else { return };
         let types = &self.checker.program.types;
-        let open =
-            types.members(expected).iter().any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Broken));
+        let open = types.members(expected).iter().any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Broken));
         if open || wanted.iter().any(|record| record.fields.contains_key(&name.name)) {
             return;
         }
         let near = errors::nearest(&name.name, first.fields.keys().map(EcoString::as_str)).map(str::to_string);
         let loc = self.loc(name.span);
-        self.report(errors::undeclared_field(
-            loc,
-            &name.name,
-            &expected.non_null(&self.checker.program.types),
-            near.as_deref(),
-        ));
+        self.report(errors::undeclared_field(loc, &name.name, &expected.non_null(&self.checker.program.types), near.as_deref()));
     }
 
     fn choose(&mut self, cond: &Expr, then: &Expr, otherwise: &Expr, expected: Option<&Type>) -> Type {
@@ -479,10 +472,7 @@ impl Body<'_> {
             let facts = self.facts(cond, true);
             self.scope.assume(facts);
         }
-        let wanted = expected.and_then(|expected| match self.checker.program.types.head(expected) {
-            Type::List(element) => Some((**element).clone()),
-            _ => None,
-        });
+        let wanted = expected.and_then(|expected| self.element(expected));
         let ty = self.infer(value, wanted.as_ref());
         self.leave(mark);
         Type::list(ty)

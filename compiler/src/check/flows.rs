@@ -1,10 +1,10 @@
 //! Flows: clauses, body, result.
 
 use super::Checker;
-use super::body::Body;
+use super::body::{BlockType, Body};
 use super::errors;
 use super::outline::{self, Node, SiteKind};
-use super::program::Callee;
+use super::program::{Callee, flow_item};
 use ecow::EcoString;
 use weir_lang::ast::{BudgetPart, CapabilityRef, Expr, Flow, FlowClause, FlowClauseKind, Path, Role, StepKind};
 use weir_lang::types::{Type, fits};
@@ -12,8 +12,10 @@ use weir_lang::types::{Type, fits};
 impl Checker {
     pub(super) fn check_flows(&mut self) {
         for place in 0..self.program.flows.len() {
-            if let Some(flow) = self.program.flow_ast(place).cloned() {
-                self.check_flow(place, &flow);
+            let Some(at) = self.program.flows.get(place).map(|flow| flow.at) else { continue };
+            let ast = self.program.ast(at.module);
+            if let Some(flow) = flow_item(&ast, at.item) {
+                self.check_flow(place, flow);
             }
         }
     }
@@ -35,49 +37,14 @@ impl Checker {
             let ty = if param.nullable { param.ty.clone().nullable() } else { param.ty.clone() };
             body.bind(&tree.name, ty, false);
         }
-        let result = {
-            let inner = body.scope.enter();
-            let result = body.steps(&flow.body, decl.returns.as_ref());
-            body.leave(inner);
-            result
-        };
-        let returned = body.returned;
+        let inner = body.scope.enter();
+        let result = body.steps(&flow.body, decl.returns.as_ref());
+        body.check_result(flow, &decl, &result);
+        body.leave(inner);
         body.leave(mark);
-        self.check_result(module, flow, &decl, result, returned);
+        body.finish();
         self.check_purity(module, flow);
         self.check_role(place, flow);
-    }
-
-    /// The value of the last expression is the flow's, where it declares one.
-    fn check_result(
-        &mut self,
-        module: usize,
-        flow: &Flow,
-        decl: &super::program::FlowDecl,
-        result: super::body::BlockType,
-        returned: bool,
-    ) {
-        let Some(expected) = &decl.returns else { return };
-        if result.leaves || matches!(result.value, Type::Broken | Type::Never) || has_broken_step(&flow.body) {
-            return;
-        }
-        let merges = matches!(flow.body.steps.last().map(|step| &step.kind), Some(StepKind::Merge { .. }));
-        if !result.has_value && !merges {
-            let loc = self.program.loc(module, flow.name.span);
-            self.report(errors::missing_return(loc, &flow.name.name, expected));
-            return;
-        }
-        if returned && matches!(result.value, Type::Null) && !expected.has_null(&self.program.types) {
-            let loc = self.program.loc(module, flow.name.span);
-            self.report(errors::missing_return(loc, &flow.name.name, expected));
-            return;
-        }
-        let last = flow.body.steps.last().map(|step| step.span).unwrap_or(flow.name.span);
-        if let Err(wrong) = fits(&result.value, expected, &self.program.types) {
-            let context = format!("`{}`", flow.name.name);
-            let loc = self.program.loc(module, last);
-            self.report(errors::mismatch(loc, &wrong, &context));
-        }
     }
 
     /// Lambdas, comprehensions and guards are pure.
@@ -219,11 +186,7 @@ impl Checker {
     fn only_agents(&mut self, module: usize, clause: &FlowClause, role: Role, word: &str) {
         if role != Role::Agent {
             let loc = self.program.loc(module, clause.span);
-            self.report(errors::invalid_clause(
-                loc,
-                format!("`{word}` is for agents"),
-                "take it out, or make this an `agent`",
-            ));
+            self.report(errors::invalid_clause(loc, format!("`{word}` is for agents"), "take it out, or make this an `agent`"));
         }
     }
 
@@ -285,30 +248,35 @@ impl Checker {
             nullable: false,
         }];
         if params.is_some() && decl.role != Role::Validator {
-            self.report(errors::invalid_clause(
-                loc,
-                format!("`{word}` takes a validator, and `{}` is none", decl.name),
-                "",
-            ));
+            self.report(errors::invalid_clause(loc, format!("`{word}` takes a validator, and `{}` is none", decl.name), ""));
         }
         let wanted = params.unwrap_or(&envelope);
         let same = wanted.len() == decl.params.len()
-            && wanted
-                .iter()
-                .zip(&decl.params)
-                .all(|(given, taken)| fits(&given.ty, &taken.ty, &self.program.types).is_ok());
+            && wanted.iter().zip(&decl.params).all(|(given, taken)| fits(&given.ty, &taken.ty, &self.program.types).is_ok());
         if !same {
-            let text = wanted
-                .iter()
-                .map(|param| format!("`{}: {}`", param.name, errors::brief(&param.ty)))
-                .collect::<Vec<_>>();
-            let message = format!(
-                "`{word}` calls `{}` with {}",
-                decl.name,
-                if text.is_empty() { "nothing".into() } else { text.join(", ") }
-            );
+            let text = wanted.iter().map(|param| format!("`{}: {}`", param.name, errors::brief(&param.ty))).collect::<Vec<_>>();
+            let message = format!("`{word}` calls `{}` with {}", decl.name, if text.is_empty() { "nothing".into() } else { text.join(", ") });
             self.report(errors::invalid_clause(loc, message, "give it these parameters"));
         }
+    }
+}
+
+impl Body<'_> {
+    /// The value of the last expression is the flow's, where it declares one.
+    fn check_result(&mut self, flow: &Flow, decl: &super::program::FlowDecl, result: &BlockType) {
+        let Some(expected) = &decl.returns else { return };
+        let settled = matches!(flow.role, Role::Agent | Role::Delivery | Role::Validator);
+        if settled || result.leaves || matches!(result.value, Type::Broken | Type::Never) || has_broken_step(&flow.body) {
+            return;
+        }
+        let merges = matches!(flow.body.steps.last().map(|step| &step.kind), Some(StepKind::Merge { .. }));
+        let branches = self.returned && matches!(result.value, Type::Null);
+        if (!result.has_value && !merges) || (branches && !expected.has_null(&self.checker.program.types)) {
+            let loc = self.loc(flow.name.span);
+            self.report(errors::missing_return(loc, &flow.name.name, expected));
+            return;
+        }
+        self.check_block_fit(&flow.body, &result.value, expected, &format!("`{}`", flow.name.name));
     }
 }
 

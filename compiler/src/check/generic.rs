@@ -74,24 +74,30 @@ fn has_variable(ty: &Type) -> bool {
 
 /// A type with its variables replaced; unbound ones become [`Type::Never`].
 pub fn substitute(ty: &Type, bound: &IndexMap<EcoString, Type>) -> Type {
+    replace(ty, &|name| bound.get(name).cloned().unwrap_or(Type::Never))
+}
+
+/// A type with its variables replaced; unbound ones stay, for messages.
+pub fn substitute_bound(ty: &Type, bound: &IndexMap<EcoString, Type>) -> Type {
+    replace(ty, &|name| bound.get(name).cloned().unwrap_or_else(|| Type::Var(name.clone())))
+}
+
+fn replace(ty: &Type, with: &dyn Fn(&EcoString) -> Type) -> Type {
     match ty {
-        Type::Var(name) => bound.get(name).cloned().unwrap_or(Type::Never),
-        Type::List(inner) => Type::list(substitute(inner, bound)),
-        Type::Map(inner) => Type::map(substitute(inner, bound)),
-        Type::Marked(mark, inner) => Type::Marked(*mark, Arc::new(substitute(inner, bound))),
-        Type::Union(members) => Type::union(members.iter().map(|member| substitute(member, bound))),
+        Type::Var(name) => with(name),
+        Type::List(inner) => Type::list(replace(inner, with)),
+        Type::Map(inner) => Type::map(replace(inner, with)),
+        Type::Marked(mark, inner) => Type::Marked(*mark, Arc::new(replace(inner, with))),
+        Type::Union(members) => Type::union(members.iter().map(|member| replace(member, with))),
         Type::Record(record) => {
             let fields = record.fields.iter().map(|(name, field)| {
-                (
-                    name.clone(),
-                    FieldType { ty: substitute(&field.ty, bound), optional: field.optional, doc: field.doc.clone() },
-                )
+                (name.clone(), FieldType { ty: replace(&field.ty, with), optional: field.optional, doc: field.doc.clone() })
             });
             Type::Record(Arc::new(RecordType { fields: fields.collect() }))
         }
         Type::Lambda(lambda) => Type::Lambda(Arc::new(LambdaType {
-            params: lambda.params.iter().map(|param| substitute(param, bound)).collect(),
-            returns: substitute(&lambda.returns, bound),
+            params: lambda.params.iter().map(|param| replace(param, with)).collect(),
+            returns: replace(&lambda.returns, with),
         })),
         other => other.clone(),
     }
@@ -109,9 +115,7 @@ fn unbound(ty: &Type, bound: &IndexMap<EcoString, Type>) -> bool {
         Type::List(inner) | Type::Map(inner) | Type::Marked(_, inner) => unbound(inner, bound),
         Type::Record(record) => record.fields.values().any(|field| unbound(&field.ty, bound)),
         Type::Union(members) => members.iter().any(|member| unbound(member, bound)),
-        Type::Lambda(lambda) => {
-            lambda.params.iter().any(|param| unbound(param, bound)) || unbound(&lambda.returns, bound)
-        }
+        Type::Lambda(lambda) => lambda.params.iter().any(|param| unbound(param, bound)) || unbound(&lambda.returns, bound),
         _ => false,
     }
 }

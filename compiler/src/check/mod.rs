@@ -1,5 +1,6 @@
 //! Checking: everything that can be known before running. Always returns a value with diagnostics.
 
+mod blame;
 mod body;
 mod branch;
 mod call;
@@ -16,8 +17,8 @@ mod flows;
 mod generic;
 mod graphs;
 mod ops;
-mod parse;
 pub(crate) mod outline;
+mod parse;
 mod policies;
 pub(crate) mod program;
 mod roles;
@@ -36,6 +37,7 @@ use ecow::EcoString;
 use indexmap::IndexMap;
 use program::{ItemRef, ModuleInfo, Program};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use weir_lang::ast::{ExprId, Role};
 use weir_lang::diagnostic::{Diagnostic, Severity};
@@ -125,8 +127,7 @@ impl Checked {
         if let [only] = named.as_slice() {
             return Ok(only);
         }
-        let called =
-            |flow: &FlowInfo| flows.iter().any(|other| other.name != flow.name && other.calls.contains(&flow.name));
+        let called = |flow: &FlowInfo| flows.iter().any(|other| other.name != flow.name && other.calls.contains(&flow.name));
         let free: Vec<&FlowInfo> = flows.iter().copied().filter(|flow| !called(flow)).collect();
         match free.as_slice() {
             [only] if file.is_some() => Ok(only),
@@ -178,7 +179,8 @@ pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
     diagnostics: Vec<Diagnostic>,
-    muted: usize,
+    /// Types of the states of `repeat` loops.
+    states: FxHashMap<(usize, ExprId), Type>,
     declared: FxHashMap<(usize, EcoString), Loc>,
     type_places: IndexMap<EcoString, ItemRef>,
     types_open: Vec<EcoString>,
@@ -189,23 +191,35 @@ pub(crate) struct Checker {
     written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
     own_codes: FxHashSet<EcoString>,
-    /// Flows that did not parse in full: what is missing in them is no second mistake.
-    broken: FxHashSet<usize>,
+    /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
+    wrong: BTreeSet<(u32, u32)>,
 }
 
 impl Checker {
     fn report(&mut self, diagnostic: Diagnostic) {
-        if self.muted == 0 {
-            self.diagnostics.push(diagnostic);
+        if diagnostic.severity == Severity::Error {
+            let loc = diagnostic.loc();
+            self.wrong.insert((loc.file.0, loc.span.start));
         }
+        self.diagnostics.push(diagnostic);
     }
 
-    fn mute(&mut self) {
-        self.muted += 1;
+    /// Whether an error was found inside a place.
+    fn is_wrong(&self, loc: Loc) -> bool {
+        self.wrong.range((loc.file.0, loc.span.start)..(loc.file.0, loc.span.end)).next().is_some()
     }
 
-    fn unmute(&mut self) {
-        self.muted = self.muted.saturating_sub(1);
+    /// How much was said so far.
+    fn said(&self) -> usize {
+        self.diagnostics.len()
+    }
+
+    /// Takes back what was said since.
+    fn unsay(&mut self, said: usize) {
+        for diagnostic in self.diagnostics.split_off(said.min(self.diagnostics.len())) {
+            let loc = diagnostic.loc();
+            self.wrong.remove(&(loc.file.0, loc.span.start));
+        }
     }
 
     fn set_type(&mut self, module: usize, id: ExprId, ty: Type) {
@@ -222,14 +236,12 @@ impl Checker {
     fn load(&mut self, source: &ProjectSource) {
         for ((at, file), parsed) in source.files.iter().enumerate().zip(parse::all(&source.files)) {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
-            self.diagnostics.extend(parsed.diagnostics);
+            parsed.diagnostics.into_iter().for_each(|diagnostic| self.report(diagnostic));
             self.expr_types.push(vec![Type::Broken; parsed.module.exprs as usize]);
-            let module = ModuleInfo {
-                name: file.module.clone(),
-                file: id,
-                ast: Arc::new(parsed.module),
-                scope: IndexMap::new(),
-            };
+            let module = ModuleInfo { name: file.module.clone(), file: id, ast: Arc::new(parsed.module), scope: IndexMap::new() };
+            if !file.module.is_empty() {
+                self.program.module_places.entry(file.module.clone()).or_insert(at);
+            }
             self.program.modules.push(module);
         }
         for (name, ty) in consts::builtin_types() {

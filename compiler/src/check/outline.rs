@@ -130,6 +130,34 @@ fn expr_leaves(expr: &Expr) -> bool {
     }
 }
 
+/// Every value that the rounds of a loop yield, those of loops inside left out.
+pub fn each_yield<'a>(body: &'a Block, visit: &mut dyn FnMut(&'a Expr)) {
+    for step in &body.steps {
+        match &step.kind {
+            StepKind::Yield(value) => visit(value),
+            StepKind::Expr(expr) | StepKind::Bind { value: expr, .. } => yields_of(expr, visit),
+            _ => {}
+        }
+    }
+}
+
+fn yields_of<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
+    match &expr.kind {
+        ExprKind::If { then, otherwise, .. } => {
+            each_yield(then, visit);
+            otherwise.iter().for_each(|block| each_yield(block, visit));
+        }
+        ExprKind::Match { arms, .. } => {
+            for arm in arms {
+                if let ArmBody::Block(block) = &arm.body {
+                    each_yield(block, visit);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The outline of a body, seen from its module.
 pub fn outline<'a>(program: &'a Program, module: usize, body: &'a Block) -> Vec<Node<'a>> {
     let mut walk = Walk { program, module, pure_place: None };

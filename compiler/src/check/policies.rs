@@ -5,15 +5,14 @@ use super::clause::CODES;
 use super::errors;
 use super::program::{Callee, Entity};
 use ecow::EcoString;
-use weir_lang::ast::{Ident, PolicyArm, PolicyEnd, Retry};
+use weir_lang::ast::{Ident, ItemKind, PolicyArm, PolicyEnd, Retry};
 
 impl Checker {
     pub(super) fn check_policies(&mut self) {
         for policy in 0..self.program.policies.len() {
-            let Some((module, decl)) = self.program.policy_ast(policy).map(|(module, decl)| (module, decl.clone()))
-            else {
-                continue;
-            };
+            let Some(at) = self.program.policies.get(policy).copied() else { continue };
+            let (module, ast) = (at.module, self.program.ast(at.module));
+            let Some(ItemKind::Policy(decl)) = ast.items.get(at.item).map(|item| &item.kind) else { continue };
             if let Some(timeout) = &decl.timeout {
                 self.constant_ms(module, timeout, "`timeout`");
             }
@@ -79,9 +78,7 @@ impl Checker {
                 Some(0..=1000) => {}
                 Some(_) => {
                     let loc = self.program.loc(module, count.span);
-                    self.report(
-                        errors::invalid_constant(loc, "`retry` counts from 0 to 1000").help("or write `retry forever`"),
-                    );
+                    self.report(errors::invalid_constant(loc, "`retry` counts from 0 to 1000").help("or write `retry forever`"));
                 }
                 None => {
                     let loc = self.program.loc(module, count.span);
@@ -136,6 +133,14 @@ impl Checker {
 }
 
 impl super::program::Program {
+    /// The policy that a name stands for in a module.
+    pub fn policy_of(&self, module: usize, name: &str) -> Option<usize> {
+        match self.entity(module, name)? {
+            Entity::Policy(place) => Some(*place),
+            _ => None,
+        }
+    }
+
     /// A policy by its own name, in whichever module.
     pub fn policy_by_name(&self, name: &str) -> Option<usize> {
         let named = |place: &usize| self.policy_ast(*place).is_some_and(|(_, decl)| decl.name.name == name);

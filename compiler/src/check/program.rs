@@ -15,6 +15,8 @@ use weir_stdlib::functions::FunctionId;
 pub struct Program {
     /// The modules in file order.
     pub modules: Vec<ModuleInfo>,
+    /// Place in `modules` by full name.
+    pub module_places: FxHashMap<EcoString, usize>,
     /// Flows in file order.
     pub flows: Vec<FlowDecl>,
     /// Place in `flows` by full name.
@@ -161,6 +163,11 @@ impl Program {
         }
     }
 
+    /// The tree of a module, shared: to be read while other parts of the program change.
+    pub fn ast(&self, module: usize) -> Arc<Module> {
+        self.modules.get(module).map(|module| module.ast.clone()).unwrap_or_default()
+    }
+
     /// The tree of a constant.
     pub fn const_ast(&self, constant: usize) -> Option<(usize, &Const)> {
         let at = *self.consts.get(constant)?;
@@ -196,7 +203,7 @@ impl Program {
 
     /// The place of the module with that full name.
     pub fn module_named(&self, name: &str) -> Option<usize> {
-        self.modules.iter().position(|module| !module.name.is_empty() && module.name == name)
+        self.module_places.get(name).copied()
     }
 
     /// What a path calls, seen from a module. A module's own names come before the standard library's.
@@ -255,6 +262,14 @@ impl Program {
             nullable: param.optional,
         };
         tool.params.iter().map(param).collect()
+    }
+}
+
+/// The flow that an item is.
+pub fn flow_item(ast: &Module, item: usize) -> Option<&Flow> {
+    match &ast.items.get(item)?.kind {
+        ItemKind::Flow(flow) => Some(flow),
+        _ => None,
     }
 }
 

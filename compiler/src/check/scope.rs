@@ -1,6 +1,7 @@
 //! Names inside a body: what is bound, what is known about it at this point, and whether it was used.
 
 use ecow::EcoString;
+use rustc_hash::FxHashMap;
 use weir_lang::ast::{Expr, ExprKind};
 use weir_lang::span::Span;
 use weir_lang::types::Type;
@@ -28,8 +29,19 @@ pub struct Binding {
 #[derive(Debug, Default)]
 pub struct Scope {
     bindings: Vec<Binding>,
-    facts: Vec<(EcoString, Type)>,
+    /// Places of the bindings of a name, innermost last.
+    places: FxHashMap<EcoString, Vec<usize>>,
+    facts: Vec<Fact>,
     depth: usize,
+    /// Names whose blocks have ended, with what would be said if nothing had read them.
+    ended: FxHashMap<EcoString, Vec<Binding>>,
+}
+
+/// What is known of a path, or that nothing of a name is known any more because another value bears it now.
+#[derive(Debug)]
+enum Fact {
+    Known(EcoString, Type),
+    Forget(EcoString),
 }
 
 /// Where a scope was when a block began.
@@ -46,21 +58,53 @@ impl Scope {
         Mark { bindings: self.bindings.len(), facts: self.facts.len() }
     }
 
-    /// Ends a block: its names are gone, those never read are returned.
-    pub fn leave(&mut self, mark: Mark) -> Vec<Binding> {
+    /// Ends a block: its names are gone.
+    pub fn leave(&mut self, mark: Mark) {
         self.depth = self.depth.saturating_sub(1);
         self.facts.truncate(mark.facts);
-        let ended = self.bindings.split_off(mark.bindings.min(self.bindings.len()));
-        ended.into_iter().filter(|binding| binding.warn && !binding.used && !binding.name.starts_with('_')).collect()
+        for binding in self.bindings.split_off(mark.bindings.min(self.bindings.len())) {
+            if let Some(places) = self.places.get_mut(&binding.name) {
+                places.pop();
+            }
+            let ended = self.ended.entry(binding.name.clone()).or_default();
+            match ended.iter_mut().rev().find(|one| one.span == binding.span) {
+                Some(before) => before.used |= binding.used,
+                None => ended.push(binding),
+            }
+        }
+    }
+
+    /// Where a name was last bound, in a block that has ended; from now on it counts as used.
+    pub fn ended(&mut self, name: &str) -> Option<Span> {
+        let binding = self.ended.get_mut(name)?.last_mut()?;
+        binding.used = true;
+        Some(binding.span)
+    }
+
+    /// Whether a name was bound in a block that has ended.
+    pub fn was_bound(&self, name: &str) -> bool {
+        self.ended.contains_key(name)
+    }
+
+    /// Every binding that nothing has read and that should have been.
+    pub fn unused(&mut self) -> Vec<Binding> {
+        let all = std::mem::take(&mut self.ended).into_values().flatten();
+        let mut unused: Vec<Binding> =
+            all.filter(|binding| binding.warn && !binding.used && !binding.name.starts_with('_')).collect();
+        unused.sort_by_key(|binding| binding.span.start);
+        unused
     }
 
     /// Binds a name. Returns the binding of the same name that stands in the same block (first) or around (second).
     pub fn bind(&mut self, name: &EcoString, ty: Type, span: Span, warn: bool) -> (Option<Span>, Option<Span>) {
-        let had = self.bindings.iter().rev().find(|binding| binding.name == *name);
+        let had = self.get(name);
         let same = had.filter(|binding| binding.depth == self.depth).map(|binding| binding.span);
         let outer = had.filter(|binding| binding.depth < self.depth).map(|binding| binding.span);
+        if had.is_some() {
+            self.facts.push(Fact::Forget(name.clone()));
+        }
         let depth = self.depth;
-        self.facts.retain(|(path, _)| path != name && !path.starts_with(&format!("{name}.")));
+        self.places.entry(name.clone()).or_default().push(self.bindings.len());
         self.bindings.push(Binding { name: name.clone(), ty, span, used: false, warn, depth, untyped: None });
         (same, outer)
     }
@@ -74,14 +118,15 @@ impl Scope {
 
     /// The binding of a name, marked as read.
     pub fn read(&mut self, name: &str) -> Option<&Binding> {
-        let binding = self.bindings.iter_mut().rev().find(|binding| binding.name == name)?;
+        let at = *self.places.get(name)?.last()?;
+        let binding = self.bindings.get_mut(at)?;
         binding.used = true;
         Some(binding)
     }
 
     /// The binding of a name.
     pub fn get(&self, name: &str) -> Option<&Binding> {
-        self.bindings.iter().rev().find(|binding| binding.name == name)
+        self.bindings.get(*self.places.get(name)?.last()?)
     }
 
     /// Every name in reach.
@@ -91,12 +136,21 @@ impl Scope {
 
     /// What is known of a path beyond its declared type.
     pub fn fact(&self, path: &str) -> Option<&Type> {
-        self.facts.iter().rev().find(|(known, _)| known == path).map(|(_, ty)| ty)
+        for fact in self.facts.iter().rev() {
+            match fact {
+                Fact::Known(known, ty) if known == path => return Some(ty),
+                Fact::Forget(name) if path.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) => {
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        None
     }
 
     /// Notes facts for the rest of the block.
     pub fn assume(&mut self, facts: Vec<(EcoString, Type)>) {
-        self.facts.extend(facts);
+        self.facts.extend(facts.into_iter().map(|(path, ty)| Fact::Known(path, ty)));
     }
 }
 
@@ -112,12 +166,5 @@ pub fn path_of(expr: &Expr) -> Option<EcoString> {
         }
         ExprKind::Paren(inner) => path_of(inner),
         _ => None,
-    }
-}
-
-impl Scope {
-    /// Types of the names that hold lists: an aggregator's sources.
-    pub fn sources(&self) -> Vec<&Type> {
-        self.bindings.iter().filter(|binding| binding.depth > 0).map(|binding| &binding.ty).collect()
     }
 }

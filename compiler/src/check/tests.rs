@@ -15,9 +15,11 @@ impl Checker {
             for item in &ast.items {
                 if let ItemKind::Test(test) = &item.kind {
                     let mut body = Body::new(self, module, None);
+                    body.test = true;
                     let mark = body.scope.enter();
                     test.steps.iter().for_each(|step| body.test_step(step));
                     body.leave(mark);
+                    body.finish();
                 }
             }
         }
@@ -32,9 +34,9 @@ impl Body<'_> {
                 let run = matches!(&value.unparen().kind, ExprKind::Call { callee, .. }
                     if matches!(self.checker.program.callee(self.module, callee), Some(Callee::Flow(_))));
                 let ty = self.infer(value, None);
-                self.bind(name, if run { Checker::run_type() } else { ty }, true);
+                self.bind(name, if run { Checker::run_type(ty) } else { ty }, !run);
             }
-            TestStepKind::Expect(expr) => self.expectation(expr),
+            TestStepKind::Expect(expr) => self.condition(expr, "`expect`"),
             TestStepKind::Answer { question, value } => {
                 self.text(question);
                 self.infer(value, None);
@@ -71,8 +73,7 @@ impl Body<'_> {
 
     fn mock(&mut self, path: &Path, args: Option<&[Arg]>, outcomes: &[MockOutcome]) {
         let tool = self.tool_or_report(path);
-        let output =
-            tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.output.clone());
+        let output = tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.output.clone());
         let codes = tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.codes.clone());
         if let (Some(tool), Some(args)) = (&tool, args) {
             let mut params = self.checker.program.tool_params(tool);
@@ -99,26 +100,32 @@ impl Body<'_> {
         }
     }
 
-    /// `expect cond`; `calls(tool)` and `attempts(tool)` name a tool.
-    fn expectation(&mut self, expr: &Expr) {
-        self.checker.mute();
-        let ty = self.infer(expr, Some(&Type::Bool));
-        self.checker.unmute();
-        if mentions_tool_counts(expr) || matches!(ty, Type::Broken) {
-            return;
+    /// `calls(tool)`: the arguments of each call; `attempts(tool)`: how many there were.
+    pub(super) fn tool_counts(&mut self, name: &str, callee: &Path, args: &[Arg]) -> Type {
+        let [Arg { name: None, value }] = args else {
+            let loc = self.loc(callee.span);
+            self.report(errors::invalid_clause(loc, format!("`{name}` wants one tool"), &format!("`{name}(crm.search)`")));
+            return Type::Broken;
+        };
+        let tool = path_expr(value).and_then(|path| self.tool_or_report(&path));
+        match (name, tool.and_then(|tool| self.checker.program.tools.get(&tool))) {
+            (_, None) => Type::Broken,
+            ("attempts", Some(_)) => Type::INT,
+            (_, Some(tool)) => Type::list(super::types::input_type(tool)),
         }
-        self.condition(expr, "`expect`");
     }
 }
 
-fn mentions_tool_counts(expr: &Expr) -> bool {
+/// `crm.search` as the path that it is.
+fn path_expr(expr: &Expr) -> Option<Path> {
     match &expr.kind {
-        ExprKind::Call { callee, .. } => matches!(callee.text().as_str(), "calls" | "attempts"),
-        ExprKind::Binary { left, right, .. } => mentions_tool_counts(left) || mentions_tool_counts(right),
-        ExprKind::Unary { operand, .. } | ExprKind::Paren(operand) | ExprKind::Field { base: operand, .. } => {
-            mentions_tool_counts(operand)
+        ExprKind::Name(name) => Some(Path { parts: vec![name.clone()], span: expr.span }),
+        ExprKind::Field { base, name, .. } => {
+            let mut path = path_expr(base)?;
+            path.parts.push(name.clone());
+            path.span = expr.span;
+            Some(path)
         }
-        ExprKind::Index { base, .. } => mentions_tool_counts(base),
-        _ => false,
+        _ => None,
     }
 }

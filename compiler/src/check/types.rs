@@ -42,6 +42,32 @@ impl Checker {
         for (name, _) in &places {
             self.ensure_type(name);
         }
+        self.break_circles(&places);
+    }
+
+    /// A type that is itself with nothing around it (`type A = A | null`) stands for no value.
+    fn break_circles(&mut self, places: &[(EcoString, super::program::ItemRef)]) {
+        let number: rustc_hash::FxHashMap<&EcoString, usize> =
+            places.iter().enumerate().map(|(at, (name, _))| (name, at)).collect();
+        let bare = |at: usize| -> Vec<usize> {
+            let Some(ty) = places.get(at).and_then(|(name, _)| self.program.types.types.get(name)) else { return Vec::new() };
+            let mut names = Vec::new();
+            bare_names(ty, &mut names);
+            names.into_iter().filter_map(|name| number.get(name).copied()).collect()
+        };
+        for circle in super::graphs::cycles(places.len(), bare) {
+            let mut names = Vec::new();
+            for (name, at) in circle.iter().filter_map(|at| places.get(*at)) {
+                names.push((name.clone(), *at));
+                self.program.types.types.insert(name.clone(), Type::Broken);
+            }
+            if let Some((name, at)) = names.first()
+                && let Some(weir_lang::ast::ItemKind::Type(decl)) = self.program.item(*at).map(|item| &item.kind)
+            {
+                let loc = self.program.loc(at.module, decl.name.span);
+                self.report(errors::type_of_itself(loc, name));
+            }
+        }
     }
 
     /// Resolves a declared type now; a type that needs itself to be known is broken.
@@ -50,19 +76,11 @@ impl Checker {
             return;
         }
         let Some(at) = self.type_places.get(full).copied() else { return };
-        let Some(weir_lang::ast::ItemKind::Type(decl)) = self.program.item(at).map(|item| item.kind.clone()) else {
-            return;
-        };
+        let ast = self.program.ast(at.module);
+        let Some(weir_lang::ast::ItemKind::Type(decl)) = ast.items.get(at.item).map(|item| &item.kind) else { return };
         self.types_open.push(full.clone());
         let ty = self.resolve_type(at.module, &decl.ty);
         self.types_open.pop();
-        let ty = if ty == Type::Named(full.clone()) {
-            let loc = self.program.loc(at.module, decl.name.span);
-            self.report(errors::wants(loc, "a type", "another type than itself", &ty));
-            Type::Broken
-        } else {
-            ty
-        };
         self.program.types.types.insert(full.clone(), ty);
     }
 
@@ -185,8 +203,7 @@ impl Checker {
             Some(had) => {
                 let message = format!("both sides of `&` have a field `{name}`: `{}` and `{}`", had.ty, field.ty);
                 let loc = self.program.loc(module, span);
-                let diagnostic =
-                    weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message);
+                let diagnostic = weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message);
                 self.report(diagnostic.help("rename one, or give both the same type"));
             }
         }
@@ -210,9 +227,7 @@ impl Checker {
             && lo > hi
         {
             let loc = self.program.loc(module, base.span);
-            self.report(
-                errors::invalid_constant(loc, format!("no number lies in `{lo}..{hi}`")).help("swap the bounds"),
-            );
+            self.report(errors::invalid_constant(loc, format!("no number lies in `{lo}..{hi}`")).help("swap the bounds"));
         }
         match self.resolve_type(module, base) {
             Type::Int(_) => Type::Int(range),
@@ -284,8 +299,7 @@ impl Checker {
             }
             ToolAttr::AcceptsKey(name) => {
                 if tool.params.shift_remove(&name.name).is_none() {
-                    let near =
-                        errors::nearest(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
+                    let near = errors::nearest(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
                     let loc = self.program.loc(module, name.span);
                     self.report(errors::unknown_argument(loc, &tool.name, &name.name, near.as_deref(), ""));
                 }
@@ -300,6 +314,16 @@ impl Checker {
             },
             ToolAttr::Fails(codes) => tool.codes.extend(codes.iter().map(|code| code.name.clone())),
         }
+    }
+}
+
+/// The names that a type is, with no record, list or map around them.
+fn bare_names<'t>(ty: &'t Type, out: &mut Vec<&'t EcoString>) {
+    match ty {
+        Type::Named(name) => out.push(name),
+        Type::Union(members) => members.iter().for_each(|member| bare_names(member, out)),
+        Type::Marked(_, inner) => bare_names(inner, out),
+        _ => {}
     }
 }
 
