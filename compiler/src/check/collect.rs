@@ -51,6 +51,7 @@ impl Checker {
                 self.program.policies.push(at);
                 self.declare(at.module, &decl.name, Entity::Policy(place));
             }
+            ItemKind::Error(Some(name)) => self.declare_broken(at.module, name),
             _ => {}
         }
     }

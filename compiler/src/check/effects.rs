@@ -277,7 +277,7 @@ impl Checker {
         let mut found = Vec::new();
         let agent = decl.role == Role::Agent;
         for (capability, (span, via)) in &effects.needs {
-            if !decl.can.contains(capability) {
+            if !decl.can.contains(capability) && !can_loc.is_some_and(|can| self.is_wrong(can)) {
                 let loc = self.program.loc(module, *span);
                 found.push(errors::undeclared_capability(loc, capability, &decl.name, &format!("`{via}`"), can_loc));
             }
