@@ -18,7 +18,6 @@ impl Body<'_> {
     /// Reports at the innermost part that is wrong. Says whether all fits.
     pub(super) fn check_fit(&mut self, expr: &Expr, ty: &Type, expected: &Type, context: &str) -> bool {
         let Err(wrong) = fits(ty, expected, &self.checker.program.types) else {
-            self.check_temporal(expr, ty, expected);
             return true;
         };
         let blame = self.inner(expr, expected).unwrap_or(Blame { span: expr.span, wrong, context: None });

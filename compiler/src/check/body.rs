@@ -271,8 +271,8 @@ impl<'a> Body<'a> {
                 self.report(errors::wants(loc, "this flow", "no value, since it declares none", &self.type_of(value)).help(help));
             }
             (None, Some(expected)) => {
-                let (loc, ty) = (self.loc(span), expected);
-                self.report(errors::missing_return(loc, "this flow", &ty));
+                let loc = self.loc(span);
+                self.report(errors::bare_return(loc, &expected));
             }
             (None, None) => {}
         }

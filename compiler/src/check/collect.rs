@@ -225,6 +225,8 @@ impl Checker {
         }
         self.apply_settings();
         self.program.tools.sort_keys();
+        let codes: std::collections::BTreeSet<&EcoString> = self.program.tools.values().flat_map(|tool| &tool.codes).collect();
+        self.codes = codes.into_iter().cloned().collect();
         self.collect_spellings();
     }
 

@@ -276,11 +276,14 @@ impl Checker {
         let can_loc = clause.map(|clause| self.program.loc(module, clause.span));
         let mut found = Vec::new();
         let agent = decl.role == Role::Agent;
-        for (capability, (span, via)) in &effects.needs {
-            if !decl.can.contains(capability) {
-                let loc = self.program.loc(module, *span);
-                found.push(errors::undeclared_capability(loc, capability, &decl.name, &format!("`{via}`"), can_loc));
-            }
+        let mut lacking: IndexMap<(Span, &EcoString), Vec<&str>> = IndexMap::new();
+        for (capability, (span, via)) in effects.needs.iter().filter(|(capability, _)| !decl.can.contains(*capability)) {
+            lacking.entry((*span, via)).or_default().push(capability);
+        }
+        for ((span, via), capabilities) in lacking {
+            let loc = self.program.loc(module, span);
+            let way = self.way_to(via, capabilities.first().copied().unwrap_or_default());
+            found.push(errors::undeclared_capability(loc, &capabilities, &decl.name, &way, can_loc));
         }
         if let Some(FlowClauseKind::Can(capabilities)) = clause.map(|clause| &clause.kind) {
             for capability in capabilities {
@@ -293,6 +296,19 @@ impl Checker {
         for diagnostic in found {
             self.report(diagnostic);
         }
+    }
+
+    /// From a flow or tool that needs a capability to the tool that it needs it for.
+    fn way_to(&self, via: &EcoString, capability: &str) -> Vec<EcoString> {
+        let mut way = vec![via.clone()];
+        while let Some(flow) = way.last().and_then(|name| self.program.flow_places.get(name)) {
+            let next = self.effects.get(*flow).and_then(|effects| effects.needs.get(capability)).map(|(_, via)| via.clone());
+            match next {
+                Some(next) if !way.contains(&next) => way.push(next),
+                _ => break,
+            }
+        }
+        way
     }
 
     /// Whether something in a flow could not be read or resolved, so that what it lacks is no second mistake.

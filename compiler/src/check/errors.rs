@@ -179,7 +179,7 @@ pub fn missing_argument(loc: Loc, callee: &str, name: &str, ty: &Type) -> Diagno
 }
 
 /// `a` or `an`.
-fn article(word: &str) -> &'static str {
+pub fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
@@ -213,6 +213,9 @@ pub fn mismatch(loc: Loc, wrong: &Mismatch, context: &str) -> Diagnostic {
             let name = wrong.path.last().map(|name| name.as_str()).unwrap_or("it");
             format!("{context} wants a field `{name}: {expected}`, which is missing")
         }
+        Why::Constant if matches!(wrong.expected, Type::Union(_) | Type::Literal(_)) => {
+            format!("{context} wants `{expected}`, found `{found}`{at}")
+        }
         Why::Constant => format!("{context} wants `{expected}`, and `{found}` is outside{at}"),
         _ => format!("{context} wants `{expected}`, found `{found}`{at}"),
     };
@@ -229,7 +232,16 @@ pub fn mismatch(loc: Loc, wrong: &Mismatch, context: &str) -> Diagnostic {
             Some(help) => diagnostic.help(help),
             None => diagnostic,
         },
-        Why::Constant => diagnostic,
+        Why::Constant => {
+            let known = match &wrong.expected {
+                Type::Union(members) => members.iter().map(Type::to_string).collect(),
+                other => vec![other.to_string()],
+            };
+            match nearest(&wrong.found.to_string(), known.iter().map(String::as_str)) {
+                Some(near) => suggest(diagnostic, Some(near), ""),
+                None => diagnostic,
+            }
+        }
     }
 }
 
@@ -325,6 +337,16 @@ pub fn unreachable_arm(loc: Loc, why: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnreachableArm, loc, format!("this arm is never taken: {why}")).help("remove it")
 }
 
+pub fn unreachable_clause(loc: Loc, word: &str, first: &str) -> Diagnostic {
+    let message = format!("this `{word}` never sees a failure: `{first}` takes every one before it");
+    Diagnostic::new(Rule::UnreachableArm, loc, message).help("keep one of the two")
+}
+
+pub fn no_error_code(loc: Loc, code: &str, near: Option<&str>, known: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Rule::UnknownErrorCode, loc, format!("there is no error code `{code}`"));
+    suggest(diagnostic, near, &format!("codes are {known}; a tool may declare its own: `tool … fails {code}`"))
+}
+
 pub fn unknown_error_code(loc: Loc, code: &str, near: Option<&str>, known: &str) -> Diagnostic {
     let diagnostic = Diagnostic::new(Rule::UnknownErrorCode, loc, format!("no call here fails with `{code}`"));
     suggest(diagnostic, near, &format!("codes are {known}"))
@@ -336,8 +358,12 @@ pub fn invalid_clause(loc: Loc, message: impl Into<String>, help: &str) -> Diagn
 }
 
 pub fn impure_step(loc: Loc, what: &str, place: &str) -> Diagnostic {
-    Diagnostic::new(Rule::ImpureStep, loc, format!("{what} cannot stand in {place}, which is pure"))
-        .help("do it in a step before, and use the step's name here")
+    let help = match place {
+        "a constant" => "compute it in a flow",
+        "a transformer" => "do it in the flow that calls this one, and pass the value in",
+        _ => "do it in a step before, and use the step's name here",
+    };
+    Diagnostic::new(Rule::ImpureStep, loc, format!("{what} cannot stand in {place}, which is pure")).help(help)
 }
 
 pub fn role_violation(loc: Loc, role: &str, message: &str, help: &str) -> Diagnostic {
@@ -345,12 +371,19 @@ pub fn role_violation(loc: Loc, role: &str, message: &str, help: &str) -> Diagno
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
-pub fn undeclared_capability(loc: Loc, capability: &str, flow: &str, via: &str, can: Option<Loc>) -> Diagnostic {
-    let message = format!("`{flow}` may not `{capability}`, which {via} needs");
+/// `way`: the flows and the tool by which it is reached, nearest first.
+pub fn undeclared_capability(loc: Loc, capabilities: &[&str], flow: &str, way: &[EcoString], can: Option<Loc>) -> Diagnostic {
+    let names = capabilities.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(" and ");
+    let list = capabilities.join(", ");
+    let mut way = way.iter().map(|one| format!("`{one}`"));
+    let first = way.next().unwrap_or_default();
+    let rest = way.collect::<Vec<_>>().join(", ");
+    let through = if rest.is_empty() { String::new() } else { format!(" (through {rest})") };
+    let message = format!("`{flow}` may not {names}, which {first}{through} needs");
     let diagnostic = Diagnostic::new(Rule::UndeclaredCapability, loc, message);
     match can {
-        Some(can) => diagnostic.label(can, "declared here").help(format!("add `{capability}` to its `can`")),
-        None => diagnostic.help(format!("declare it behind the parameters: `can {capability}`")),
+        Some(can) => diagnostic.label(can, "declared here").help(format!("add `{list}` to its `can`")),
+        None => diagnostic.help(format!("declare it behind the parameters: `can {list}`")),
     }
 }
 
@@ -434,6 +467,11 @@ pub fn unused_binding(loc: Loc, name: &str) -> Diagnostic {
 pub fn empty_validator(loc: Loc, name: &str) -> Diagnostic {
     Diagnostic::new(Rule::EmptyValidator, loc, format!("`{name}` requires nothing, so it lets everything pass"))
         .help("add `require condition else \"reason\"`")
+}
+
+pub fn bare_return(loc: Loc, ty: &Type) -> Diagnostic {
+    Diagnostic::new(Rule::MissingReturn, loc, format!("this flow declares `{}`, and `return` gives nothing", brief(ty)))
+        .help("write `return …` with a value, or leave with `block \"reason\"` or `fail \"message\"`")
 }
 
 pub fn missing_return(loc: Loc, flow: &str, ty: &Type) -> Diagnostic {

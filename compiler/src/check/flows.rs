@@ -23,7 +23,12 @@ impl Checker {
     fn check_flow(&mut self, place: usize, flow: &Flow) {
         let Some(decl) = self.program.flows.get(place).cloned() else { return };
         let module = decl.at.module;
-        for clause in &flow.clauses {
+        for (at, clause) in flow.clauses.iter().enumerate() {
+            let same = |other: &FlowClause| std::mem::discriminant(&other.kind) == std::mem::discriminant(&clause.kind);
+            if flow.clauses.iter().take(at).any(same) {
+                let loc = self.program.loc(module, clause.span);
+                self.report(errors::invalid_clause(loc, "this clause stands here twice", "join the two into one"));
+            }
             self.check_flow_clause(module, &decl.params, decl.role, clause);
         }
         let mut body = Body::new(self, module, Some(decl.role));
@@ -271,6 +276,9 @@ impl Body<'_> {
         }
         let merges = matches!(flow.body.steps.last().map(|step| &step.kind), Some(StepKind::Merge { .. }));
         let branches = self.returned && matches!(result.value, Type::Null);
+        if self.checker.is_wrong(self.loc(flow.body.span)) && (branches || !result.has_value) {
+            return;
+        }
         if (!result.has_value && !merges) || (branches && !expected.has_null(&self.checker.program.types)) {
             let loc = self.loc(flow.name.span);
             self.report(errors::missing_return(loc, &flow.name.name, expected));

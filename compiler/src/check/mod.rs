@@ -190,14 +190,21 @@ pub(crate) struct Checker {
     written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
     own_codes: FxHashSet<EcoString>,
+    /// Codes that tools declare, each once.
+    codes: Vec<EcoString>,
+    /// Where parsing reported something: nothing more is said there.
+    misread: FxHashSet<(u32, u32)>,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
 }
 
 impl Checker {
     fn report(&mut self, diagnostic: Diagnostic) {
+        let loc = diagnostic.loc();
+        if self.misread.contains(&(loc.file.0, loc.span.start)) {
+            return;
+        }
         if diagnostic.severity == Severity::Error {
-            let loc = diagnostic.loc();
             self.wrong.insert((loc.file.0, loc.span.start));
         }
         self.diagnostics.push(diagnostic);
@@ -221,6 +228,11 @@ impl Checker {
         }
     }
 
+    /// Every error code that some tool declares itself.
+    fn declared_codes(&self) -> Vec<EcoString> {
+        self.codes.clone()
+    }
+
     fn set_type(&mut self, module: usize, id: ExprId, ty: Type) {
         if let Some(slot) = self.expr_types.get_mut(module).and_then(|types| types.get_mut(id.0 as usize)) {
             *slot = ty;
@@ -236,7 +248,9 @@ impl Checker {
         for (at, file) in source.files.iter().enumerate() {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
             let parsed = weir_lang::parse::parse(id, &file.text);
+            let places = parsed.diagnostics.iter().map(|diagnostic| (id.0, diagnostic.loc().span.start)).collect::<Vec<_>>();
             parsed.diagnostics.into_iter().for_each(|diagnostic| self.report(diagnostic));
+            self.misread.extend(places);
             self.expr_types.push(vec![Type::Broken; parsed.module.exprs as usize]);
             let module = ModuleInfo { name: file.module.clone(), file: id, ast: Arc::new(parsed.module), scope: IndexMap::new() };
             if !file.module.is_empty() {

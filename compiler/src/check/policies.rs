@@ -44,11 +44,10 @@ impl Checker {
         }
         for code in &arm.codes {
             let at = self.program.loc(module, code.span);
-            let tool_codes = self.program.tools.values().flat_map(|tool| tool.codes.iter());
-            let known = CODES.contains(&code.name.as_str()) || tool_codes.clone().any(|own| *own == code.name);
+            let known = CODES.contains(&code.name.as_str()) || self.codes.contains(&code.name);
             if !known && !self.own_codes.contains(&code.name) {
                 let near = errors::nearest(&code.name, CODES).map(str::to_string);
-                self.report(errors::unknown_error_code(at, &code.name, near.as_deref(), &CODES.join(" ")));
+                self.report(errors::no_error_code(at, &code.name, near.as_deref(), &CODES.join(" ")));
             }
             if seen.contains(&code.name) {
                 self.report(errors::unreachable_arm(at, "an arm before it takes this code"));

@@ -77,7 +77,7 @@ impl Checker {
     fn check_site(&self, module: usize, contract: &Contract, site: &Site) -> Option<Diagnostic> {
         let loc = self.program.loc(module, site.span);
         let role = contract.role.word();
-        let refuse = |what: String| Some(errors::role_violation(loc, role, &format!("may not {what}"), &format!("use a {}", contract.instead)));
+        let refuse = |what: String| Some(errors::role_violation(loc, role, &format!("may not {what}"), &format!("use {} {}", errors::article(contract.instead), contract.instead)));
         match &site.kind {
             SiteKind::Tool(name) => {
                 let tool = self.program.tools.get(name)?;
