@@ -22,6 +22,10 @@ impl Body<'_> {
         };
         let blame = self.inner(expr, expected).unwrap_or(Blame { span: expr.span, wrong, context: None });
         let loc = self.loc(blame.span);
+        if blame.wrong.why == Why::MissingField && self.checker.is_wrong(loc) {
+            // A field under a wrong name was reported; the right one is missing for that reason.
+            return false;
+        }
         self.report(errors::mismatch(loc, &blame.wrong, blame.context.as_deref().unwrap_or(context)));
         false
     }

@@ -30,6 +30,8 @@ pub struct Body<'a> {
     pub(super) sources: Vec<(EcoString, Type)>,
     /// Whether it is a test: `calls(tool)` and `attempts(tool)` are known.
     pub(super) test: bool,
+    /// Whether it is a campaign with a clock, which has no `event`.
+    pub(super) clock: bool,
 }
 
 /// A loop that is being checked.
@@ -58,7 +60,7 @@ pub struct BlockType {
 
 impl<'a> Body<'a> {
     pub(super) fn new(checker: &'a mut Checker, module: usize, role: Option<Role>) -> Self {
-        Body { checker, module, role, returns: None, scope: Scope::default(), loops: Vec::new(), returned: false, sources: Vec::new(), test: false }
+        Body { checker, module, role, returns: None, scope: Scope::default(), loops: Vec::new(), returned: false, sources: Vec::new(), test: false, clock: false }
     }
 
     pub(super) fn loc(&self, span: Span) -> Loc {
@@ -341,7 +343,10 @@ impl<'a> Body<'a> {
     fn from_step(&mut self, source: &Expr, name: &Ident) {
         let ty = self.infer_claused(source, None, Some(name));
         let list = Type::list(Type::Broken).nullable();
-        self.fit(source.span, &ty, &list, "`from`");
+        if fits(&ty, &list, &self.checker.program.types).is_err() {
+            let loc = self.loc(source.span);
+            self.report(errors::wants(loc, "`from`", "a list", &ty).help("read the list out of the result: `from crm.search(…).rows as crm`"));
+        }
         self.bind(name, ty.clone(), false);
         self.sources.push((name.name.clone(), ty));
     }

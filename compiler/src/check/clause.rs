@@ -33,6 +33,12 @@ impl Body<'_> {
     #[allow(clippy::too_many_arguments, reason = "a call, its two types and its clauses belong together")]
     fn clauses(&mut self, expr: &Expr, core: &Expr, clauses: &[Clause], raw: &Type, ty: Type, expected: Option<&Type>, name: Option<&Ident>) -> Type {
         if !self.takes_clauses(core) {
+            let key = clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Key { .. }));
+            if let (Some(weir_lang::ast::Role::Delivery), Some(key)) = (self.role, key) {
+                let loc = self.loc(key.span);
+                self.report(errors::missing_key(loc));
+                return ty;
+            }
             let loc = self.loc(clauses.first().map_or(expr.span, |clause| clause.span));
             let help = "clauses such as `retry`, `timeout` and `fallback` stand behind the call of a tool or flow";
             self.report(errors::invalid_clause(loc, "this is no call, so it takes no clauses", help));

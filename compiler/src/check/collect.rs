@@ -51,6 +51,16 @@ impl Checker {
                 self.program.policies.push(at);
                 self.declare(at.module, &decl.name, Entity::Policy(place));
             }
+            ItemKind::Campaign(decl) => {
+                let name = ecow::eco_format!("campaign {}", decl.name.name);
+                let loc = self.program.loc(at.module, decl.name.span);
+                match self.declared.get(&(at.module, name.clone())).copied() {
+                    Some(first) => self.report(errors::duplicate_name(loc, &decl.name.name, first)),
+                    None => {
+                        self.declared.insert((at.module, name), loc);
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -202,8 +212,8 @@ impl Checker {
     }
 
     /// `tool` declarations of the built-in file and of every module, sorted by name.
-    pub(super) fn collect_tools(&mut self, builtin: Option<ModuleInfo>) {
-        if let Some(builtin) = builtin {
+    pub(super) fn collect_tools(&mut self, builtin: ModuleInfo) {
+        {
             let ast = builtin.ast.clone();
             self.program.modules.push(builtin);
             let module = self.program.modules.len() - 1;
@@ -251,6 +261,7 @@ impl Checker {
     /// What `weir.toml` says of tools that are there.
     fn apply_settings(&mut self) {
         let config = self.config.clone();
+        self.check_settings(&config);
         for (server, section) in &config.tools {
             for (name, tool) in self.program.tools.iter_mut().filter(|(name, _)| name.split('.').next() == Some(server)) {
                 if let Some(ms) = section.timeout.as_deref().and_then(crate::project::parse_duration) {

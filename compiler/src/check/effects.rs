@@ -224,17 +224,21 @@ impl Checker {
             policies.extend(named.and_then(|name| self.program.policy_by_name(name)));
             policies.extend(self.config.project.policy.as_ref().and_then(|name| self.program.policy_by_name(name)));
         }
-        let ends = policies.into_iter().filter_map(|place| self.program.policy_ast(place)).flat_map(|(home, decl)| {
-            decl.arms.iter().filter_map(move |arm| match &arm.then {
-                Some(PolicyEnd::Escalate(path)) => self.program.callee(home, path),
-                _ => None,
-            })
-        });
-        let flow = |callee: Callee| match callee {
-            Callee::Flow(flow) => Some((flow, site.span)),
-            _ => None,
-        };
-        ends.filter_map(flow).collect()
+        let mut found = Vec::new();
+        for (home, decl) in policies.into_iter().filter_map(|place| self.program.policy_ast(place)) {
+            for arm in &decl.arms {
+                if let Some(PolicyEnd::Escalate(path)) = &arm.then
+                    && let Some(Callee::Flow(flow)) = self.program.callee(home, path)
+                {
+                    found.push((flow, site.span));
+                }
+            }
+            // Its `else` takes every failure: wider policies never see one.
+            if decl.arms.iter().any(|arm| arm.codes.is_empty()) {
+                break;
+            }
+        }
+        found
     }
 
     /// An `undo` that no saga ever runs: its flow is reached from none.

@@ -38,6 +38,18 @@ pub fn invalid_project(loc: Loc, message: &str, near: Option<&str>) -> Diagnosti
     }
 }
 
+pub fn config_duration(loc: Loc, text: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidProject, loc, format!("`{text}` is no duration")).help("write `200ms`, `5s`, `1h30m`, `3d` or `1w`")
+}
+
+/// What the reader of the project file says, with a did-you-mean for a key that it does not know.
+pub fn unreadable_project(loc: Loc, message: &str) -> Diagnostic {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let near = names.next().and_then(|unknown| nearest(unknown, names)).map(str::to_string);
+    let short = if near.is_some() { message.split(", expected").next().unwrap_or(message) } else { message };
+    suggest(Diagnostic::new(Rule::InvalidProject, loc, short.replace("unknown field", "there is no key")), near.as_deref(), "")
+}
+
 pub fn duplicate_name(loc: Loc, name: &str, first: Loc) -> Diagnostic {
     Diagnostic::new(Rule::DuplicateName, loc, format!("`{name}` is already the name of something here"))
         .label(first, "first here")
@@ -83,6 +95,11 @@ pub fn import_cycle(loc: Loc, names: &[EcoString]) -> Diagnostic {
 
 pub fn unknown_name(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
     suggest(Diagnostic::new(Rule::UnknownName, loc, format!("nothing here is called `{name}`")), near, "")
+}
+
+pub fn no_event(loc: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownName, loc, "this campaign has no `event`: it is started by a clock")
+        .help("start it `on event \"name\" as T`, or pass a value of your own")
 }
 
 pub fn unknown_source(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
@@ -409,12 +426,18 @@ pub fn missing_key(loc: Loc) -> Diagnostic {
 }
 
 pub fn missing_undo(loc: Loc, what: &str, role: &str, opposite: Option<&str>) -> Diagnostic {
-    let message = format!("{what} in a {role} says neither how to take it back nor that it is final");
+    let message = format!("{what} in {} {role} says neither how to take it back nor that it is final", article(role));
     let help = match opposite {
+        Some("runs.cancel") => "add `undo runs.cancel(id: it)`, or `final` if it is the point of no return".to_string(),
         Some(tool) => format!("add `undo {tool}(…)`, or `final` if it is the point of no return"),
         None => "add `undo tool(…)`, or `final` if it is the point of no return".to_string(),
     };
     Diagnostic::new(Rule::MissingUndo, loc, message).help(help)
+}
+
+pub fn missing_final(loc: Loc, delivery: &str) -> Diagnostic {
+    Diagnostic::new(Rule::MissingUndo, loc, format!("what `{delivery}` sends cannot be taken back, and this saga does not say so"))
+        .help("add `final`, and let it be the last step that can fail")
 }
 
 pub fn fallible_after_final(loc: Loc, what: &str, last: Loc) -> Diagnostic {
@@ -454,8 +477,10 @@ pub fn key_not_sent(loc: Loc, tool: &str) -> Diagnostic {
         .help("Weir still calls it once per key; declare `accepts key parameter` if the tool recognises keys itself")
 }
 
-pub fn write_without_undo(loc: Loc, flow: &str, count: usize) -> Diagnostic {
-    Diagnostic::new(Rule::WriteWithoutUndo, loc, format!("`{flow}` writes {count} times and takes nothing back when it fails between"))
+/// `count`: None where a loop writes any number of times.
+pub fn write_without_undo(loc: Loc, flow: &str, count: Option<usize>) -> Diagnostic {
+    let times = count.map_or("in a loop".to_string(), |count| format!("{count} times"));
+    Diagnostic::new(Rule::WriteWithoutUndo, loc, format!("`{flow}` writes {times} and takes nothing back when it fails between"))
         .help("make it a `saga` with `undo`, or mark what need not be undone `final`")
 }
 
@@ -491,6 +516,8 @@ pub fn missing_fallback(loc: Loc, policy: &str) -> Diagnostic {
 }
 
 pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
+    let why = why.rsplit(": ").next().unwrap_or(why).to_lowercase();
+    let why = if why.contains("must have 5 fields") { "it has another number of parts than five".to_string() } else { why };
     Diagnostic::new(Rule::InvalidCron, loc, format!("this is no cron schedule: {why}"))
         .help("five parts: minute hour day month weekday, e.g. `0 9 * * MON`")
 }

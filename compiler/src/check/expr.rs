@@ -183,6 +183,10 @@ impl Body<'_> {
             Some(Entity::Type(_)) => "type",
             Some(Entity::Policy(_)) => "policy",
             Some(Entity::Module(_)) => "module",
+            None if self.clock && name.name == "event" => {
+                self.report(errors::no_event(loc));
+                return Type::Broken;
+            }
             None if self.scope.was_bound(&name.name) => "",
             None if weir_stdlib::functions::FunctionId::named(&name.name).is_some() => "function",
             None => {

@@ -23,6 +23,7 @@ pub(crate) mod program;
 mod roles;
 mod sagas;
 mod scope;
+mod settings;
 mod tests;
 pub(crate) mod types;
 
@@ -37,8 +38,8 @@ use indexmap::IndexMap;
 use program::{ItemRef, ModuleInfo, Program};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use weir_lang::ast::{ExprId, Role};
+use std::sync::{Arc, LazyLock};
+use weir_lang::ast::{ExprId, Module, Role};
 use weir_lang::diagnostic::{Diagnostic, Severity};
 use weir_lang::span::{FileId, Loc, Span};
 use weir_lang::types::{Type, TypeTable};
@@ -161,15 +162,11 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.finish(source)
 }
 
-fn builtin_module() -> Option<ModuleInfo> {
-    let parsed = weir_lang::parse::parse(FileId(u32::MAX), BUILTIN);
-    let scope = IndexMap::new();
-    parsed.diagnostics.is_empty().then(|| ModuleInfo {
-        name: EcoString::new(),
-        file: FileId(u32::MAX),
-        ast: Arc::new(parsed.module),
-        scope,
-    })
+/// The tree of the built-in tools' declarations, parsed once.
+static BUILTIN_TREE: LazyLock<Arc<Module>> = LazyLock::new(|| Arc::new(weir_lang::parse(FileId(u32::MAX), BUILTIN).module));
+
+fn builtin_module() -> ModuleInfo {
+    ModuleInfo { name: EcoString::new(), file: FileId(u32::MAX), ast: BUILTIN_TREE.clone(), scope: IndexMap::new() }
 }
 
 /// The state of a check.
@@ -177,6 +174,7 @@ fn builtin_module() -> Option<ModuleInfo> {
 pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
+    config_text: String,
     diagnostics: Vec<Diagnostic>,
     /// Types of the states of `repeat` loops.
     states: FxHashMap<(usize, ExprId), Type>,
@@ -247,7 +245,7 @@ impl Checker {
     fn load(&mut self, source: &ProjectSource) {
         for (at, file) in source.files.iter().enumerate() {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
-            let parsed = weir_lang::parse::parse(id, &file.text);
+            let parsed = weir_lang::parse(id, &file.text);
             let places = parsed.diagnostics.iter().map(|diagnostic| (id.0, diagnostic.loc().span.start)).collect::<Vec<_>>();
             parsed.diagnostics.into_iter().for_each(|diagnostic| self.report(diagnostic));
             self.misread.extend(places);
@@ -263,11 +261,12 @@ impl Checker {
         }
         if let Some((_, text)) = &source.config {
             let file = FileId(u32::try_from(source.files.len()).unwrap_or(u32::MAX));
+            self.config_text = text.clone();
             match Config::parse(text) {
                 Ok(config) => self.config = Arc::new(config),
                 Err(error) => {
                     let loc = Loc { file, span: Span::new(error.span.start, error.span.end) };
-                    self.report(errors::invalid_project(loc, &error.message, None));
+                    self.report(errors::unreadable_project(loc, &error.message));
                 }
             }
         }

@@ -292,7 +292,13 @@ fn arithmetic_help(op: BinaryOp, a: Kind, b: Kind, l: &Type, r: &Type, types: &T
 
 /// Whether values of two types can be equal at all.
 fn comparable(l: &Type, r: &Type, types: &TypeTable) -> bool {
-    types.members(l).iter().any(|a| types.members(r).iter().any(|b| comparable_members(a, b, types)))
+    // A null beside something that is never null: comparing is harmless and common.
+    let null = |ty: &Type| matches!(types.head(ty), Type::Null);
+    if null(l) || null(r) {
+        return true;
+    }
+    let right = types.members(r);
+    types.members(l).iter().any(|a| right.iter().any(|b| comparable_members(a, b, types)))
 }
 
 fn comparable_members(a: &Type, b: &Type, types: &TypeTable) -> bool {
@@ -301,8 +307,7 @@ fn comparable_members(a: &Type, b: &Type, types: &TypeTable) -> bool {
         (Type::Literal(x), Type::Literal(y)) if std::mem::discriminant(x) == std::mem::discriminant(y) => x == y,
         (Type::Record(_), Type::Record(_) | Type::Map(_)) | (Type::Map(_), Type::Record(_) | Type::Map(_)) => true,
         (Type::List(x), Type::List(y)) => comparable(x, y, types),
-        // A null beside something that is never null: comparing is harmless and common.
-        (Type::Null, _) | (_, Type::Null) => true,
+        (Type::Null, Type::Null) => true,
         (Type::Time | Type::Date | Type::Duration, Type::Literal(Literal::String(_))) => true,
         _ => {
             let (x, y) = (kind(a, types), kind(b, types));

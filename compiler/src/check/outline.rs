@@ -34,6 +34,8 @@ pub struct Site<'a> {
     pub undo: Option<Callee>,
     /// Where the `undo` call stands.
     pub undo_span: Span,
+    /// A `start` with `after` or `at`.
+    pub delayed: bool,
 }
 
 /// The kinds of [`Site`].
@@ -198,7 +200,7 @@ impl<'a> Walk<'a> {
             _ => None,
         });
         let undo_span = undo.map(|call| call.span).unwrap_or_default();
-        out.push(Node::Site(Site { kind, span, clauses, pure_place: self.pure_place, undo: undo_callee, undo_span }));
+        out.push(Node::Site(Site { kind, span, clauses, pure_place: self.pure_place, undo: undo_callee, undo_span, delayed: false }));
     }
 
     fn block(&mut self, block: &'a Block, out: &mut Vec<Node<'a>>) {
@@ -445,6 +447,9 @@ impl<'a> Walk<'a> {
                 }
                 if let Some(Callee::Flow(flow)) = self.program.callee(self.module, callee) {
                     self.site(SiteKind::Start(flow), expr.span, clauses, out);
+                    if let Some(Node::Site(site)) = out.last_mut() {
+                        site.delayed = delay.is_some();
+                    }
                 }
             }
             ExprKind::Block(text) | ExprKind::Fail { message: text, .. } => {

@@ -69,8 +69,12 @@ impl Checker {
                 found.extend(self.check_shape(module, flow, &nodes));
             }
         }
+        let mut places = Vec::new();
         for diagnostic in found {
-            self.report(diagnostic);
+            if !places.contains(&diagnostic.loc().span.start) {
+                places.push(diagnostic.loc().span.start);
+                self.report(diagnostic);
+            }
         }
     }
 
@@ -107,6 +111,9 @@ impl Checker {
                 refuse(format!("call the {} `{}`", called.role.word(), called.name))
             }
             SiteKind::Start(_) if !contract.starts => refuse("start flows".into()),
+            SiteKind::Start(_) if contract.role == Role::Scheduler && !site.delayed => {
+                Some(errors::role_violation(loc, role, "starts flows for later", "say when: `start flow(…) after 3d`, or `at` a time"))
+            }
             SiteKind::Wait if !contract.waits => refuse("wait".into()),
             SiteKind::Ask if !contract.waits => refuse("ask".into()),
             SiteKind::Receive if !contract.waits => refuse("wait for events".into()),
@@ -329,6 +336,11 @@ impl Checker {
 
     fn delivery(&self, module: usize, flow: &Flow, nodes: &[Node]) -> Vec<Diagnostic> {
         let name = self.program.loc(module, flow.name.span);
+        if let Some(returns) = &flow.returns {
+            let loc = self.program.loc(module, returns.span);
+            let help = "leave the type out: its value is `{ status: \"sent\" | \"duplicate\" | \"disabled\", id: string? }`";
+            return vec![errors::role_violation(loc, "delivery", "has a value of its own", help)];
+        }
         if !matches!(flow.body.steps.first().map(|step| &step.kind), Some(StepKind::Key { .. })) {
             return vec![errors::missing_key(name)];
         }
@@ -346,6 +358,14 @@ impl Checker {
 
     fn agent(&self, module: usize, flow: &Flow, nodes: &[Node]) -> Vec<Diagnostic> {
         let name = self.program.loc(module, flow.name.span);
+        let other = |step: &&Step| match &step.kind {
+            StepKind::Bind { .. } | StepKind::Prompt(_) | StepKind::Require { .. } | StepKind::Error => false,
+            _ => true,
+        };
+        if let Some(step) = flow.body.steps.iter().find(other) {
+            let help = "the model's answer is its value; what comes before or after belongs into the flow that calls it";
+            return vec![self.shape_error(module, step, Role::Agent, "has pure steps and one `prompt`", help)];
+        }
         match count(nodes, &|site| site.kind == SiteKind::Prompt) {
             1 => Vec::new(),
             _ => vec![errors::role_violation(name, "agent", "has one `prompt`", "`prompt \"\"\" … \"\"\"`")],
