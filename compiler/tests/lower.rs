@@ -1,5 +1,7 @@
 //! Plans: order between steps, slots, paths, policies, and a hash that only the program changes.
 
+#![allow(clippy::disallowed_methods, reason = "a test reads its files")]
+
 use weir_compiler::plan::{BlockPlan, EffectClass, Plan, PolicyEndPlan, StepKind, Target};
 use weir_compiler::project::{ProjectSource, SourceFile};
 

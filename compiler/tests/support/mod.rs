@@ -1,5 +1,7 @@
 //! Reads the corpus under `tests/check` and shows what checking says about it.
 
+#![allow(clippy::disallowed_methods, reason = "a test reads its files")]
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use weir_compiler::Checked;
