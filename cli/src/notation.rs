@@ -5,7 +5,7 @@ use weir_compiler::registry::Tool;
 use weir_lang::types::{RecordType, Type};
 
 /// Attempts take this long where nothing says otherwise, in milliseconds; then it is not shown.
-const USUAL_TIMEOUT: u64 = 60_000;
+const USUAL_TIMEOUT: u64 = 30_000;
 
 /// The declaration.
 pub fn declaration(tool: &Tool) -> String {

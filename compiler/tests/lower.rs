@@ -1,5 +1,7 @@
 //! Plans: order between steps, slots, paths, policies, and a hash that only the program changes.
 
+#![allow(clippy::disallowed_methods, reason = "a test reads its files")]
+
 use weir_compiler::plan::{BlockPlan, EffectClass, Plan, PolicyEndPlan, StepKind, Target};
 use weir_compiler::project::{ProjectSource, SourceFile};
 
@@ -160,7 +162,12 @@ saga f(items: [string]) can a.write {{
     let StepKind::Act(act) = &plan.body.graph.node_weights().next().expect("a step").kind else { panic!() };
     let Target::Tool { args, .. } = &act.target else { panic!() };
     let text = format!("{args:?}");
-    assert!(text.contains("Slot { up: 0, at: 0 }") && text.contains("Slot { up: 0, at: 1 }") && text.contains("Slot { up: 1, at: 0 }"), "{text}");
+    assert!(
+        text.contains("Slot { up: 0, at: 0 }")
+            && text.contains("Slot { up: 0, at: 1 }")
+            && text.contains("Slot { up: 1, at: 0 }"),
+        "{text}"
+    );
     let undo = format!("{:?}", act.undo);
     assert!(undo.contains(&format!("at: {} }}", act.result)), "{undo}");
 }
@@ -170,7 +177,8 @@ fn the_hash_is_the_programs() {
     let text = format!("{TOOLS}\ncoordinator f() -> int can a.read {{\n  return a.read(q: \"1\").n\n}}\n");
     let first = plan(&text, "f").hash();
     assert_eq!(first, plan(&text, "f").hash());
-    let other = format!("{text}\n/// Another flow.\ncoordinator g() -> int can a.read {{\n  return a.read(q: \"2\").n\n}}\n");
+    let other =
+        format!("{text}\n/// Another flow.\ncoordinator g() -> int can a.read {{\n  return a.read(q: \"2\").n\n}}\n");
     assert_eq!(first, plan(&other, "f").hash(), "a flow that cannot be reached does not matter");
     let changed = text.replace("\"1\"", "\"3\"");
     assert_ne!(first, plan(&changed, "f").hash());
@@ -182,7 +190,8 @@ fn a_plan_survives_being_stored() {
     for example in ["quickstart", "mail-triage", "orders", "approval"] {
         let root = format!("{}/../examples/{example}", env!("CARGO_MANIFEST_DIR"));
         let mut source = ProjectSource::default();
-        let mut files: Vec<_> = std::fs::read_dir(format!("{root}/flows")).expect("flows").flatten().map(|entry| entry.path()).collect();
+        let mut files: Vec<_> =
+            std::fs::read_dir(format!("{root}/flows")).expect("flows").flatten().map(|entry| entry.path()).collect();
         files.sort();
         for path in files {
             let module = path.file_stem().unwrap().to_string_lossy().to_string();

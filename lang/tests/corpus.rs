@@ -1,7 +1,14 @@
 //! The corpus: every file in `tests/corpus/parse` parses without a word and is formatted as written beside it,
 //! every file in `tests/corpus/errors` says what stands beside it. `WEIR_BLESS=1` writes the expected files.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests read files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests read files and may fail"
+)]
 
 use std::path::{Path, PathBuf};
 use weir_lang::span::{FileId, Lines};
@@ -106,7 +113,8 @@ fn ids_are_unique_and_spans_end_in_no_blank() {
     for (_, source) in corpus("parse") {
         let module = parse(FileId(0), &source).module;
         let text = format!("{:?}", module.items);
-        let mut ids: Vec<u32> = text.split("ExprId(").skip(1).map(|rest| rest.split(')').next().unwrap().parse().unwrap()).collect();
+        let mut ids: Vec<u32> =
+            text.split("ExprId(").skip(1).map(|rest| rest.split(')').next().unwrap().parse().unwrap()).collect();
         ids.sort_unstable();
         let all = ids.len();
         ids.dedup();

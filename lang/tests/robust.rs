@@ -1,6 +1,13 @@
 //! No input makes the parser panic, overflow or crawl.
 
-#![allow(clippy::disallowed_methods, reason = "tests read files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests read files and may fail"
+)]
 
 use proptest::prelude::*;
 use std::path::Path;
@@ -38,7 +45,7 @@ fn survive(source: &str) {
 #[test]
 fn every_prefix_survives() {
     for text in corpus() {
-        let step = 1 + text.len() / 400;
+        let step = 1 + text.len() / 200;
         for end in (0..text.len()).step_by(step).filter(|end| text.is_char_boundary(*end)) {
             survive(&text[..end]);
         }
@@ -48,7 +55,7 @@ fn every_prefix_survives() {
 #[test]
 fn every_deletion_survives() {
     for text in corpus() {
-        let step = 1 + text.len() / 250;
+        let step = 1 + text.len() / 60;
         for at in (0..text.len()).step_by(step) {
             let end = (at + 1 + at % 7).min(text.len());
             if text.is_char_boundary(at) && text.is_char_boundary(end) {
@@ -62,7 +69,7 @@ fn every_deletion_survives() {
 fn every_flipped_byte_survives() {
     let signs = b"(){}[]\"`/\\\n.,:=|?-+ aZ9_";
     for text in corpus() {
-        let step = 1 + text.len() / 200;
+        let step = 1 + text.len() / 60;
         for at in (0..text.len()).step_by(step) {
             let mut bytes = text.clone().into_bytes();
             bytes[at] = signs[(at * 31 + text.len()) % signs.len()];
@@ -89,11 +96,81 @@ proptest! {
 }
 
 const WORDS: &[&str] = &[
-    "if", "then", "else", "match", "for", "in", "and", "or", "not", "matches", "as", "return", "yield", "require",
-    "check", "fail", "block", "wait", "ask", "receive", "true", "null", "x", "y.z", "f(", ")", "{", "}", "[", "]", "(",
-    "=", "=>", "==", "|>", "??", "..", "...", ",", ":", "\n", "\"a\"", "\"{x}\"", "\"\"\"", "/a/", "3", "5s", "10%",
-    "retry", "timeout", "catch", "fallback", "undo", "final", "optional", "key", "until", "from", "start", "repeat",
-    "at most", "next", "drop", "+", "-", "*", "/", "// c\n", "/// d\n", "\ncoordinator b() {", "\ntype T =", "string", "?", "|", "&",
+    "if",
+    "then",
+    "else",
+    "match",
+    "for",
+    "in",
+    "and",
+    "or",
+    "not",
+    "matches",
+    "as",
+    "return",
+    "yield",
+    "require",
+    "check",
+    "fail",
+    "block",
+    "wait",
+    "ask",
+    "receive",
+    "true",
+    "null",
+    "x",
+    "y.z",
+    "f(",
+    ")",
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    "=",
+    "=>",
+    "==",
+    "|>",
+    "??",
+    "..",
+    "...",
+    ",",
+    ":",
+    "\n",
+    "\"a\"",
+    "\"{x}\"",
+    "\"\"\"",
+    "/a/",
+    "3",
+    "5s",
+    "10%",
+    "retry",
+    "timeout",
+    "catch",
+    "fallback",
+    "undo",
+    "final",
+    "optional",
+    "key",
+    "until",
+    "from",
+    "start",
+    "repeat",
+    "at most",
+    "next",
+    "drop",
+    "+",
+    "-",
+    "*",
+    "/",
+    "// c\n",
+    "/// d\n",
+    "\ncoordinator b() {",
+    "\ntype T =",
+    "string",
+    "?",
+    "|",
+    "&",
 ];
 
 fn deep(open: &str, middle: &str, close: &str, count: usize) -> String {
@@ -114,23 +191,62 @@ fn on_a_thread(source: String) -> Parsed {
 }
 
 const NESTINGS: &[(&str, &str, &str)] = &[
-    ("(", "1", ")"), ("[", "1", "]"), ("{ a: ", "1", " }"), ("f(", "1", ")"), ("f(a: ", "1", ")"), ("a[", "1", "]"),
-    ("\"{", "x", "}\""), ("if a { ", "1", " }"), ("if a then ", "1", " else 2"), ("if a { 1 } else ", "{ 1 }", ""),
-    ("if a then 1 else ", "2", ""), ("match x { 1 => ", "1", " }"), ("match x { 1 => { ", "1", " } }"),
-    ("for x in xs { ", "1", " }"), ("for x in ", "xs", " { 1 }"), ("repeat s = 1 at most 2 { ", "1", " }"),
-    ("repeat s = ", "1", " at most 2 { 1 }"), ("[x for x in ", "xs", "]"), ("not ", "x", ""), ("- ", "x", ""),
-    ("x => ", "x", ""), ("(a, b) => ", "x", ""), ("block ", "x", ""), ("fail ", "x", ""), ("ask ", "\"a\"", " as int"),
-    ("f(x) fallback (", "1", ")"), ("f(x) catch { else => ", "1", " }"), ("f(x) undo ", "g()", ""),
-    ("x as [", "int", "]"), ("x as map<", "int", ">"), ("x as { a: ", "int", " }"), ("x as (", "int", ")"),
-    ("x as trusted ", "int", ""), ("start f(", "1", ")"), ("y = ", "1", ""), ("if ", "x", " { 1 }"), ("match ", "x", " { 1 => 2 }"),
-    ("...", "x", ""), ("[...", "x", "]"), ("((a", "1", "))"), ("x |> f(", "1", ")"), ("\"\"\"{", "x", "}\"\"\""), ("return ", "1", ""),
-    ("(x => ", "1", ")"), ("{ ...", "x", " }"), ("retry ", "1", ""), ("until ", "1", ""), ("((", "", ""), ("{", "", ""), ("\"{\"", "", ""),
+    ("(", "1", ")"),
+    ("[", "1", "]"),
+    ("{ a: ", "1", " }"),
+    ("f(", "1", ")"),
+    ("f(a: ", "1", ")"),
+    ("a[", "1", "]"),
+    ("\"{", "x", "}\""),
+    ("if a { ", "1", " }"),
+    ("if a then ", "1", " else 2"),
+    ("if a { 1 } else ", "{ 1 }", ""),
+    ("if a then 1 else ", "2", ""),
+    ("match x { 1 => ", "1", " }"),
+    ("match x { 1 => { ", "1", " } }"),
+    ("for x in xs { ", "1", " }"),
+    ("for x in ", "xs", " { 1 }"),
+    ("repeat s = 1 at most 2 { ", "1", " }"),
+    ("repeat s = ", "1", " at most 2 { 1 }"),
+    ("[x for x in ", "xs", "]"),
+    ("not ", "x", ""),
+    ("- ", "x", ""),
+    ("x => ", "x", ""),
+    ("(a, b) => ", "x", ""),
+    ("block ", "x", ""),
+    ("fail ", "x", ""),
+    ("ask ", "\"a\"", " as int"),
+    ("f(x) fallback (", "1", ")"),
+    ("f(x) catch { else => ", "1", " }"),
+    ("f(x) undo ", "g()", ""),
+    ("x as [", "int", "]"),
+    ("x as map<", "int", ">"),
+    ("x as { a: ", "int", " }"),
+    ("x as (", "int", ")"),
+    ("x as trusted ", "int", ""),
+    ("start f(", "1", ")"),
+    ("y = ", "1", ""),
+    ("if ", "x", " { 1 }"),
+    ("match ", "x", " { 1 => 2 }"),
+    ("...", "x", ""),
+    ("[...", "x", "]"),
+    ("((a", "1", "))"),
+    ("x |> f(", "1", ")"),
+    ("\"\"\"{", "x", "}\"\"\""),
+    ("return ", "1", ""),
+    ("(x => ", "1", ")"),
+    ("{ ...", "x", " }"),
+    ("retry ", "1", ""),
+    ("until ", "1", ""),
+    ("((", "", ""),
+    ("{", "", ""),
+    ("\"{\"", "", ""),
 ];
 
 #[test]
 fn no_nesting_overflows() {
     for (open, middle, close) in NESTINGS {
-        for count in [40, 64, 66, 300, 10_000] {
+        for count in [40, 300, 10_000] {
             let begun = Instant::now();
             on_a_thread(deep(open, middle, close, count));
             on_a_thread(deep(open, middle, "", count));
@@ -169,7 +285,12 @@ fn the_limits_hold_and_what_is_within_them_parses() {
 /// Broken things inside broken things must not be read again at every level.
 #[test]
 fn time_grows_with_the_text() {
-    for (open, close) in [("return if a { ", " } + "), ("x = f(y) fallback if a { ", " } )"), ("key if a { ", " } + "), ("f(a: [b, match x { 1 => { ", " } }")] {
+    for (open, close) in [
+        ("return if a { ", " } + "),
+        ("x = f(y) fallback if a { ", " } )"),
+        ("key if a { ", " } + "),
+        ("f(a: [b, match x { 1 => { ", " } }"),
+    ] {
         let begun = Instant::now();
         parse(FileId(0), &deep(open, "1", close, 50));
         assert!(begun.elapsed().as_secs() < 3, "{open} took {:?}", begun.elapsed());

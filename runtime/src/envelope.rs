@@ -156,12 +156,16 @@ impl Envelope {
             }),
             steps: run.steps,
             attempts: run.attempts,
-            side_effects: run.effects.iter().map(|effect| SideEffect {
-                step: effect.step.clone(),
-                tool: effect.tool.clone(),
-                id: effect.id.mask(),
-                undone: effect.undone,
-            }).collect(),
+            side_effects: run
+                .effects
+                .iter()
+                .map(|effect| SideEffect {
+                    step: effect.step.clone(),
+                    tool: effect.tool.clone(),
+                    id: effect.id.mask(),
+                    undone: effect.undone,
+                })
+                .collect(),
             report: report(machine),
             waiting: waiting(machine),
             not_undone: left,
@@ -190,15 +194,8 @@ impl Envelope {
 
     /// Indented JSON, for people.
     pub fn to_json_pretty(&self) -> String {
-        let mut out = Vec::new();
-        let compact = self.to_json();
-        match serde_json::from_str::<&serde_json::value::RawValue>(&compact).ok().and_then(|_| Value::from_json(&compact).ok()) {
-            Some(value) => value.to_json_pretty(),
-            None => {
-                out.extend_from_slice(compact.as_bytes());
-                String::from_utf8(out).unwrap_or(compact)
-            }
-        }
+        let line = self.to_json();
+        Value::from_json(&line).map_or(line, |value| value.to_json_pretty())
     }
 }
 
@@ -217,12 +214,17 @@ fn records(value: Option<&Value>) -> Vec<Record> {
 }
 
 fn report(machine: &Machine) -> Vec<ReportEntry> {
-    let mut lines: Vec<ReportEntry> = machine.record().report.iter().map(|line| ReportEntry {
-        step: line.step.clone(),
-        kind: line.kind,
-        record: line.record.mask(),
-        reason: line.reason.mask().display_text(),
-    }).collect();
+    let mut lines: Vec<ReportEntry> = machine
+        .record()
+        .report
+        .iter()
+        .map(|line| ReportEntry {
+            step: line.step.clone(),
+            kind: line.kind,
+            record: line.record.mask(),
+            reason: line.reason.mask().display_text(),
+        })
+        .collect();
     lines.sort_by(|a, b| path::compare(&a.step, &b.step));
     lines
 }

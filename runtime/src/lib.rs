@@ -1,7 +1,10 @@
 //! Carrying out plans: the machine, engines, journals and tools. No printing, no arguments, no terminal.
 
+pub mod dry_run;
+pub mod engine;
 pub mod envelope;
 pub mod journal;
 pub mod machine;
+pub mod observe;
 pub mod tool;
 pub mod tools;

@@ -54,7 +54,9 @@ struct Reported {
 
 impl Reported {
     fn findings(&self) -> Findings<'_> {
-        Findings::some(&self.checked, |at| self.wanted.get(at).copied().unwrap_or(false))
+        Findings::some(&self.checked.files, &self.checked.diagnostics, |at| {
+            self.wanted.get(at).copied().unwrap_or(false)
+        })
     }
 }
 
@@ -68,7 +70,7 @@ fn ask(path: &Path, asked: &mut Vec<Asked>) -> Result<(), Error> {
         let folder = full.parent().unwrap_or(&full).to_owned();
         return ask_project(&folder.clone(), folder, asked);
     }
-    if !is_flow_file(&full) {
+    if !is_flow_file(&full) && !is_flow_file(path) {
         let help = "name `.flow` files, folders, or nothing for the working directory";
         return Err(Error::usage(format!("`{}` is no `.flow` file", path.display())).help(help));
     }

@@ -8,7 +8,6 @@ use crate::project::{flow_files, is_flow_file, missing, project_above, read_whol
 use crate::report::{self, Findings};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use weir_compiler::Checked;
 use weir_compiler::project::SourceFile;
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::format::format;
@@ -72,7 +71,7 @@ fn one(path: &Path, check: bool, tally: &mut Tally) -> Result<(), Error> {
     match format(&text) {
         Err(mistakes) => {
             tally.broken += 1;
-            tell_broken(&name, text, mistakes);
+            tell_broken(&name, text, &mistakes);
         }
         Ok(formatted) if formatted == text => tally.same += 1,
         Ok(formatted) => {
@@ -115,7 +114,7 @@ fn stdin(args: &FmtArgs) -> Outcome {
     let text = String::from_utf8(bytes).map_err(|_| Error::usage("stdin is not UTF-8 text"))?;
     match format(&text) {
         Err(mistakes) => {
-            tell_broken("<stdin>", text, mistakes);
+            tell_broken("<stdin>", text, &mistakes);
             Ok(Exit::Failed)
         }
         Ok(formatted) if args.check => Ok(if formatted == text { Exit::Done } else { Exit::Failed }),
@@ -127,11 +126,9 @@ fn stdin(args: &FmtArgs) -> Outcome {
 }
 
 /// Why a file is left alone.
-fn tell_broken(name: &str, text: String, diagnostics: Vec<Diagnostic>) {
+fn tell_broken(name: &str, text: String, diagnostics: &[Diagnostic]) {
     let file = SourceFile { path: name.into(), module: Default::default(), text };
-    let mut checked = Checked::default();
-    checked.files = vec![file];
-    checked.diagnostics = diagnostics;
-    out::note(&report::human(&[Findings::all(&checked)], out::stderr_colour()));
+    let findings = Findings::some(std::slice::from_ref(&file), diagnostics, |_| true);
+    out::note(&report::human(&[findings], out::stderr_colour()));
     out::note_line(&styled(Style::Dim, &format!("`{name}` was left as it is")));
 }

@@ -50,7 +50,11 @@ impl Draw<'_> {
         let params: Vec<String> = flow
             .params
             .iter()
-            .map(|param| format!("{}{}: {}", param.name, if param.optional { "?" } else { "" }, param.ty.ty))
+            .map(|param| {
+                let (optional, default) =
+                    (if param.optional { "?" } else { "" }, if param.default.is_some() { " = …" } else { "" });
+                format!("{}{optional}: {}{default}", param.name, param.ty.ty)
+            })
             .collect();
         let returns = flow.returns.as_ref().map(|ty| format!(" -> {}", ty.ty)).unwrap_or_default();
         FlowDrawing {
@@ -151,7 +155,7 @@ impl Draw<'_> {
             flow,
             undo: act.undo.as_ref().map(|undo| self.target(&undo.target).0),
             is_final: act.is_final,
-            keyed: act.key.is_some(),
+            keyed: act.key.is_some() && !matches!(act.target, Target::Receive { .. }),
             blocks,
         }
     }

@@ -145,7 +145,8 @@ impl Step {
     pub fn title(&self) -> String {
         let plain = self.name.split('#').next().unwrap_or(&self.name);
         let called = self.does.rsplit('.').next().unwrap_or(&self.does);
-        if plain == self.does || plain == called || self.does.is_empty() {
+        let verb = self.does.split(' ').next().unwrap_or("");
+        if plain == self.does || plain == called || plain == verb || self.does.is_empty() {
             return if self.does.is_empty() { self.name.clone() } else { self.does.clone() };
         }
         format!("{}: {}", self.name, self.does)

@@ -42,17 +42,17 @@ pub struct Place {
 impl<'a> Findings<'a> {
     /// Everything about a project.
     pub fn all(checked: &'a Checked) -> Self {
-        Self::some(checked, |_| true)
+        Self::some(&checked.files, &checked.diagnostics, |_| true)
     }
 
     /// What is wrong in the files that `wanted` picks; `weir.toml` always counts.
-    pub fn some(checked: &'a Checked, wanted: impl Fn(usize) -> bool) -> Self {
-        let of_project = |at: usize| checked.files.get(at).is_none_or(|file| !file.path.ends_with(".flow"));
+    pub fn some(files: &'a [SourceFile], diagnostics: &'a [Diagnostic], wanted: impl Fn(usize) -> bool) -> Self {
+        let of_project = |at: usize| files.get(at).is_none_or(|file| file.path.ends_with("weir.toml"));
         let told = |at: usize| of_project(at) || wanted(at);
-        let diagnostics = checked.diagnostics.iter().filter(|one| told(one.loc().file.0 as usize)).collect();
-        let files = (0..checked.files.len()).filter(|at| !of_project(*at) && wanted(*at)).count();
-        let sources = checked.files.iter().map(|file| Source { file, lines: OnceCell::new() }).collect();
-        Findings { files, diagnostics, sources }
+        let diagnostics = diagnostics.iter().filter(|one| told(one.loc().file.0 as usize)).collect();
+        let count = (0..files.len()).filter(|at| !of_project(*at) && wanted(*at)).count();
+        let sources = files.iter().map(|file| Source { file, lines: OnceCell::new() }).collect();
+        Findings { files: count, diagnostics, sources }
     }
 
     fn count(&self, severity: Severity) -> usize {

@@ -270,7 +270,10 @@ impl<'a> Body<'a> {
                 self.infer_claused(value, None, None);
                 let loc = self.loc(value.span);
                 let help = "declare it: `… -> type` behind the parameters";
-                self.report(errors::wants(loc, "this flow", "no value, since it declares none", &self.type_of(value)).help(help));
+                self.report(
+                    errors::wants(loc, "this flow", "no value, since it declares none", &self.type_of(value))
+                        .help(help),
+                );
             }
             (None, Some(expected)) => {
                 let loc = self.loc(span);

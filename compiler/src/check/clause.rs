@@ -11,8 +11,18 @@ use weir_lang::types::{Type, fits};
 
 /// The error codes of the language: transient ones first.
 pub const CODES: [&str; 12] = [
-    "timeout", "rate_limited", "unavailable", "bad_response", "invalid_input", "permission", "not_found", "conflict",
-    "blocked", "budget", "unknown", "failed",
+    "timeout",
+    "rate_limited",
+    "unavailable",
+    "bad_response",
+    "invalid_input",
+    "permission",
+    "not_found",
+    "conflict",
+    "blocked",
+    "budget",
+    "unknown",
+    "failed",
 ];
 
 /// Codes that are transient.
@@ -31,7 +41,16 @@ impl Body<'_> {
     }
 
     #[allow(clippy::too_many_arguments, reason = "a call, its two types and its clauses belong together")]
-    fn clauses(&mut self, expr: &Expr, core: &Expr, clauses: &[Clause], raw: &Type, ty: Type, expected: Option<&Type>, name: Option<&Ident>) -> Type {
+    fn clauses(
+        &mut self,
+        expr: &Expr,
+        core: &Expr,
+        clauses: &[Clause],
+        raw: &Type,
+        ty: Type,
+        expected: Option<&Type>,
+        name: Option<&Ident>,
+    ) -> Type {
         if !self.takes_clauses(core) {
             let key = clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Key { .. }));
             if let (Some(weir_lang::ast::Role::Delivery), Some(key)) = (self.role, key) {
@@ -63,7 +82,9 @@ impl Body<'_> {
                 ClauseKind::Undo(call) => self.undo(call, raw, &ty, name),
                 ClauseKind::Final => {}
                 ClauseKind::Key { key, .. } => self.key_value(key),
-                ClauseKind::Until { cond, every, within } => self.until(cond, every.as_ref(), within.as_ref(), raw, &ty, name),
+                ClauseKind::Until { cond, every, within } => {
+                    self.until(cond, every.as_ref(), within.as_ref(), raw, &ty, name)
+                }
                 ClauseKind::From(who) => self.text(who),
             }
         }
@@ -77,10 +98,13 @@ impl Body<'_> {
                 self.checker.program.callee(self.module, callee),
                 Some(Callee::Function(_) | Callee::Ambient(_))
             ),
-            ExprKind::Pipe { stage, .. } => stage.check || !matches!(
-                self.checker.program.callee(self.module, &stage.callee),
-                Some(Callee::Function(_) | Callee::Ambient(_))
-            ),
+            ExprKind::Pipe { stage, .. } => {
+                stage.check
+                    || !matches!(
+                        self.checker.program.callee(self.module, &stage.callee),
+                        Some(Callee::Function(_) | Callee::Ambient(_))
+                    )
+            }
             ExprKind::Ask { .. } | ExprKind::Receive { .. } | ExprKind::Start { .. } | ExprKind::Error => true,
             _ => false,
         }
@@ -95,11 +119,18 @@ impl Body<'_> {
         let fits_here = match (&core.kind, &clause.kind) {
             (ExprKind::Ask { .. }, ClauseKind::From(_)) => true,
             (_, ClauseKind::From(_)) => false,
-            (ExprKind::Ask { .. }, ClauseKind::Timeout(_) | ClauseKind::Fallback(_) | ClauseKind::Catch(_) | ClauseKind::Optional) => true,
+            (
+                ExprKind::Ask { .. },
+                ClauseKind::Timeout(_) | ClauseKind::Fallback(_) | ClauseKind::Catch(_) | ClauseKind::Optional,
+            ) => true,
             (ExprKind::Ask { .. }, _) => false,
             (
                 ExprKind::Receive { .. },
-                ClauseKind::Timeout(_) | ClauseKind::Fallback(_) | ClauseKind::Catch(_) | ClauseKind::Optional | ClauseKind::Key { .. },
+                ClauseKind::Timeout(_)
+                | ClauseKind::Fallback(_)
+                | ClauseKind::Catch(_)
+                | ClauseKind::Optional
+                | ClauseKind::Key { .. },
             ) => true,
             (ExprKind::Receive { .. }, _) => false,
             (ExprKind::Start { .. }, ClauseKind::Undo(_) | ClauseKind::Final | ClauseKind::Key { .. }) => true,
@@ -192,7 +223,9 @@ impl Body<'_> {
     }
 
     pub(super) fn check_code(&mut self, code: &Ident, own: &[EcoString]) {
-        let known = |name: &str| CODES.contains(&name) || own.iter().any(|one| one == name) || self.checker.own_codes.contains(name);
+        let known = |name: &str| {
+            CODES.contains(&name) || own.iter().any(|one| one == name) || self.checker.own_codes.contains(name)
+        };
         if known(&code.name) {
             return;
         }
@@ -201,7 +234,8 @@ impl Body<'_> {
             self.report(errors::invalid_clause(loc, "a cancelled run cannot be caught", "take it out: what is done is undone, and the run ends"));
             return;
         }
-        let near = errors::nearest(&code.name, CODES.into_iter().chain(own.iter().map(EcoString::as_str))).map(str::to_string);
+        let near =
+            errors::nearest(&code.name, CODES.into_iter().chain(own.iter().map(EcoString::as_str))).map(str::to_string);
         let list = CODES.iter().copied().chain(own.iter().map(EcoString::as_str)).collect::<Vec<_>>().join(" ");
         self.report(errors::unknown_error_code(loc, &code.name, near.as_deref(), &list));
     }
@@ -241,7 +275,10 @@ impl Body<'_> {
         let target = core_of(call);
         let fine = match &target.kind {
             ExprKind::Call { callee, .. } => {
-                matches!(self.checker.program.callee(self.module, callee), Some(Callee::Tool(_) | Callee::Flow(_)) | None)
+                matches!(
+                    self.checker.program.callee(self.module, callee),
+                    Some(Callee::Tool(_) | Callee::Flow(_)) | None
+                )
             }
             _ => matches!(target.kind, ExprKind::Error),
         };
@@ -261,7 +298,15 @@ impl Body<'_> {
         }
     }
 
-    fn until(&mut self, cond: &Expr, every: Option<&Expr>, within: Option<&Expr>, raw: &Type, ty: &Type, name: Option<&Ident>) {
+    fn until(
+        &mut self,
+        cond: &Expr,
+        every: Option<&Expr>,
+        within: Option<&Expr>,
+        raw: &Type,
+        ty: &Type,
+        name: Option<&Ident>,
+    ) {
         let mark = self.scope.enter();
         self.bind_result(raw, ty, name);
         self.condition(cond, "`until`");

@@ -200,7 +200,8 @@ impl Checker {
             let ty = self.resolve_type(module, &param.ty);
             let before = params.iter().take(at).find(|other| other.name.name == param.name.name);
             if let Some(first) = before {
-                let (loc, first) = (self.program.loc(module, param.name.span), self.program.loc(module, first.name.span));
+                let (loc, first) =
+                    (self.program.loc(module, param.name.span), self.program.loc(module, first.name.span));
                 self.report(errors::duplicate_name(loc, &param.name.name, first));
                 continue;
             }
@@ -263,7 +264,8 @@ impl Checker {
         let config = self.config.clone();
         self.check_settings(&config);
         for (server, section) in &config.tools {
-            for (name, tool) in self.program.tools.iter_mut().filter(|(name, _)| name.split('.').next() == Some(server)) {
+            for (name, tool) in self.program.tools.iter_mut().filter(|(name, _)| name.split('.').next() == Some(server))
+            {
                 if let Some(ms) = section.timeout.as_deref().and_then(crate::project::parse_duration) {
                     tool.timeout_ms = u64::try_from(ms).unwrap_or(tool.timeout_ms);
                 }

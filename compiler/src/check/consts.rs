@@ -11,15 +11,22 @@ use weir_lang::types::Type;
 /// `Error` and `Envelope`.
 pub fn builtin_types() -> Vec<(EcoString, Type)> {
     let error = Type::record([("code", Type::STRING), ("message", Type::STRING), ("transient", Type::Bool)]);
-    let step_error = Type::record([("code", Type::STRING), ("message", Type::STRING), ("step", Type::STRING.nullable())]);
+    let step_error =
+        Type::record([("code", Type::STRING), ("message", Type::STRING), ("step", Type::STRING.nullable())]);
     let effect = Type::record([
         ("step", Type::STRING),
         ("tool", Type::STRING),
         ("id", Type::STRING.nullable()),
         ("undone", Type::Bool),
     ]);
-    let report = Type::record([("step", Type::STRING), ("kind", Type::STRING), ("record", Type::Json), ("reason", Type::STRING)]);
-    let origin = Type::record([("step", Type::STRING), ("tool", Type::STRING), ("attempt", Type::INT), ("at", Type::STRING)]);
+    let report = Type::record([
+        ("step", Type::STRING),
+        ("kind", Type::STRING),
+        ("record", Type::Json),
+        ("reason", Type::STRING),
+    ]);
+    let origin =
+        Type::record([("step", Type::STRING), ("tool", Type::STRING), ("attempt", Type::INT), ("at", Type::STRING)]);
     let metadata = Type::record([
         ("run_id", Type::STRING),
         ("flow", Type::STRING),
@@ -156,9 +163,13 @@ impl super::program::Program {
 fn each_name(expr: &Expr, visit: &mut dyn FnMut(&str)) {
     match &expr.kind {
         ExprKind::Name(name) => visit(&name.name),
-        ExprKind::Paren(inner) | ExprKind::Unary { operand: inner, .. } | ExprKind::Field { base: inner, .. } => each_name(inner, visit),
+        ExprKind::Paren(inner) | ExprKind::Unary { operand: inner, .. } | ExprKind::Field { base: inner, .. } => {
+            each_name(inner, visit)
+        }
         ExprKind::Cast { value, .. } => each_name(value, visit),
-        ExprKind::Binary { left, right, .. } | ExprKind::Range { lo: left, hi: right } | ExprKind::Index { base: left, index: right } => {
+        ExprKind::Binary { left, right, .. }
+        | ExprKind::Range { lo: left, hi: right }
+        | ExprKind::Index { base: left, index: right } => {
             each_name(left, visit);
             each_name(right, visit);
         }
@@ -171,7 +182,8 @@ fn each_name(expr: &Expr, visit: &mut dyn FnMut(&str)) {
         ExprKind::Record(entries) => {
             for entry in entries {
                 match entry {
-                    weir_lang::ast::RecordEntry::Field { value: Some(value), .. } | weir_lang::ast::RecordEntry::Spread(value) => {
+                    weir_lang::ast::RecordEntry::Field { value: Some(value), .. }
+                    | weir_lang::ast::RecordEntry::Spread(value) => {
                         each_name(value, visit);
                     }
                     weir_lang::ast::RecordEntry::Field { name, value: None } => visit(&name.name),

@@ -158,7 +158,9 @@ pub fn unknown_tool(loc: Loc, name: &str, server_known: bool, near: Option<&str>
     } else {
         (
             format!("there is no tool server or module `{server}`"),
-            format!("add `[tools.{server}]` to `weir.toml`, or declare it: `tool {name}(…) -> {{ … }} can {server}.read`"),
+            format!(
+                "add `[tools.{server}]` to `weir.toml`, or declare it: `tool {name}(…) -> {{ … }} can {server}.read`"
+            ),
         )
     };
     suggest(Diagnostic::new(Rule::UnknownTool, loc, message), near, &help)
@@ -271,7 +273,9 @@ fn convert_help(found: &Type, expected: &Type) -> Option<&'static str> {
         (found, Type::Time) if text(found) => Some("`parse_time(…)` reads it, null when it is none"),
         (found, Type::Date) if text(found) => Some("`parse_date(…)` reads it, null when it is none"),
         (Type::Number(_), Type::Int(_)) => Some("`round(…)`, `floor(…)` and `ceil(…)` give an `int`"),
-        (Type::Int(_) | Type::Number(_) | Type::Decimal(_), expected) if text(expected) => Some("write it into a text: `\"{x}\"`"),
+        (Type::Int(_) | Type::Number(_) | Type::Decimal(_), expected) if text(expected) => {
+            Some("write it into a text: `\"{x}\"`")
+        }
         (Type::List(_), _) => Some("it is a list: `first(…)`, `xs[0]`, or a loop takes elements"),
         _ => None,
     }
@@ -452,8 +456,12 @@ pub fn final_in_parallel(loc: Loc) -> Diagnostic {
 }
 
 pub fn undo_not_idempotent(loc: Loc, what: &str) -> Diagnostic {
-    Diagnostic::new(Rule::UndoNotIdempotent, loc, format!("`{what}` is repeated until it succeeds, but is not idempotent"))
-        .help("undo with a tool that is `idempotent`, or declare it so if calling it again changes nothing more")
+    Diagnostic::new(
+        Rule::UndoNotIdempotent,
+        loc,
+        format!("`{what}` is repeated until it succeeds, but is not idempotent"),
+    )
+    .help("undo with a tool that is `idempotent`, or declare it so if calling it again changes nothing more")
 }
 
 pub fn undo_never_runs(loc: Loc, flow: &str) -> Diagnostic {
@@ -511,8 +519,12 @@ pub fn unbounded_recursion(loc: Loc, names: &[EcoString]) -> Diagnostic {
 }
 
 pub fn missing_fallback(loc: Loc, policy: &str) -> Diagnostic {
-    Diagnostic::new(Rule::MissingFallback, loc, format!("the policy `{policy}` falls back, and this call has no `fallback`"))
-        .help("add `fallback …` to the call, or use another policy")
+    Diagnostic::new(
+        Rule::MissingFallback,
+        loc,
+        format!("the policy `{policy}` falls back, and this call has no `fallback`"),
+    )
+    .help("add `fallback …` to the call, or use another policy")
 }
 
 pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
@@ -523,5 +535,10 @@ pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
 }
 
 pub fn pass_through_record(loc: Loc, missing: &str) -> Diagnostic {
-    role_violation(loc, "enricher", &format!("keeps every field of the record, and this drops {missing}"), "start with `...record`")
+    role_violation(
+        loc,
+        "enricher",
+        &format!("keeps every field of the record, and this drops {missing}"),
+        "start with `...record`",
+    )
 }

@@ -97,7 +97,9 @@ impl Body<'_> {
             return ty.clone();
         }
         if equal {
-            let covers = |member: &Type| member == literal || (!matches!(member, Type::Literal(_)) && member.base() == literal.base());
+            let covers = |member: &Type| {
+                member == literal || (!matches!(member, Type::Literal(_)) && member.base() == literal.base())
+            };
             return if ty.keep(types, &covers).is_empty() { ty.non_null(types) } else { literal.clone() };
         }
         let kept = match literal {
@@ -122,7 +124,9 @@ impl Body<'_> {
                 match (types.head(&found), equal) {
                     (head @ (Type::Literal(_) | Type::Null), true) => head == literal,
                     (head @ (Type::Literal(_) | Type::Null), false) => head != literal,
-                    (Type::Union(_), true) => !found.keep(types, &|one| one == literal || one.base() == literal.base()).is_empty(),
+                    (Type::Union(_), true) => {
+                        !found.keep(types, &|one| one == literal || one.base() == literal.base()).is_empty()
+                    }
                     _ => true,
                 }
             }

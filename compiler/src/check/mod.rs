@@ -18,6 +18,7 @@ mod generic;
 mod graphs;
 mod ops;
 pub(crate) mod outline;
+mod parse;
 mod policies;
 pub(crate) mod program;
 mod roles;
@@ -243,9 +244,8 @@ impl Checker {
 
     /// Parses the files and reads the project file.
     fn load(&mut self, source: &ProjectSource) {
-        for (at, file) in source.files.iter().enumerate() {
+        for ((at, file), parsed) in source.files.iter().enumerate().zip(parse::all(&source.files)) {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
-            let parsed = weir_lang::parse(id, &file.text);
             let places = parsed.diagnostics.iter().map(|diagnostic| (id.0, diagnostic.loc().span.start)).collect::<Vec<_>>();
             parsed.diagnostics.into_iter().for_each(|diagnostic| self.report(diagnostic));
             self.misread.extend(places);

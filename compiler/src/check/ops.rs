@@ -28,7 +28,11 @@ fn fits_plainly(from: &Type, to: &Type, types: &TypeTable) -> bool {
             a.fields.keys().all(|name| b.fields.contains_key(name)) && fits(from, to, types).is_ok()
         }
         (Type::List(a), Type::List(b)) => matches!(**a, Type::Never) || fits_plainly(a, b, types),
-        (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b) && fits(from, to, types).is_ok() && fits(to, from, types).is_ok(),
+        (a, b) => {
+            std::mem::discriminant(a) == std::mem::discriminant(b)
+                && fits(from, to, types).is_ok()
+                && fits(to, from, types).is_ok()
+        }
     }
 }
 
@@ -85,7 +89,9 @@ impl Body<'_> {
         }
         let ty = self.infer_claused(operand, None, None);
         match (&ty, kind(&ty, &self.checker.program.types)) {
-            (Type::Literal(Literal::Int(value)), _) => value.checked_neg().map_or(Type::INT, |value| Type::Literal(Literal::Int(value))),
+            (Type::Literal(Literal::Int(value)), _) => {
+                value.checked_neg().map_or(Type::INT, |value| Type::Literal(Literal::Int(value)))
+            }
             (Type::Literal(Literal::Number(value)), _) => Type::Literal(Literal::Number(-*value)),
             (_, Kind::Int) => Type::INT,
             (_, Kind::Number) => Type::NUMBER,
@@ -209,7 +215,16 @@ impl Body<'_> {
     }
 
     #[allow(clippy::too_many_arguments, reason = "an operator is its two sides, with types and places")]
-    fn arithmetic(&mut self, expr: &Expr, op: BinaryOp, op_span: Span, l: &Type, r: &Type, left: &Expr, right: &Expr) -> Type {
+    fn arithmetic(
+        &mut self,
+        expr: &Expr,
+        op: BinaryOp,
+        op_span: Span,
+        l: &Type,
+        r: &Type,
+        left: &Expr,
+        right: &Expr,
+    ) -> Type {
         let types = &self.checker.program.types;
         let (a, b) = (kind(l, types), kind(r, types));
         if a == Kind::Broken || b == Kind::Broken {
@@ -224,10 +239,12 @@ impl Body<'_> {
         }
         let result = match (op, a, b) {
             _ if mixes(l, r, a, b) => None,
-            (BinaryOp::Add, Kind::List, Kind::List) => match (self.checker.program.types.head(l), self.checker.program.types.head(r)) {
-                (Type::List(x), Type::List(y)) => Some(Type::list(join(x, y, &self.checker.program.types))),
-                _ => None,
-            },
+            (BinaryOp::Add, Kind::List, Kind::List) => {
+                match (self.checker.program.types.head(l), self.checker.program.types.head(r)) {
+                    (Type::List(x), Type::List(y)) => Some(Type::list(join(x, y, &self.checker.program.types))),
+                    _ => None,
+                }
+            }
             _ => arithmetic_result(op, a, b),
         };
         let Some(result) = result else {
@@ -268,7 +285,9 @@ fn arithmetic_result(op: BinaryOp, a: Kind, b: Kind) -> Option<Type> {
         (Add | Sub, Kind::Date, Kind::Duration) | (Add, Kind::Duration, Kind::Date) => Type::Date,
         (Sub, Kind::Time, Kind::Time) | (Sub, Kind::Date, Kind::Date) => Type::Duration,
         (Add | Sub, Kind::Duration, Kind::Duration) => Type::Duration,
-        (Mul, Kind::Duration, Kind::Int | Kind::Number) | (Mul, Kind::Int | Kind::Number, Kind::Duration) => Type::Duration,
+        (Mul, Kind::Duration, Kind::Int | Kind::Number) | (Mul, Kind::Int | Kind::Number, Kind::Duration) => {
+            Type::Duration
+        }
         (Div, Kind::Duration, Kind::Int | Kind::Number) => Type::Duration,
         (Div, Kind::Duration, Kind::Duration) => Type::NUMBER,
         _ => return None,
@@ -303,7 +322,8 @@ fn comparable(l: &Type, r: &Type, types: &TypeTable) -> bool {
 
 fn comparable_members(a: &Type, b: &Type, types: &TypeTable) -> bool {
     match (a, b) {
-        (Type::Json | Type::Broken | Type::Never | Type::Var(_), _) | (_, Type::Json | Type::Broken | Type::Never | Type::Var(_)) => true,
+        (Type::Json | Type::Broken | Type::Never | Type::Var(_), _)
+        | (_, Type::Json | Type::Broken | Type::Never | Type::Var(_)) => true,
         (Type::Literal(x), Type::Literal(y)) if std::mem::discriminant(x) == std::mem::discriminant(y) => x == y,
         (Type::Record(_), Type::Record(_) | Type::Map(_)) | (Type::Map(_), Type::Record(_) | Type::Map(_)) => true,
         (Type::List(x), Type::List(y)) => comparable(x, y, types),

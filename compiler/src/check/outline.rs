@@ -99,7 +99,11 @@ pub fn core_of(expr: &Expr) -> &Expr {
     match &expr.kind {
         ExprKind::Field { base, .. } => {
             let core = core_of(base);
-            if matches!(core.kind, ExprKind::Call { .. } | ExprKind::Pipe { .. } | ExprKind::Receive { .. }) { core } else { expr }
+            if matches!(core.kind, ExprKind::Call { .. } | ExprKind::Pipe { .. } | ExprKind::Receive { .. }) {
+                core
+            } else {
+                expr
+            }
         }
         ExprKind::Paren(inner) => core_of(inner),
         _ => expr,
@@ -340,7 +344,9 @@ impl<'a> Walk<'a> {
                 self.expr(value, &[], out);
                 self.args(&stage.args, out);
                 match self.program.callee(self.module, &stage.callee) {
-                    Some(Callee::Flow(flow)) if stage.check => self.site(SiteKind::Check(flow), stage.span, clauses, out),
+                    Some(Callee::Flow(flow)) if stage.check => {
+                        self.site(SiteKind::Check(flow), stage.span, clauses, out)
+                    }
                     _ => self.call(&stage.callee, stage.span, clauses, out),
                 }
             }
@@ -411,7 +417,9 @@ impl<'a> Walk<'a> {
             ExprKind::Record(entries) => {
                 for entry in entries {
                     match entry {
-                        RecordEntry::Field { value: Some(value), .. } | RecordEntry::Spread(value) => self.expr(value, &[], out),
+                        RecordEntry::Field { value: Some(value), .. } | RecordEntry::Spread(value) => {
+                            self.expr(value, &[], out)
+                        }
                         RecordEntry::Field { value: None, .. } => {}
                     }
                 }

@@ -89,7 +89,11 @@ impl Checker {
                     return Some(errors::impure_step(loc, &format!("a call of `{name}`"), "a transformer"));
                 }
                 let verb = |capability: &str| capability.rsplit('.').next().unwrap_or("").to_string();
-                let wrong = tool.capabilities.iter().map(|one| verb(one)).find(|verb| !contract.verbs.contains(&verb.as_str()))?;
+                let wrong = tool
+                    .capabilities
+                    .iter()
+                    .map(|one| verb(one))
+                    .find(|verb| !contract.verbs.contains(&verb.as_str()))?;
                 if wrong == "send" {
                     return Some(errors::send_outside_delivery(loc, name, role));
                 }
@@ -99,14 +103,23 @@ impl Checker {
                 let called = self.program.flows.get(*flow)?;
                 let fine = match contract.flows {
                     Flows::Any => true,
-                    Flows::ReadOnly => called.can.iter().all(|capability| capability.ends_with(".read")) && called.role != Role::Scheduler,
-                    Flows::Pure => called.role == Role::Transformer || (called.role == Role::Validator && called.can.is_empty()),
+                    Flows::ReadOnly => {
+                        called.can.iter().all(|capability| capability.ends_with(".read"))
+                            && called.role != Role::Scheduler
+                    }
+                    Flows::Pure => {
+                        called.role == Role::Transformer || (called.role == Role::Validator && called.can.is_empty())
+                    }
                 };
                 if fine {
                     return None;
                 }
                 if contract.role == Role::Transformer {
-                    return Some(errors::impure_step(loc, &format!("a call of the {} `{}`", called.role.word(), called.name), "a transformer"));
+                    return Some(errors::impure_step(
+                        loc,
+                        &format!("a call of the {} `{}`", called.role.word(), called.name),
+                        "a transformer",
+                    ));
                 }
                 refuse(format!("call the {} `{}`", called.role.word(), called.name))
             }
@@ -120,8 +133,12 @@ impl Checker {
             SiteKind::Ambient(ambient) if !contract.ambient => {
                 Some(errors::impure_step(loc, &format!("`{}()`", ambient.name()), &format!("a {role}")))
             }
-            SiteKind::Key if contract.role != Role::Delivery => Some(errors::invalid_clause(loc, "a `key` step is for deliveries", "behind a call, `key` is a clause")),
-            SiteKind::Prompt if contract.role != Role::Agent => Some(errors::invalid_clause(loc, "`prompt` is for agents", "")),
+            SiteKind::Key if contract.role != Role::Delivery => {
+                Some(errors::invalid_clause(loc, "a `key` step is for deliveries", "behind a call, `key` is a clause"))
+            }
+            SiteKind::Prompt if contract.role != Role::Agent => {
+                Some(errors::invalid_clause(loc, "`prompt` is for agents", ""))
+            }
             SiteKind::From | SiteKind::Merge if contract.role != Role::Aggregator => {
                 Some(errors::invalid_clause(loc, "`from` and `merge` are for aggregators", "bind the call to a name"))
             }
@@ -143,7 +160,9 @@ impl Checker {
             Role::Scheduler if count(nodes, &|site| matches!(site.kind, SiteKind::Start(_))) == 0 => {
                 violation("starts a flow, and this one starts none", "add `start flow(…) after 3d`")
             }
-            Role::Archiver if self.count_effects(nodes) == 0 => violation("writes to a store, and this one writes nothing", "add the write, or use a validator"),
+            Role::Archiver if self.count_effects(nodes) == 0 => {
+                violation("writes to a store, and this one writes nothing", "add the write, or use a validator")
+            }
             Role::Agent => self.agent(module, flow, nodes),
             _ => Vec::new(),
         }
@@ -158,12 +177,23 @@ impl Checker {
                 StepKind::Merge { .. } => merges += 1,
                 StepKind::Bind { value, .. } if is_pure_value(self, module, value) => {}
                 StepKind::Error => return found,
-                _ => found.push(self.shape_error(module, step, flow.role, "has only `from` sources, pure steps and one `merge by`", "use a coordinator")),
+                _ => found.push(self.shape_error(
+                    module,
+                    step,
+                    flow.role,
+                    "has only `from` sources, pure steps and one `merge by`",
+                    "use a coordinator",
+                )),
             }
         }
         if merges != 1 || sources == 0 {
             let help = "`from source(…) as name` for each source, then `merge by record => key`";
-            found.push(errors::role_violation(name, "aggregator", "merges its `from` sources with one `merge by`", help));
+            found.push(errors::role_violation(
+                name,
+                "aggregator",
+                "merges its `from` sources with one `merge by`",
+                help,
+            ));
         }
         found
     }
@@ -178,23 +208,41 @@ impl Checker {
                 StepKind::Bind { value, .. } => value,
                 StepKind::Require { .. } | StepKind::Error => continue,
                 _ => {
-                    found.push(self.shape_error(module, step, flow.role, "is one `for` over its records", "use a coordinator"));
+                    found.push(self.shape_error(
+                        module,
+                        step,
+                        flow.role,
+                        "is one `for` over its records",
+                        "use a coordinator",
+                    ));
                     continue;
                 }
             };
             if let ExprKind::For { var, source, body, .. } = &value.kind {
                 loops += 1;
-                let over = flow.params.first().is_some_and(|param| matches!(&source.unparen().kind, ExprKind::Name(name) if name.name == param.name.name));
+                let over = flow.params.first().is_some_and(
+                    |param| matches!(&source.unparen().kind, ExprKind::Name(name) if name.name == param.name.name),
+                );
                 if !over {
                     let loc = self.program.loc(module, source.span);
-                    found.push(errors::role_violation(loc, "enricher", "goes over its first parameter", "make the records the first parameter"));
+                    found.push(errors::role_violation(
+                        loc,
+                        "enricher",
+                        "goes over its first parameter",
+                        "make the records the first parameter",
+                    ));
                 }
                 self.keeps_fields(module, &var.name, body, &mut found);
             }
         }
         if loops != 1 {
             let loc = self.program.loc(module, flow.name.span);
-            found.push(errors::role_violation(loc, "enricher", "is one `for` over its records", "`for record in records { … yield { ...record, field } }`"));
+            found.push(errors::role_violation(
+                loc,
+                "enricher",
+                "is one `for` over its records",
+                "`for record in records { … yield { ...record, field } }`",
+            ));
         }
         found
     }
@@ -213,7 +261,12 @@ impl Checker {
             if !keeps {
                 let loc = self.program.loc(module, value.span);
                 let help = format!("start the record with `...{var}`");
-                found.push(errors::role_violation(loc, "enricher", "keeps every field of the record it is given", &help));
+                found.push(errors::role_violation(
+                    loc,
+                    "enricher",
+                    "keeps every field of the record it is given",
+                    &help,
+                ));
             }
         });
     }
@@ -222,7 +275,12 @@ impl Checker {
         let mut found = Vec::new();
         if let Some(returns) = &flow.returns {
             let loc = self.program.loc(module, returns.span);
-            found.push(errors::role_violation(loc, "validator", "returns nothing: it blocks or lets pass", "use a transformer for a value"));
+            found.push(errors::role_violation(
+                loc,
+                "validator",
+                "returns nothing: it blocks or lets pass",
+                "use a transformer for a value",
+            ));
         }
         let requires = |site: &Site| matches!(site.kind, SiteKind::Require | SiteKind::Raise | SiteKind::Check(_));
         if count(nodes, &requires) == 0 {
@@ -231,7 +289,13 @@ impl Checker {
         }
         each_step(&flow.body, &mut |step| {
             if matches!(step.kind, StepKind::Yield(_) | StepKind::Return(Some(_))) {
-                found.push(self.shape_error(module, step, Role::Validator, "returns nothing: it blocks or lets pass", "use `require`"));
+                found.push(self.shape_error(
+                    module,
+                    step,
+                    Role::Validator,
+                    "returns nothing: it blocks or lets pass",
+                    "use `require`",
+                ));
             }
         });
         found
@@ -241,18 +305,35 @@ impl Checker {
         let mut found = Vec::new();
         let Some((last, before)) = flow.body.steps.split_last() else {
             let loc = self.program.loc(module, flow.name.span);
-            return vec![errors::role_violation(loc, "router", "ends with one `match` or `if`", "`match x { … => flow(…) }`")];
+            return vec![errors::role_violation(
+                loc,
+                "router",
+                "ends with one `match` or `if`",
+                "`match x { … => flow(…) }`",
+            )];
         };
         for step in before {
             match &step.kind {
                 StepKind::Bind { .. } | StepKind::Require { .. } | StepKind::Check { .. } => {}
-                _ => found.push(self.shape_error(module, step, Role::Router, "only decides before its last step", "use a coordinator")),
+                _ => found.push(self.shape_error(
+                    module,
+                    step,
+                    Role::Router,
+                    "only decides before its last step",
+                    "use a coordinator",
+                )),
             }
         }
         let value = match &last.kind {
             StepKind::Expr(expr) | StepKind::Return(Some(expr)) => expr,
             _ => {
-                found.push(self.shape_error(module, last, Role::Router, "ends with one `match` or `if`", "`match x { … => flow(…) }`"));
+                found.push(self.shape_error(
+                    module,
+                    last,
+                    Role::Router,
+                    "ends with one `match` or `if`",
+                    "`match x { … => flow(…) }`",
+                ));
                 return found;
             }
         };
@@ -273,10 +354,17 @@ impl Checker {
                 let otherwise = otherwise.iter().map(|block| (block.span, only_expr(block)));
                 std::iter::once((then.span, only_expr(then))).chain(otherwise).collect()
             }
-            ExprKind::Choose { then, otherwise, .. } => vec![(then.span, Some(then)), (otherwise.span, Some(otherwise))],
+            ExprKind::Choose { then, otherwise, .. } => {
+                vec![(then.span, Some(then)), (otherwise.span, Some(otherwise))]
+            }
             _ => {
                 let loc = self.program.loc(module, value.span);
-                found.push(errors::role_violation(loc, "router", "ends with one `match` or `if`", "`match x { … => flow(…) }`"));
+                found.push(errors::role_violation(
+                    loc,
+                    "router",
+                    "ends with one `match` or `if`",
+                    "`match x { … => flow(…) }`",
+                ));
                 return;
             }
         };
@@ -291,7 +379,8 @@ impl Checker {
                         self.router_branches(module, body, found);
                     }
                 }
-                Some(ExprKind::Call { callee, .. }) if matches!(self.program.callee(module, callee), Some(super::program::Callee::Flow(_)) | None) => {}
+                Some(ExprKind::Call { callee, .. })
+                    if matches!(self.program.callee(module, callee), Some(super::program::Callee::Flow(_)) | None) => {}
                 Some(ExprKind::Block(_) | ExprKind::Fail { .. } | ExprKind::Error) => {}
                 _ => {
                     let loc = self.program.loc(module, span);
@@ -311,7 +400,12 @@ impl Checker {
             }
         });
         if nodes.iter().any(|node| matches!(node, Node::Loop { body, .. } if self.count_effects(body) > 0)) {
-            return vec![errors::role_violation(name, "executor", "makes exactly one write or exec call, not one a round", "use a saga, or loop around the executor")];
+            return vec![errors::role_violation(
+                name,
+                "executor",
+                "makes exactly one write or exec call, not one a round",
+                "use a saga, or loop around the executor",
+            )];
         }
         match effects.as_slice() {
             [only] if !only.settled() => {
@@ -326,10 +420,20 @@ impl Checker {
                 vec![errors::missing_undo(self.program.loc(module, only.span), &what, "executor", opposite.as_deref())]
             }
             [_] => Vec::new(),
-            [] => vec![errors::role_violation(name, "executor", "makes exactly one write or exec call, and this makes none", "use a coordinator for reads")],
+            [] => vec![errors::role_violation(
+                name,
+                "executor",
+                "makes exactly one write or exec call, and this makes none",
+                "use a coordinator for reads",
+            )],
             [_, second, ..] => {
                 let loc = self.program.loc(module, second.span);
-                vec![errors::role_violation(loc, "executor", "makes exactly one write or exec call, and this is a second", "use a saga")]
+                vec![errors::role_violation(
+                    loc,
+                    "executor",
+                    "makes exactly one write or exec call, and this is a second",
+                    "use a saga",
+                )]
             }
         }
     }
@@ -345,14 +449,28 @@ impl Checker {
             return vec![errors::missing_key(name)];
         }
         let sends = |site: &Site| match &site.kind {
-            SiteKind::Tool(tool) => self.program.tools.get(tool).is_some_and(|tool| tool.capabilities.iter().any(|one| one.ends_with(".send"))),
+            SiteKind::Tool(tool) => self
+                .program
+                .tools
+                .get(tool)
+                .is_some_and(|tool| tool.capabilities.iter().any(|one| one.ends_with(".send"))),
             _ => false,
         };
         let looped = nodes.iter().any(|node| matches!(node, Node::Loop { body, .. } if count(body, &sends) > 0));
         match count(nodes, &sends) {
             1 if !looped => Vec::new(),
-            0 => vec![errors::role_violation(name, "delivery", "sends once, and this sends nothing", "add the call that sends")],
-            _ => vec![errors::role_violation(name, "delivery", "sends once under its key", "make a delivery for each, and call them")],
+            0 => vec![errors::role_violation(
+                name,
+                "delivery",
+                "sends once, and this sends nothing",
+                "add the call that sends",
+            )],
+            _ => vec![errors::role_violation(
+                name,
+                "delivery",
+                "sends once under its key",
+                "make a delivery for each, and call them",
+            )],
         }
     }
 
@@ -380,9 +498,11 @@ impl Checker {
     pub(super) fn has_effect(&self, site: &Site) -> bool {
         match &site.kind {
             SiteKind::Tool(tool) => self.program.tools.get(tool).is_some_and(|tool| !tool.reads_only()),
-            SiteKind::Flow(flow) => {
-                self.program.flows.get(*flow).is_some_and(|flow| flow.can.iter().any(|capability| !capability.ends_with(".read")))
-            }
+            SiteKind::Flow(flow) => self
+                .program
+                .flows
+                .get(*flow)
+                .is_some_and(|flow| flow.can.iter().any(|capability| !capability.ends_with(".read"))),
             SiteKind::Start(_) => true,
             _ => false,
         }

@@ -96,7 +96,9 @@ impl Checker {
                 (format!("`{name}`"), Some(name.as_str()), repeatable)
             }
             SiteKind::Flow(flow) => {
-                let (Some(effects), Some(decl)) = (self.effects.get(*flow), self.program.flows.get(*flow)) else { return };
+                let (Some(effects), Some(decl)) = (self.effects.get(*flow), self.program.flows.get(*flow)) else {
+                    return;
+                };
                 (format!("what `{}` does", decl.name), None, effects.idempotent)
             }
             _ => return,
@@ -220,7 +222,10 @@ impl Checker {
         let handled = site.clauses.iter().any(|clause| match &clause.kind {
             ClauseKind::Fallback(_) | ClauseKind::Optional => true,
             ClauseKind::Catch(arms) => arms.iter().any(|arm| arm.codes.is_empty()),
-            ClauseKind::Retry(retry) => retry.count.is_none() && TRANSIENT.iter().all(|code| retry.on.is_empty() || retry.on.iter().any(|on| on.name == *code)),
+            ClauseKind::Retry(retry) => {
+                retry.count.is_none()
+                    && TRANSIENT.iter().all(|code| retry.on.is_empty() || retry.on.iter().any(|on| on.name == *code))
+            }
             _ => false,
         });
         if handled {
@@ -264,7 +269,8 @@ impl Scan<'_> {
                     let outer = self.in_parallel;
                     self.in_parallel |= *parallel;
                     let once = self.nodes(body, passed);
-                    let twice = if once.is_some() && passed.is_none() && !*parallel { self.nodes(body, once) } else { once };
+                    let twice =
+                        if once.is_some() && passed.is_none() && !*parallel { self.nodes(body, once) } else { once };
                     self.in_parallel = outer;
                     twice
                 }

@@ -6,7 +6,8 @@ use super::steps::FlowBody;
 use crate::check::outline::core_of;
 use crate::check::program::{AmbientFn, Callee};
 use crate::plan::{
-    Act, Ambient, CheckPlan, EffectClass, HandlerArm, HandlerPlan, KeyPlan, StepKind as Kind, Target, UndoPlan, UntilPlan,
+    Act, Ambient, CheckPlan, EffectClass, HandlerArm, HandlerPlan, KeyPlan, StepKind as Kind, Target, UndoPlan,
+    UntilPlan,
 };
 use ecow::EcoString;
 use weir_lang::ast::{Arg, ArmBody, CatchArm, Clause, ClauseKind, Delay, Expr, ExprKind, Path};
@@ -31,7 +32,14 @@ impl FlowBody<'_, '_> {
         }
         let Some((target, callee, own)) = self.target(core, clauses) else {
             let pure = expr(self, value);
-            self.add(name.map_or("value", |name| name), value.span, Some(slot), Kind::Let(pure), EffectClass::Pure, &[]);
+            self.add(
+                name.map_or("value", |name| name),
+                value.span,
+                Some(slot),
+                Kind::Let(pure),
+                EffectClass::Pure,
+                &[],
+            );
             return;
         };
         let result = self.frame().slot();
@@ -60,12 +68,28 @@ impl FlowBody<'_, '_> {
     }
 
     /// What is no act: `now()`, `check` in a pipeline, a loop or branch in parentheses.
-    fn special(&mut self, value: &Expr, core: &Expr, clauses: &[Clause], name: Option<&EcoString>, slot: u16) -> Option<()> {
+    fn special(
+        &mut self,
+        value: &Expr,
+        core: &Expr,
+        clauses: &[Clause],
+        name: Option<&EcoString>,
+        slot: u16,
+    ) -> Option<()> {
         match &core.kind {
             ExprKind::Call { callee, args } => {
-                let Some(Callee::Ambient(ambient)) = self.lower.program.callee(self.module(), callee) else { return None };
+                let Some(Callee::Ambient(ambient)) = self.lower.program.callee(self.module(), callee) else {
+                    return None;
+                };
                 let kind = self.ambient(ambient, args);
-                self.add(name.map_or(ambient.name(), |name| name), value.span, Some(slot), kind, EffectClass::Barrier, &[]);
+                self.add(
+                    name.map_or(ambient.name(), |name| name),
+                    value.span,
+                    Some(slot),
+                    kind,
+                    EffectClass::Barrier,
+                    &[],
+                );
                 Some(())
             }
             ExprKind::Pipe { value: inner, stage } if stage.check => {
@@ -80,7 +104,9 @@ impl FlowBody<'_, '_> {
                 self.add(&step, value.span, Some(slot), Kind::Check(Box::new(plan)), EffectClass::Barrier, &[]);
                 Some(())
             }
-            ExprKind::If { .. } | ExprKind::For { .. } | ExprKind::Repeat { .. } | ExprKind::Match { .. } if clauses.is_empty() => {
+            ExprKind::If { .. } | ExprKind::For { .. } | ExprKind::Repeat { .. } | ExprKind::Match { .. }
+                if clauses.is_empty() =>
+            {
                 self.value_into(core, name, slot);
                 Some(())
             }
@@ -149,7 +175,12 @@ impl FlowBody<'_, '_> {
         self.lower.boundary(&ty)
     }
 
-    fn call_target(&mut self, callee: &Path, args: &[Arg], piped: Option<Pure>) -> Option<(Target, EcoString, EffectClass)> {
+    fn call_target(
+        &mut self,
+        callee: &Path,
+        args: &[Arg],
+        piped: Option<Pure>,
+    ) -> Option<(Target, EcoString, EffectClass)> {
         let program = self.lower.program;
         match program.callee(self.module(), callee)? {
             Callee::Tool(tool) => {
@@ -162,7 +193,8 @@ impl FlowBody<'_, '_> {
                 Some((Target::Tool { tool: tool.clone(), args }, callee.text(), class))
             }
             Callee::Flow(flow) => {
-                let names: Vec<EcoString> = program.flows.get(flow)?.params.iter().map(|param| param.name.clone()).collect();
+                let names: Vec<EcoString> =
+                    program.flows.get(flow)?.params.iter().map(|param| param.name.clone()).collect();
                 let placed = placed(self, &names, args, piped);
                 let args = record(names.iter().zip(placed));
                 let class = self.flow_class(flow);
@@ -177,13 +209,16 @@ impl FlowBody<'_, '_> {
         match target {
             Target::Tool { tool, .. } => {
                 let keyed = clauses.iter().any(|clause| matches!(clause.kind, ClauseKind::Key { .. }));
-                self.lower.program.tools.get(tool).is_some_and(|tool| {
-                    tool.reads_only() || tool.idempotent || (keyed && tool.accepts_key.is_some())
-                })
+                self.lower
+                    .program
+                    .tools
+                    .get(tool)
+                    .is_some_and(|tool| tool.reads_only() || tool.idempotent || (keyed && tool.accepts_key.is_some()))
             }
             Target::Flow { flow, .. } => {
                 let decl = self.lower.order.get(*flow as usize).copied();
-                decl.and_then(|decl| self.lower.checked.facts.effects.get(decl)).is_some_and(|effects| effects.idempotent)
+                decl.and_then(|decl| self.lower.checked.facts.effects.get(decl))
+                    .is_some_and(|effects| effects.idempotent)
             }
             Target::Ask { .. } | Target::Receive { .. } => true,
             Target::Start { .. } => false,
@@ -199,11 +234,17 @@ impl FlowBody<'_, '_> {
             }
             ClauseKind::Fallback(value) => {
                 let block = self.in_block(|body| Some(expr(body, value)));
-                act.handlers.push(HandlerPlan { arms: vec![HandlerArm { codes: Vec::new(), error: None, block }], optional: false });
+                act.handlers.push(HandlerPlan {
+                    arms: vec![HandlerArm { codes: Vec::new(), error: None, block }],
+                    optional: false,
+                });
             }
             ClauseKind::Optional => {
                 let block = crate::plan::BlockPlan { value: Some(Pure::Const(Value::NULL)), ..Default::default() };
-                act.handlers.push(HandlerPlan { arms: vec![HandlerArm { codes: Vec::new(), error: None, block }], optional: true });
+                act.handlers.push(HandlerPlan {
+                    arms: vec![HandlerArm { codes: Vec::new(), error: None, block }],
+                    optional: true,
+                });
             }
             ClauseKind::Undo(call) => {
                 let mark = self.bind_result(act.result, name, whole);

@@ -7,7 +7,8 @@ use crate::check::program::{Callee, Entity};
 use ecow::EcoString;
 use rust_decimal::Decimal;
 use weir_lang::ast::{
-    Arg, ArmBody, BinaryOp, Expr, ExprId, ExprKind, Ident, Lit, MatchArm, Part, Path, Pattern, PatternKind, RecordEntry, Stage,
+    Arg, ArmBody, BinaryOp, Expr, ExprId, ExprKind, Ident, Lit, MatchArm, Part, Path, Pattern, PatternKind,
+    RecordEntry, Stage,
 };
 use weir_lang::types::Type;
 use weir_stdlib::eval::{Env, Program as EvalProgram};
@@ -87,7 +88,9 @@ pub(super) fn acts<'a>(site: &mut impl Site<'a>, expr: &Expr) -> bool {
     let nodes = outline::outline_expr(lower.program, module, expr);
     outline::sites(&nodes, &mut |one| {
         found |= match &one.kind {
-            SiteKind::Flow(flow) => lower.program.flows.get(*flow).is_some_and(|flow| flow.role != weir_lang::ast::Role::Transformer),
+            SiteKind::Flow(flow) => {
+                lower.program.flows.get(*flow).is_some_and(|flow| flow.role != weir_lang::ast::Role::Transformer)
+            }
             SiteKind::Raise => false,
             _ => one.pure_place.is_none(),
         };
@@ -107,11 +110,13 @@ pub(super) fn has_blocks(expr: &Expr) -> bool {
                     ArmBody::Expr(expr) => has_blocks(expr),
                 })
         }
-        ExprKind::Paren(inner) | ExprKind::Unary { operand: inner, .. } | ExprKind::Field { base: inner, .. } => has_blocks(inner),
-        ExprKind::Cast { value, .. } | ExprKind::Claused { value, .. } => has_blocks(value),
-        ExprKind::Binary { left, right, .. } | ExprKind::Range { lo: left, hi: right } | ExprKind::Index { base: left, index: right } => {
-            any(&[left, right])
+        ExprKind::Paren(inner) | ExprKind::Unary { operand: inner, .. } | ExprKind::Field { base: inner, .. } => {
+            has_blocks(inner)
         }
+        ExprKind::Cast { value, .. } | ExprKind::Claused { value, .. } => has_blocks(value),
+        ExprKind::Binary { left, right, .. }
+        | ExprKind::Range { lo: left, hi: right }
+        | ExprKind::Index { base: left, index: right } => any(&[left, right]),
         ExprKind::Choose { cond, then, otherwise } => any(&[cond, then, otherwise]),
         ExprKind::Call { args, .. } => args.iter().any(|arg| has_blocks(&arg.value)),
         ExprKind::Pipe { value, stage } => has_blocks(value) || stage.args.iter().any(|arg| has_blocks(&arg.value)),
@@ -164,11 +169,17 @@ pub(super) fn expr<'a>(site: &mut impl Site<'a>, expr_: &Expr) -> Pure {
             });
             Pure::List(items.collect())
         }
-        ExprKind::Comprehension { value, var, index, source, cond } => each(site, value, var, index.as_ref(), source, cond.as_deref()),
+        ExprKind::Comprehension { value, var, index, source, cond } => {
+            each(site, value, var, index.as_ref(), source, cond.as_deref())
+        }
         ExprKind::Record(entries) => {
             let entries = entries.iter().map(|entry| match entry {
-                RecordEntry::Field { name: field, value: Some(value) } => PureEntry::Field(field.name.clone(), expr(site, value)),
-                RecordEntry::Field { name: field, value: None } => PureEntry::Field(field.name.clone(), name(site, field)),
+                RecordEntry::Field { name: field, value: Some(value) } => {
+                    PureEntry::Field(field.name.clone(), expr(site, value))
+                }
+                RecordEntry::Field { name: field, value: None } => {
+                    PureEntry::Field(field.name.clone(), name(site, field))
+                }
                 RecordEntry::Spread(value) => PureEntry::Spread(expr(site, value)),
             });
             Pure::Record(entries.collect())
@@ -313,7 +324,14 @@ pub(super) fn patterns(patterns: &[Pattern]) -> Vec<PurePattern> {
     patterns.iter().map(one).collect()
 }
 
-fn each<'a>(site: &mut impl Site<'a>, value: &Expr, var: &Ident, index: Option<&Ident>, source: &Expr, cond: Option<&Expr>) -> Pure {
+fn each<'a>(
+    site: &mut impl Site<'a>,
+    value: &Expr,
+    var: &Ident,
+    index: Option<&Ident>,
+    source: &Expr,
+    cond: Option<&Expr>,
+) -> Pure {
     let source = Box::new(expr(site, source));
     let (mark, locals) = (site.names().mark(), site.names().locals);
     bind_local(site, &var.name);
@@ -374,7 +392,12 @@ fn is_transformer(lower: &Lower<'_>, flow: usize) -> bool {
 }
 
 /// Arguments in the order of the parameters; left-out ones at the end are left out, others are null.
-pub(super) fn placed<'a>(site: &mut impl Site<'a>, names: &[EcoString], args: &[Arg], piped: Option<Pure>) -> Vec<Option<Pure>> {
+pub(super) fn placed<'a>(
+    site: &mut impl Site<'a>,
+    names: &[EcoString],
+    args: &[Arg],
+    piped: Option<Pure>,
+) -> Vec<Option<Pure>> {
     let mut out: Vec<Option<Pure>> = vec![None; names.len()];
     let mut next = 0;
     if let Some(value) = piped {

@@ -97,7 +97,9 @@ impl FunctionBody<'_, '_> {
             return;
         }
         match &value.kind {
-            ExprKind::Paren(inner) | ExprKind::Unary { operand: inner, .. } | ExprKind::Field { base: inner, .. } => self.hoist(inner),
+            ExprKind::Paren(inner) | ExprKind::Unary { operand: inner, .. } | ExprKind::Field { base: inner, .. } => {
+                self.hoist(inner)
+            }
             ExprKind::Cast { value, .. } => self.hoist(value),
             ExprKind::Binary { left, right, .. } => {
                 self.hoist(left);
@@ -111,7 +113,8 @@ impl FunctionBody<'_, '_> {
             ExprKind::List(items) => items.iter().for_each(|item| self.hoist(&item.value)),
             ExprKind::Comprehension { source, .. } => self.hoist(source),
             ExprKind::Record(entries) => entries.iter().for_each(|entry| match entry {
-                weir_lang::ast::RecordEntry::Field { value: Some(value), .. } | weir_lang::ast::RecordEntry::Spread(value) => self.hoist(value),
+                weir_lang::ast::RecordEntry::Field { value: Some(value), .. }
+                | weir_lang::ast::RecordEntry::Spread(value) => self.hoist(value),
                 weir_lang::ast::RecordEntry::Field { value: None, .. } => {}
             }),
             _ => {}
@@ -223,8 +226,14 @@ impl FunctionBody<'_, '_> {
         let Some(crate::check::program::Callee::Flow(flow)) = self.lower.program.callee(self.module, callee) else {
             return Pure::Const(Value::NULL);
         };
-        let names: Vec<EcoString> =
-            self.lower.program.flows.get(flow).into_iter().flat_map(|flow| flow.params.iter().map(|param| param.name.clone())).collect();
+        let names: Vec<EcoString> = self
+            .lower
+            .program
+            .flows
+            .get(flow)
+            .into_iter()
+            .flat_map(|flow| flow.params.iter().map(|param| param.name.clone()))
+            .collect();
         let args = super::exprs::placed(self, &names, args, None);
         let args = args.into_iter().map(|arg| arg.unwrap_or(Pure::Const(Value::NULL))).collect();
         Pure::Apply(self.lower.function(flow), args)

@@ -220,7 +220,10 @@ impl<'a> Lower<'a> {
                 FlowClauseKind::After(path) => out.after = self.hook(module, path),
                 FlowClauseKind::OnError(path) => out.on_error = self.hook(module, path),
                 FlowClauseKind::Sample(expr) => out.sample = program.constant_f64(module, expr),
-                FlowClauseKind::Can(_) | FlowClauseKind::Model(_) | FlowClauseKind::Tools(_) | FlowClauseKind::With(_) => {}
+                FlowClauseKind::Can(_)
+                | FlowClauseKind::Model(_)
+                | FlowClauseKind::Tools(_)
+                | FlowClauseKind::With(_) => {}
             }
         }
         out

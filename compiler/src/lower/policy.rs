@@ -102,9 +102,10 @@ impl FlowBody<'_, '_> {
 
     fn retry_in(&self, module: usize, retry: &Retry) -> RetryPlan {
         let program = self.lower.program;
-        let count = retry.count.as_ref().map(|count| {
-            program.constant_int(module, count).and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
-        });
+        let count = retry
+            .count
+            .as_ref()
+            .map(|count| program.constant_int(module, count).and_then(|count| u32::try_from(count).ok()).unwrap_or(0));
         let (lo, hi) = match &retry.backoff {
             Some((lo, hi)) => (program.constant_ms(module, lo), program.constant_ms(module, hi)),
             None => (None, None),

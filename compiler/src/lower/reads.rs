@@ -10,13 +10,6 @@ pub(super) fn slots_read(kind: &StepKind) -> Vec<u16> {
     reads.out
 }
 
-/// Slots of the own frame that an expression reads.
-pub(super) fn slots_of(pure: &Pure) -> Vec<u16> {
-    let mut reads = Reads { out: Vec::new(), depth: 0 };
-    reads.pure(pure);
-    reads.out
-}
-
 /// Whether a step yields into the loop around.
 pub(super) fn yields(kind: &StepKind) -> bool {
     let block = |block: &BlockPlan| block.graph.node_weights().any(|step| yields(&step.kind));
@@ -160,12 +153,16 @@ impl Reads {
             Pure::Slot { up, at } => self.slot(*up, *at),
             Pure::Const(_) | Pure::Local(_) | Pure::Regex(_) => {}
             Pure::Field(base, _) | Pure::Unary(_, base) | Pure::Narrow(base, _) => self.pure(base),
-            Pure::Cast { value, .. } | Pure::Raise { message: value, .. } | Pure::Lambda { body: value, .. } => self.pure(value),
+            Pure::Cast { value, .. } | Pure::Raise { message: value, .. } | Pure::Lambda { body: value, .. } => {
+                self.pure(value)
+            }
             Pure::Index(a, b) | Pure::Binary(_, a, b) | Pure::Range(a, b) | Pure::Let(a, b) => {
                 self.pure(a);
                 self.pure(b);
             }
-            Pure::Call(_, args) | Pure::Apply(_, args) | Pure::Template(args) => args.iter().for_each(|arg| self.pure(arg)),
+            Pure::Call(_, args) | Pure::Apply(_, args) | Pure::Template(args) => {
+                args.iter().for_each(|arg| self.pure(arg))
+            }
             Pure::If(a, b, c) => [a, b, c].into_iter().for_each(|one| self.pure(one)),
             Pure::Match(subject, arms) => {
                 self.pure(subject);

@@ -6,9 +6,13 @@ use super::exprs::{Names, Site, expr, patterns};
 use super::reads::{class_of, stronger};
 use crate::check::outline::core_of;
 use crate::check::program::FlowDecl;
-use crate::plan::{ArmPlan, BlockPlan, CheckPlan, EffectClass, Exit, ForPlan, ParamPlan, RepeatPlan, StepKind as Kind, StepPlan};
+use crate::plan::{
+    ArmPlan, BlockPlan, CheckPlan, EffectClass, Exit, ForPlan, ParamPlan, RepeatPlan, StepKind as Kind, StepPlan,
+};
 use ecow::EcoString;
-use weir_lang::ast::{ArmBody, BinaryOp, Block, Expr, ExprKind, Flow, Ident, MatchArm, Otherwise, Path, Step, StepKind};
+use weir_lang::ast::{
+    ArmBody, BinaryOp, Block, Expr, ExprKind, Flow, Ident, MatchArm, Otherwise, Path, Step, StepKind,
+};
 use weir_lang::span::Span;
 use weir_stdlib::pure::{Pure, PurePattern};
 use weir_stdlib::value::Value;
@@ -19,7 +23,10 @@ pub(super) struct FlowBody<'l, 'a> {
     decl: &'a FlowDecl,
     tree: &'a Flow,
     pub(super) names: Names,
-    frames: Vec<Frame>,
+    /// The flow's own frame.
+    outer: Frame,
+    /// Frames of the loops around, innermost last.
+    rounds: Vec<Frame>,
     blocks: Vec<Builder>,
     /// The aggregator's sources so far: name and slot.
     sources: Vec<(EcoString, u16)>,
@@ -49,7 +56,8 @@ impl<'l, 'a> FlowBody<'l, 'a> {
             decl,
             tree,
             names: Names::default(),
-            frames: vec![Frame::default()],
+            outer: Frame::default(),
+            rounds: Vec::new(),
             blocks: Vec::new(),
             sources: Vec::new(),
         };
@@ -77,7 +85,7 @@ impl<'l, 'a> FlowBody<'l, 'a> {
 
     /// Slots of the flow's own frame.
     pub fn slots(&self) -> u16 {
-        self.frames.first().map(|frame| frame.slots).unwrap_or(0)
+        self.outer.slots
     }
 
     /// The whole body.
@@ -86,12 +94,9 @@ impl<'l, 'a> FlowBody<'l, 'a> {
         self.block(&tree.body)
     }
 
+    /// The innermost frame.
     pub(super) fn frame(&mut self) -> &mut Frame {
-        if self.frames.is_empty() {
-            self.frames.push(Frame::default());
-        }
-        let last = self.frames.len() - 1;
-        &mut self.frames[last]
+        self.rounds.last_mut().unwrap_or(&mut self.outer)
     }
 
     /// The flow's own clauses.
@@ -137,7 +142,15 @@ impl<'l, 'a> FlowBody<'l, 'a> {
     }
 
     /// Adds a step to the innermost block.
-    pub(super) fn add(&mut self, name: &str, span: Span, bind: Option<u16>, kind: Kind, effect: EffectClass, writes: &[u16]) {
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        span: Span,
+        bind: Option<u16>,
+        kind: Kind,
+        effect: EffectClass,
+        writes: &[u16],
+    ) {
         let name = self.frame().unique(name);
         let loc = self.lower.program.loc(self.decl.at.module, span);
         let mut slots: Vec<u16> = writes.to_vec();
@@ -236,15 +249,29 @@ impl<'l, 'a> FlowBody<'l, 'a> {
                 let subject = expr(self, cond);
                 let then = self.block(then);
                 let otherwise = otherwise.as_ref().map(|block| self.block(block)).unwrap_or_default();
-                self.branch(value.span, name.map_or("if", |name| name), slot, subject, vec![(yes(), None, "true", then), (Vec::new(), None, "else", otherwise)]);
+                self.branch(
+                    value.span,
+                    name.map_or("if", |name| name),
+                    slot,
+                    subject,
+                    vec![(yes(), None, "true", then), (Vec::new(), None, "else", otherwise)],
+                );
             }
             ExprKind::Choose { cond, then, otherwise } => {
                 let subject = expr(self, cond);
                 let then = self.in_block(|body| Some(body.last_value(then)));
                 let otherwise = self.in_block(|body| Some(body.last_value(otherwise)));
-                self.branch(value.span, name.map_or("if", |name| name), slot, subject, vec![(yes(), None, "true", then), (Vec::new(), None, "else", otherwise)]);
+                self.branch(
+                    value.span,
+                    name.map_or("if", |name| name),
+                    slot,
+                    subject,
+                    vec![(yes(), None, "true", then), (Vec::new(), None, "else", otherwise)],
+                );
             }
-            ExprKind::Match { subject, arms } if super::exprs::acts(self, value) => self.match_into(value.span, subject, arms, name, slot),
+            ExprKind::Match { subject, arms } if super::exprs::acts(self, value) => {
+                self.match_into(value.span, subject, arms, name, slot)
+            }
             ExprKind::Binary { op: op @ (BinaryOp::And | BinaryOp::Or | BinaryOp::Coalesce), left, right, .. }
                 if super::exprs::acts(self, right) || leaves(right) =>
             {
@@ -253,22 +280,42 @@ impl<'l, 'a> FlowBody<'l, 'a> {
             ExprKind::For { var, index, source, parallel, body } => {
                 self.for_into(value.span, var, index.as_ref(), source, parallel.as_deref(), body, name, slot);
             }
-            ExprKind::Repeat { var, init, at_most, body } => self.repeat_into(value.span, var, init, at_most, body, name, slot),
+            ExprKind::Repeat { var, init, at_most, body } => {
+                self.repeat_into(value.span, var, init, at_most, body, name, slot)
+            }
             _ => match &core_of(value).kind {
-                ExprKind::Call { .. } | ExprKind::Pipe { .. } | ExprKind::Ask { .. } | ExprKind::Receive { .. } | ExprKind::Start { .. }
+                ExprKind::Call { .. }
+                | ExprKind::Pipe { .. }
+                | ExprKind::Ask { .. }
+                | ExprKind::Receive { .. }
+                | ExprKind::Start { .. }
                     if super::exprs::acts(self, core_of(value)) =>
                 {
                     self.act_into(value, &[], name, slot);
                 }
                 _ => {
                     let pure = expr(self, value);
-                    self.add(name.map_or("value", |name| name), value.span, Some(slot), Kind::Let(pure), EffectClass::Pure, &[]);
+                    self.add(
+                        name.map_or("value", |name| name),
+                        value.span,
+                        Some(slot),
+                        Kind::Let(pure),
+                        EffectClass::Pure,
+                        &[],
+                    );
                 }
             },
         }
     }
 
-    fn branch(&mut self, span: Span, name: &str, slot: u16, subject: Pure, arms: Vec<(Vec<PurePattern>, Option<Pure>, &str, BlockPlan)>) {
+    fn branch(
+        &mut self,
+        span: Span,
+        name: &str,
+        slot: u16,
+        subject: Pure,
+        arms: Vec<(Vec<PurePattern>, Option<Pure>, &str, BlockPlan)>,
+    ) {
         let arms: Vec<ArmPlan> = arms
             .into_iter()
             .map(|(patterns, guard, label, block)| ArmPlan { patterns, guard, label: label.into(), block })
@@ -286,7 +333,17 @@ impl<'l, 'a> FlowBody<'l, 'a> {
                 ArmBody::Block(block) => self.block(block),
                 ArmBody::Expr(body) => self.in_block(|this| Some(this.last_value(body))),
             };
-            let label = if arm.patterns.is_empty() { "else".into() } else { self.source_text(arm.patterns.first().map(|one| one.span).unwrap_or(arm.span).to(arm.patterns.last().map(|one| one.span).unwrap_or(arm.span))) };
+            let label = if arm.patterns.is_empty() {
+                "else".into()
+            } else {
+                self.source_text(
+                    arm.patterns.first().map(|one| one.span).unwrap_or(arm.span).to(arm
+                        .patterns
+                        .last()
+                        .map(|one| one.span)
+                        .unwrap_or(arm.span)),
+                )
+            };
             out.push(ArmPlan { patterns: patterns(&arm.patterns), guard, label, block });
         }
         let effect = class_of(out.iter().map(|arm| &arm.block));
@@ -298,7 +355,15 @@ impl<'l, 'a> FlowBody<'l, 'a> {
         source_text(self.lower, self.decl.at.module, span)
     }
 
-    fn short_circuit(&mut self, span: Span, op: BinaryOp, left: &Expr, right: &Expr, name: Option<&EcoString>, slot: u16) {
+    fn short_circuit(
+        &mut self,
+        span: Span,
+        op: BinaryOp,
+        left: &Expr,
+        right: &Expr,
+        name: Option<&EcoString>,
+        slot: u16,
+    ) {
         let left_slot = self.frame().slot();
         self.value_into(left, None, left_slot);
         let left = Pure::Slot { up: 0, at: left_slot };
@@ -308,7 +373,8 @@ impl<'l, 'a> FlowBody<'l, 'a> {
             BinaryOp::Or => (PurePattern::Is(Value::bool(true)), right),
             _ => {
                 let kept = BlockPlan { value: Some(left.clone()), ..Default::default() };
-                let arms = vec![(vec![PurePattern::Is(Value::NULL)], None, "null", right), (Vec::new(), None, "else", kept)];
+                let arms =
+                    vec![(vec![PurePattern::Is(Value::NULL)], None, "null", right), (Vec::new(), None, "else", kept)];
                 self.branch(span, name.map_or("value", |name| name), slot, left, arms);
                 return;
             }
@@ -321,7 +387,7 @@ impl<'l, 'a> FlowBody<'l, 'a> {
     /// A round's frame: what `fill` builds in it, and how many slots it took.
     fn round(&mut self, bound: &[&EcoString], body: &Block) -> (BlockPlan, u16) {
         let mark = self.names.mark();
-        self.frames.push(Frame::default());
+        self.rounds.push(Frame::default());
         self.names.level += 1;
         let level = self.level();
         for name in bound {
@@ -331,12 +397,22 @@ impl<'l, 'a> FlowBody<'l, 'a> {
         let block = self.block(body);
         self.names.reset(mark);
         self.names.level -= 1;
-        let slots = self.frames.pop().map(|frame| frame.slots).unwrap_or(0);
+        let slots = self.rounds.pop().map(|frame| frame.slots).unwrap_or(0);
         (block, slots)
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts of a loop, its name and where its value goes")]
-    fn for_into(&mut self, span: Span, var: &Ident, index: Option<&Ident>, source: &Expr, parallel: Option<&Expr>, body: &Block, name: Option<&EcoString>, slot: u16) {
+    fn for_into(
+        &mut self,
+        span: Span,
+        var: &Ident,
+        index: Option<&Ident>,
+        source: &Expr,
+        parallel: Option<&Expr>,
+        body: &Block,
+        name: Option<&EcoString>,
+        slot: u16,
+    ) {
         let source = expr(self, source);
         let parallel = parallel.map(|parallel| expr(self, parallel));
         let none = EcoString::from("");
@@ -348,7 +424,16 @@ impl<'l, 'a> FlowBody<'l, 'a> {
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts of a loop, its name and where its value goes")]
-    fn repeat_into(&mut self, span: Span, var: &Ident, init: &Expr, at_most: &Expr, body: &Block, name: Option<&EcoString>, slot: u16) {
+    fn repeat_into(
+        &mut self,
+        span: Span,
+        var: &Ident,
+        init: &Expr,
+        at_most: &Expr,
+        body: &Block,
+        name: Option<&EcoString>,
+        slot: u16,
+    ) {
         let init = expr(self, init);
         let at_most = expr(self, at_most);
         let (body, slots) = self.round(&[&var.name], body);

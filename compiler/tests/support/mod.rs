@@ -1,5 +1,7 @@
 //! Reads the corpus under `tests/check` and shows what checking says about it.
 
+#![allow(clippy::disallowed_methods, reason = "a test reads its files")]
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use weir_compiler::Checked;
@@ -37,8 +39,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();
     found
 }

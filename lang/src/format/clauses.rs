@@ -2,7 +2,9 @@
 
 use super::doc::{Doc, cat, group, indent, nil, text};
 use super::layout::Layout;
-use crate::ast::{BudgetPart, CapabilityRef, CatchArm, Clause, ClauseKind, Expr, FlowClauseKind, Ident, Path, Retry, ToolAttr};
+use crate::ast::{
+    BudgetPart, CapabilityRef, CatchArm, Clause, ClauseKind, Expr, FlowClauseKind, Ident, Path, Retry, ToolAttr,
+};
 use crate::span::Span;
 
 impl Layout<'_> {
@@ -116,7 +118,9 @@ impl Layout<'_> {
             FlowClauseKind::Can(capabilities) => self.can(capabilities),
             FlowClauseKind::Tools(paths) => self.paths("tools ", paths.iter()),
             FlowClauseKind::Timeout(value) => cat([text("timeout "), self.expr(value)]),
-            FlowClauseKind::Limit { count, per } => cat([text("limit "), self.expr(count), text(" per "), self.expr(per)]),
+            FlowClauseKind::Limit { count, per } => {
+                cat([text("limit "), self.expr(count), text(" per "), self.expr(per)])
+            }
             FlowClauseKind::Concurrency { count, by } => {
                 let mut docs = vec![text("concurrency "), self.expr(count)];
                 if let Some(by) = by {

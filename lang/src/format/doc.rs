@@ -153,7 +153,9 @@ impl Printer {
         let mut todo = vec![first];
         let mut rest = rest.iter().rev();
         loop {
-            let Some(next) = todo.pop().or_else(|| rest.next().copied()) else { return true };
+            let Some(next) = todo.pop().or_else(|| rest.next().copied()) else {
+                return true;
+            };
             match next.doc {
                 Doc::Text(text) => {
                     let first = text.split('\n').next().unwrap_or("");
@@ -176,7 +178,7 @@ impl Printer {
                 Doc::IfFlat(text) => room = room.saturating_sub(text.len()),
                 Doc::Cat(docs) => todo.extend(docs.iter().rev().map(|doc| Todo { doc, ..next })),
                 Doc::Indent(doc) => todo.push(Todo { doc, ..next }),
-                Doc::Group(doc, broken) => todo.push(Todo { flat: next.flat || !broken && next.flat, doc, ..next }),
+                Doc::Group(doc, _) => todo.push(Todo { doc, ..next }),
             }
         }
     }

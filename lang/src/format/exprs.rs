@@ -71,8 +71,14 @@ impl Layout<'_> {
                 cat(docs)
             }
             ExprKind::Repeat { var, init, at_most, body } => cat([
-                text("repeat "), self.name(var), text(" = "), self.expr(init), text(" at most "), self.expr(at_most),
-                text(" "), self.block(body),
+                text("repeat "),
+                self.name(var),
+                text(" = "),
+                self.expr(init),
+                text(" at most "),
+                self.expr(at_most),
+                text(" "),
+                self.block(body),
             ]),
             ExprKind::Ask { question, ty } => cat([text("ask "), self.expr(question), text(" as "), self.ty(ty)]),
             ExprKind::Receive { event, ty } => cat([text("receive "), self.expr(event), text(" as "), self.ty(ty)]),
@@ -137,13 +143,26 @@ impl Layout<'_> {
         first
     }
 
+    /// `if c then a else if d then b else e`: one line, or one line a choice.
     fn choose(&mut self, cond: &Expr, then: &Expr, otherwise: &Expr) -> Doc {
-        let broken = self.breaks_between(cond.span.end, then.span.start)
-            || self.breaks_between(then.span.end, otherwise.span.start);
-        let head = cat([text("if "), self.expr(cond)]);
-        let then = cat([Doc::Line, text("then "), self.expr(then)]);
-        let otherwise = cat([Doc::Line, text("else "), self.expr(otherwise)]);
-        group(cat([head, indent(cat([then, otherwise]))]), broken)
+        let mut broken = self.breaks_between(then.span.end, otherwise.span.start);
+        let head = cat([text("if "), self.choice(cond, then)]);
+        let mut docs = Vec::new();
+        let mut rest = otherwise;
+        while let ExprKind::Choose { cond, then, otherwise } = &rest.kind {
+            broken |= self.breaks_between(then.span.end, otherwise.span.start);
+            docs.extend([Doc::Line, text("else if "), self.choice(cond, then)]);
+            rest = otherwise;
+        }
+        docs.extend([Doc::Line, text("else "), self.expr(rest)]);
+        group(cat([head, indent(cat(docs))]), broken)
+    }
+
+    /// `c then a`, broken before `then` only where it is too long for a line.
+    fn choice(&mut self, cond: &Expr, then: &Expr) -> Doc {
+        let broken = self.breaks_between(cond.span.end, then.span.start);
+        let cond = self.expr(cond);
+        group(cat([cond, indent(cat([Doc::Line, text("then "), self.expr(then)]))]), broken)
     }
 
     fn branch(&mut self, cond: &Expr, then: &Block, otherwise: Option<&Block>) -> Doc {
@@ -168,7 +187,13 @@ impl Layout<'_> {
     }
 
     /// Arms in braces: on one line where they were, else one a line.
-    pub(super) fn arms<T>(&mut self, arms: &[T], place: Span, span: fn(&T) -> Span, mut one: impl FnMut(&mut Self, &T) -> Doc) -> Doc {
+    pub(super) fn arms<T>(
+        &mut self,
+        arms: &[T],
+        place: Span,
+        span: fn(&T) -> Span,
+        mut one: impl FnMut(&mut Self, &T) -> Doc,
+    ) -> Doc {
         let close = place.end.saturating_sub(1);
         let inline = !self.breaks_between(place.start, place.end) && !self.has_comment(place);
         if !inline {
@@ -228,7 +253,9 @@ impl Layout<'_> {
     }
 
     fn comprehension(&mut self, expr: &Expr) -> Doc {
-        let ExprKind::Comprehension { value, var, index, source, cond } = &expr.kind else { return nil() };
+        let ExprKind::Comprehension { value, var, index, source, cond } = &expr.kind else {
+            return nil();
+        };
         let broken = self.breaks_between(expr.span.start, value.span.start);
         let value = self.expr(value);
         let mut head = vec![Doc::Line, text("for "), self.name(var)];

@@ -36,7 +36,9 @@ impl Layout<'_> {
     fn item(&mut self, item: &Item) -> Doc {
         match &item.kind {
             ItemKind::Use(used) => self.used(used, item.span),
-            ItemKind::Const(constant) => cat([text("const "), self.name(&constant.name), text(" = "), self.expr(&constant.value)]),
+            ItemKind::Const(constant) => {
+                cat([text("const "), self.name(&constant.name), text(" = "), self.expr(&constant.value)])
+            }
             ItemKind::Type(ty) => cat([text("type "), self.name(&ty.name), text(" = "), self.ty(&ty.ty)]),
             ItemKind::Tool(tool) => self.tool(tool),
             ItemKind::Flow(flow) => self.flow(flow),
@@ -49,19 +51,27 @@ impl Layout<'_> {
 
     fn used(&mut self, used: &Use, whole: Span) -> Doc {
         let path = self.path(&used.path);
-        let Some(names) = &used.names else { return cat([text("use "), path]) };
+        let Some(names) = &used.names else {
+            return cat([text("use "), path]);
+        };
         let at = whole.text(self.source).find('{').unwrap_or(0) as u32;
         let place = Span { start: whole.start + at, end: whole.end };
-        let names = self.entries(super::layout::NAMES, place, names, |name| name.name.span, |layout, name| match &name.alias {
-            Some(alias) => cat([layout.name(&name.name), text(" as "), layout.name(alias)]),
-            None => layout.name(&name.name),
-        });
+        let names = self.entries(
+            super::layout::NAMES,
+            place,
+            names,
+            |name| name.name.span,
+            |layout, name| match &name.alias {
+                Some(alias) => cat([layout.name(&name.name), text(" as "), layout.name(alias)]),
+                None => layout.name(&name.name),
+            },
+        );
         cat([text("use "), path, text("."), names])
     }
 
     /// Where the parentheses behind a name stand.
     fn parens(&self, from: u32, last: Option<u32>) -> Span {
-        let open = Span { start: from, end: u32::MAX.min(self.source.len() as u32) }.text(self.source);
+        let open = Span { start: from, end: self.source.len() as u32 }.text(self.source);
         let start = from + open.find('(').unwrap_or(0) as u32;
         let after = last.unwrap_or(start + 1);
         let mut end = after;
@@ -113,7 +123,11 @@ impl Layout<'_> {
         let broken = first.is_some_and(|first| self.breaks_between(end, first));
         for clause in &flow.clauses {
             let before = self.trail(end);
-            let lead = if before.forces() || self.breaks_between(end, clause.span.start) { self.lead(clause.span.start, true) } else { cat([]) };
+            let lead = if before.forces() || self.breaks_between(end, clause.span.start) {
+                self.lead(clause.span.start, true)
+            } else {
+                cat([])
+            };
             docs.extend([before, Doc::Line, lead, self.flow_clause(&clause.kind)]);
             end = clause.span.end;
         }
@@ -198,8 +212,12 @@ impl Layout<'_> {
                 cat(docs)
             }
             CampaignPartKind::Every(value) => cat([text("every "), self.expr(value)]),
-            CampaignPartKind::OnEvent { event, ty } => cat([text("on event "), self.expr(event), text(" as "), self.ty(ty)]),
-            CampaignPartKind::OnWebhook { path, ty } => cat([text("on webhook "), self.expr(path), text(" as "), self.ty(ty)]),
+            CampaignPartKind::OnEvent { event, ty } => {
+                cat([text("on event "), self.expr(event), text(" as "), self.ty(ty)])
+            }
+            CampaignPartKind::OnWebhook { path, ty } => {
+                cat([text("on webhook "), self.expr(path), text(" as "), self.ty(ty)])
+            }
             CampaignPartKind::Run { callee, args } => {
                 let place = Span { start: callee.span.end, end: part.span.end };
                 cat([text("run "), self.path(callee), self.args(args, place)])

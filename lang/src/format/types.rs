@@ -15,9 +15,11 @@ impl Layout<'_> {
             TypeExprKind::Map(inner) => cat([text("map<"), self.ty(inner), text(">")]),
             TypeExprKind::Paren(inner) => cat([text("("), self.ty(inner), text(")")]),
             TypeExprKind::Nullable(inner) => cat([self.ty(inner), text("?")]),
-            TypeExprKind::Record(fields) => self.entries(FIELDS, ty.span, fields, field_span, |layout, field| layout.field(field)),
+            TypeExprKind::Record(fields) => {
+                self.entries(FIELDS, ty.span, fields, field_span, |layout, field| layout.field(field))
+            }
             TypeExprKind::Union(parts) => self.joined(parts, "| "),
-            TypeExprKind::Intersection(parts) => self.joined(parts, "& "),
+            TypeExprKind::Intersection(parts) => self.intersection(parts),
             TypeExprKind::Matching(inner, regex) => cat([self.ty(inner), text(" matching "), self.slice(regex.span)]),
             TypeExprKind::Within(inner, low, high) => {
                 let inner = self.ty(inner);
@@ -28,6 +30,17 @@ impl Layout<'_> {
                 cat([inner, text(" in "), bound(low), text(".."), bound(high)])
             }
             TypeExprKind::Marked(mark, inner) => cat([text(mark_word(*mark)), text(" "), self.ty(inner)]),
+        }
+    }
+
+    /// `A & B`; a record at the end opens on the same line.
+    fn intersection(&mut self, parts: &[TypeExpr]) -> Doc {
+        match parts.split_last() {
+            Some((last, front)) if matches!(last.kind, TypeExprKind::Record(_)) && !front.is_empty() => {
+                let front = self.joined(front, "& ");
+                cat([front, text(" & "), self.ty(last)])
+            }
+            _ => self.joined(parts, "& "),
         }
     }
 

@@ -17,11 +17,25 @@ pub(super) struct Builder<'a> {
     pub(super) exprs: u32,
     pub(super) depth: usize,
     pub(super) in_test: bool,
+    /// Regular expressions that are known to be sound.
+    pub(super) sound: std::collections::BTreeSet<EcoString>,
+    /// Where the last broken piece that was explained ended.
+    pub(super) explained: Option<u32>,
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(file: FileId, source: &'a str) -> Self {
-        Builder { file, source, comments: Vec::new(), diagnostics: Vec::new(), exprs: 0, depth: 0, in_test: false }
+        Builder {
+            file,
+            source,
+            comments: Vec::new(),
+            diagnostics: Vec::new(),
+            exprs: 0,
+            depth: 0,
+            in_test: false,
+            sound: Default::default(),
+            explained: None,
+        }
     }
 
     pub(super) fn loc(&self, span: Span) -> Loc {
@@ -92,7 +106,11 @@ impl<'a> Builder<'a> {
         let mut lines = Vec::new();
         while let Some(comment) = at.checked_sub(1).and_then(|at| self.comments.get(at)) {
             let between = Span { start: comment.span.end, end }.text(self.source);
-            if !comment.own_line || !is_doc(&comment.text) || !between.trim().is_empty() || between.matches('\n').count() > 1 {
+            if !comment.own_line
+                || !is_doc(&comment.text)
+                || !between.trim().is_empty()
+                || between.matches('\n').count() > 1
+            {
                 break;
             }
             lines.push(comment.text.get(3..).map_or("", |line| line.strip_prefix(' ').unwrap_or(line)));

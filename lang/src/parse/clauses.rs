@@ -16,7 +16,9 @@ impl<'a> Builder<'a> {
                 clauses.push(Clause { span: span(&node), kind: self.clause(node) });
             }
         }
-        let Some(last) = clauses.last() else { return value };
+        let Some(last) = clauses.last() else {
+            return value;
+        };
         let whole = value.span.to(last.span);
         self.expr_at(ExprKind::Claused { value: Box::new(value), clauses }, whole)
     }
@@ -38,10 +40,7 @@ impl<'a> Builder<'a> {
             Rule::timeout_c => ClauseKind::Timeout(self.next_expr(&mut kids, whole)),
             Rule::fallback_c => ClauseKind::Fallback(self.next_expr(&mut kids, whole)),
             Rule::undo_c => ClauseKind::Undo(self.next_expr(&mut kids, whole)),
-            Rule::key_c => ClauseKind::Key {
-                key: self.next_expr(&mut kids, whole),
-                per_run: kids.has(Rule::per_run),
-            },
+            Rule::key_c => ClauseKind::Key { key: self.next_expr(&mut kids, whole), per_run: kids.has(Rule::per_run) },
             _ => ClauseKind::From(self.next_expr(&mut kids, whole)),
         }
     }
@@ -85,14 +84,27 @@ impl<'a> Builder<'a> {
 
     /// Error codes; none for `else`.
     pub(super) fn codes(&self, node: Option<Node<'a>>) -> Vec<Ident> {
-        node.into_iter().flat_map(Kids::of).filter(|code| code.as_rule() == Rule::name).map(|code| ident(&code)).collect()
+        node.into_iter()
+            .flat_map(Kids::of)
+            .filter(|code| code.as_rule() == Rule::name)
+            .map(|code| ident(&code))
+            .collect()
     }
 }
 
 fn is_clause(rule: Rule) -> bool {
     matches!(
         rule,
-        Rule::timeout_c | Rule::fallback_c | Rule::retry_c | Rule::undo_c | Rule::key_c | Rule::optional_c
-            | Rule::final_c | Rule::catch_c | Rule::with_c | Rule::until_c | Rule::from_c
+        Rule::timeout_c
+            | Rule::fallback_c
+            | Rule::retry_c
+            | Rule::undo_c
+            | Rule::key_c
+            | Rule::optional_c
+            | Rule::final_c
+            | Rule::catch_c
+            | Rule::with_c
+            | Rule::until_c
+            | Rule::from_c
     )
 }

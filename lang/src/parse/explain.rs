@@ -19,6 +19,31 @@ impl Builder<'_> {
         self.explain(span, if self.in_test { Rule::one_test_step } else { Rule::one_step });
     }
 
+    /// Reports what is wrong with a broken piece, unless it is the rest of a line that is already known broken.
+    pub(super) fn report_once(&mut self, span: Span, diagnostic: Diagnostic) {
+        let before = self.explained.replace(span.end);
+        let is_rest = before.is_some_and(|end| {
+            let start = end.min(span.start);
+            let between = Span { start, end: span.start };
+            !between.text(self.source).contains('\n')
+        });
+        if !is_rest {
+            self.report(diagnostic);
+        }
+    }
+
+    /// What two steps on one line, of which the first is a bare name or gives a name to one, were meant to be.
+    pub(super) fn explain_pair(&self, span: Span, second: u32, is_binding: bool) -> Option<Diagnostic> {
+        let broken =
+            Broken { source: self.source, span, at: second as usize, wanted: Vec::new(), rule: Rule::one_step };
+        let known = broken.by_first_word(self.file);
+        if is_binding || known.is_some() {
+            return known;
+        }
+        let word = super::mistakes::token(span.text(self.source));
+        Some(say::name_as_step(self.loc(Span { start: span.start, end: span.start + word.len() as u32 }), word))
+    }
+
     fn explain(&mut self, span: Span, rule: Rule) {
         let source = self.source;
         let alone = reread(rule, span.text(source));
@@ -29,7 +54,7 @@ impl Builder<'_> {
         };
         let broken = Broken { source, span, at: (span.start as usize + at).min(source.len()), wanted, rule };
         let diagnostic = broken.explained(self.file);
-        self.report(diagnostic);
+        self.report_once(span, diagnostic);
     }
 }
 

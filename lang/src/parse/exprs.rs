@@ -233,11 +233,9 @@ impl<'a> Builder<'a> {
             let base = Box::new(value);
             let kind = match rule {
                 Rule::index => ExprKind::Index { base, index: Box::new(self.next_expr(&mut kids, whole)) },
-                rule => ExprKind::Field {
-                    base,
-                    name: self.ident_or(kids.next(), whole),
-                    optional: rule == Rule::opt_field,
-                },
+                rule => {
+                    ExprKind::Field { base, name: self.ident_or(kids.next(), whole), optional: rule == Rule::opt_field }
+                }
             };
             value = self.expr_at(kind, whole);
         }

@@ -11,7 +11,8 @@ impl<'a> Builder<'a> {
     pub(super) fn flow(&mut self, node: Node<'a>) -> Flow {
         let whole = span(&node);
         let mut kids = Kids::of(node);
-        let (role, role_span) = kids.next_if(Rule::role).map_or((Role::Coordinator, whole), |word| (role(word.as_str()), span(&word)));
+        let (role, role_span) =
+            kids.next_if(Rule::role).map_or((Role::Coordinator, whole), |word| (role(word.as_str()), span(&word)));
         let name = self.ident_or(kids.next_if(Rule::name), role_span);
         let params = self.params(&mut kids, true);
         let returns = self.returns(&mut kids);
@@ -33,7 +34,9 @@ impl<'a> Builder<'a> {
 
     /// The parameters; those of flows are names in the body and must not be reserved words.
     pub(super) fn params(&mut self, kids: &mut Kids<'a>, of_flow: bool) -> Vec<Param> {
-        let Some(params) = kids.next_if(Rule::params) else { return Vec::new() };
+        let Some(params) = kids.next_if(Rule::params) else {
+            return Vec::new();
+        };
         Kids::of(params).map(|param| self.param(param, of_flow)).collect()
     }
 

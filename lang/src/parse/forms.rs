@@ -3,8 +3,8 @@
 use super::build::{Builder, ident, span};
 use super::grammar::Rule;
 use super::kids::{Kids, Node};
-use super::{say, spelling};
 use super::steps::literal_word;
+use super::{say, spelling};
 use crate::ast::{
     ArmBody, Block, Delay, Expr, ExprKind, ListItem, MatchArm, Pattern, PatternKind, RecordEntry, Step, StepKind,
 };
@@ -21,7 +21,9 @@ impl<'a> Builder<'a> {
                 let lit = self.number(&node);
                 return self.expr_at(ExprKind::Lit(lit), whole);
             }
-            Rule::literal => return self.expr_at(ExprKind::Lit(literal_word(node.as_str())), whole),
+            Rule::literal => {
+                return self.expr_at(ExprKind::Lit(literal_word(node.as_str())), whole);
+            }
             Rule::regex => {
                 let regex = self.regex(&node);
                 return self.expr_at(ExprKind::Regex(regex), whole);
@@ -234,7 +236,9 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn arm_body(&mut self, kids: &mut Kids<'a>, whole: Span) -> ArmBody {
-        let Some(block) = kids.next_if(Rule::block) else { return ArmBody::Expr(self.claused(kids, whole)) };
+        let Some(block) = kids.next_if(Rule::block) else {
+            return ArmBody::Expr(self.claused(kids, whole));
+        };
         let at = span(&block);
         let before = self.diagnostics.len();
         let block = self.block(block);
@@ -249,7 +253,9 @@ impl<'a> Builder<'a> {
 
 /// `{ name }` or `{ a: 1 }`: a record where a block is read.
 fn is_record_like(block: &Block, source: &str) -> bool {
-    let Some(first) = block.steps.first() else { return false };
+    let Some(first) = block.steps.first() else {
+        return false;
+    };
     match &first.kind {
         StepKind::Expr(Expr { kind: ExprKind::Name(_), .. }) => block.steps.len() == 1,
         StepKind::Error => {

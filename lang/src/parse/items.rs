@@ -152,16 +152,14 @@ impl<'a> Builder<'a> {
         let rule = node.as_rule();
         let mut kids = Kids::of(node);
         match rule {
-            Rule::run_p => CampaignPartKind::Run {
-                callee: self.path_or(kids.next(), whole),
-                args: self.args(kids.next()),
-            },
+            Rule::run_p => {
+                CampaignPartKind::Run { callee: self.path_or(kids.next(), whole), args: self.args(kids.next()) }
+            }
             Rule::delivery_p => CampaignPartKind::Delivery(kids.next().is_some_and(|switch| switch.as_str() == "on")),
             Rule::overlap_p => CampaignPartKind::Overlap(self.ident_or(kids.next(), whole)),
-            Rule::cron_p => CampaignPartKind::Cron {
-                schedule: self.next_expr(&mut kids, whole),
-                zone: self.maybe_expr(&mut kids),
-            },
+            Rule::cron_p => {
+                CampaignPartKind::Cron { schedule: self.next_expr(&mut kids, whole), zone: self.maybe_expr(&mut kids) }
+            }
             Rule::every_p => CampaignPartKind::Every(self.next_expr(&mut kids, whole)),
             Rule::event_p => CampaignPartKind::OnEvent {
                 event: self.next_expr(&mut kids, whole),

@@ -50,9 +50,28 @@ impl<'a> Iterator for Kids<'a> {
 fn is_silent(rule: Rule) -> bool {
     matches!(
         rule,
-        Rule::comment | Rule::comma | Rule::colon | Rule::equals | Rule::arrow | Rule::thin_arrow
-            | Rule::open_paren | Rule::open_brace | Rule::close_paren | Rule::close_bracket | Rule::close_brace
-            | Rule::close_angle | Rule::close_quote | Rule::close_text | Rule::kw_in | Rule::kw_as | Rule::kw_per
-            | Rule::kw_by | Rule::kw_key | Rule::kw_zone | Rule::kw_prefer | Rule::kw_at_most | Rule::EOI
+        Rule::comment
+            | Rule::comma
+            | Rule::colon
+            | Rule::equals
+            | Rule::arrow
+            | Rule::thin_arrow
+            | Rule::open_paren
+            | Rule::open_brace
+            | Rule::close_paren
+            | Rule::close_bracket
+            | Rule::close_brace
+            | Rule::close_angle
+            | Rule::close_quote
+            | Rule::close_text
+            | Rule::kw_in
+            | Rule::kw_as
+            | Rule::kw_per
+            | Rule::kw_by
+            | Rule::kw_key
+            | Rule::kw_zone
+            | Rule::kw_prefer
+            | Rule::kw_at_most
+            | Rule::EOI
     )
 }

@@ -61,10 +61,12 @@ impl Builder<'_> {
         let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or("");
         let pattern: EcoString = inner.replace("\\/", "/").into();
         let at = span(node);
-        let built = RegexBuilder::new(&pattern).size_limit(MAX_REGEX).nest_limit(64).build();
-        if let Err(error) = built {
-            let diagnostic = say::invalid_regex(self.loc(at), &error);
-            self.report(diagnostic);
+        if !self.sound.contains(&pattern) {
+            let built = RegexBuilder::new(&pattern).size_limit(MAX_REGEX).nest_limit(64).build();
+            match built {
+                Ok(_) => drop(self.sound.insert(pattern.clone())),
+                Err(error) => self.report(say::invalid_regex(self.loc(at), &error)),
+            }
         }
         Regex { pattern, span: at }
     }

@@ -81,7 +81,8 @@ impl<'a> Broken<'a> {
         if let Some((_, at)) = quote {
             let brace = opened.iter().rev().find(|(sign, _)| *sign == '{').map_or(at, |(_, brace)| *brace);
             let start = self.span.start as usize + brace;
-            let text = self.source.get(start..).and_then(|rest| rest.get(..rest.find(['}', '"', '\n'])? + 1)).unwrap_or("{");
+            let text =
+                self.source.get(start..).and_then(|rest| rest.get(..rest.find(['}', '"', '\n'])? + 1)).unwrap_or("{");
             let shown = text.trim_end_matches(['"', '\n']);
             return Some(say::common(
                 self.loc(file, start, shown.len()),
@@ -96,7 +97,7 @@ impl<'a> Broken<'a> {
         }
     }
 
-    fn by_first_word(&self, file: FileId) -> Option<Diagnostic> {
+    pub(super) fn by_first_word(&self, file: FileId) -> Option<Diagnostic> {
         let text = self.span.text(self.source);
         let first = token(text);
         let next = token(text.get(first.len()..).unwrap_or("").trim_start());
@@ -117,11 +118,27 @@ impl<'a> Broken<'a> {
                 (format!("there is no `{first}`"), "write `repeat state = first at most 100 { … next … }`".to_owned())
             }
             "switch" | "case" => (format!("there is no `{first}`"), "write `match value { … => … }`".to_owned()),
-            "try" => ("there is no `try`".to_owned(), "handle an error behind the call: `catch { not_found => … }`".to_owned()),
-            "throw" | "raise" | "panic" => (format!("there is no `{first}`"), "write `fail code \"message\"`".to_owned()),
-            "await" | "async" => (format!("there is no `{first}`"), "leave it out; steps wait for each other by themselves".to_owned()),
-            "break" | "continue" => (format!("there is no `{first}`"), "choose the elements before the loop, or end a `repeat` with `next null`".to_owned()),
-            _ if spelling::is_reserved(first) && next == "=" => return Some(say::reserved(here, first)),
+            "try" => (
+                "there is no `try`".to_owned(),
+                "handle an error behind the call: `catch { not_found => … }`".to_owned(),
+            ),
+            "throw" | "raise" | "panic" => {
+                (format!("there is no `{first}`"), "write `fail code \"message\"`".to_owned())
+            }
+            "await" | "async" => {
+                (format!("there is no `{first}`"), "leave it out; steps wait for each other by themselves".to_owned())
+            }
+            "break" | "continue" => (
+                format!("there is no `{first}`"),
+                "choose the elements before the loop, or end a `repeat` with `next null`".to_owned(),
+            ),
+            "is" | "equals" => (format!("there is no `{first}`"), "write `==` to compare".to_owned()),
+            "new" if is_word => {
+                ("there is no `new`".to_owned(), "write the record itself: `{ field: value }`".to_owned())
+            }
+            _ if spelling::is_reserved(first) && next == "=" => {
+                return Some(say::reserved(here, first));
+            }
             _ => return None,
         };
         Some(say::common(here, message, help))
@@ -129,10 +146,14 @@ impl<'a> Broken<'a> {
 
     fn by_first_word_of_item(&self, here: Loc, first: &str, next: &str, is_word: bool) -> Option<Diagnostic> {
         let (message, help) = match first {
-            "}" | ")" | "]" => (format!("this `{first}` closes nothing"), "remove it, or look for the bracket that is missing before it".to_owned()),
-            "function" | "def" | "fn" | "func" | "flow" | "async" | "export" | "public" => {
-                (format!("there is no `{first}`"), "a flow is declared by its role: `coordinator name(…) { … }`".to_owned())
-            }
+            "}" | ")" | "]" => (
+                format!("this `{first}` closes nothing"),
+                "remove it, or look for the bracket that is missing before it".to_owned(),
+            ),
+            "function" | "def" | "fn" | "func" | "flow" | "async" | "export" | "public" => (
+                format!("there is no `{first}`"),
+                "a flow is declared by its role: `coordinator name(…) { … }`".to_owned(),
+            ),
             "import" | "from" | "include" => (format!("there is no `{first}`"), "write `use module.{name}`".to_owned()),
             "interface" | "struct" | "class" | "enum" | "record" => {
                 (format!("there is no `{first}`"), format!("write `type {} = …`", if is_word { next } else { "Name" }))
@@ -162,16 +183,23 @@ impl<'a> Broken<'a> {
             "#" => ("a comment starts with `//`", "write `// …`"),
             "/" if rest.starts_with("/*") => ("a comment starts with `//`", "write `// …` on each line"),
             "+=" | "++" => ("a value cannot be changed", "bind the result to a new name"),
-            "->" => ("there is no `->` in an expression", "write `x => …` for a lambda"),
+            "->" if self.wants(Rule::arrow) => ("there is no `->` here", "write `=>`"),
+            "->" if self.rule == Rule::one_step => ("there is no `->` in an expression", "write `x => …` for a lambda"),
             "=>" if before.ends_with(')') => ("this is no list of parameters", "write `(a, b) => …`"),
             "?" => ("there is no `? :`", "write `if … then … else …`"),
             "=" | "==" if before.ends_with("==") || before.ends_with("!=") => {
                 ("there is no `===`", "write `==` or `!=`; both compare types too")
             }
+            "=" if before.ends_with(['+', '-', '*', '/']) => {
+                ("a value cannot be changed", "bind the result to a new name")
+            }
+            ")" | "]" if open_brackets(before).is_empty() => {
+                ("this bracket closes nothing", "remove it, or look for the bracket that is missing before it")
+            }
             "=" | "=>" if self.is_condition() => ("`=` gives a name to a value", "write `==` to compare"),
             "=" => return self.equals_sign(here),
             ":" => return self.colon(here),
-            sign if sign.chars().any(|c| !c.is_ascii()) => return Some(odd_character(here, sign)),
+            sign if !sign.is_ascii() => return Some(odd_character(here, sign)),
             _ => return None,
         };
         Some(say::common(here, message, help))
@@ -183,7 +211,9 @@ impl<'a> Broken<'a> {
         let opened = open_brackets(before);
         let (message, help) = match opened.last().map(|(sign, _)| *sign) {
             Some('(') => ("an argument is named with `:`".to_owned(), format!("write `{name}: …`")),
-            Some('{') if !before.contains("=> {") => ("a field is named with `:`".to_owned(), format!("write `{name}: …`")),
+            Some('{') if !before.contains("=> {") => {
+                ("a field is named with `:`".to_owned(), format!("write `{name}: …`"))
+            }
             None if before.contains('.') || before.ends_with(']') => {
                 ("a value cannot be changed".to_owned(), "make a new one: `{ ...old, field: value }`".to_owned())
             }
@@ -219,13 +249,24 @@ impl<'a> Broken<'a> {
             return Some(say::common(here, "a step behind `=>` stands in braces", help));
         }
         if found == "await" || found == "async" {
-            return Some(say::common(here, format!("there is no `{found}`"), "leave it out; steps wait for each other by themselves"));
+            return Some(say::common(
+                here,
+                format!("there is no `{found}`"),
+                "leave it out; steps wait for each other by themselves",
+            ));
         }
         if found == "is" || found == "equals" {
             return Some(say::common(here, format!("there is no `{found}`"), "write `==` to compare"));
         }
         if self.wants(Rule::kw_in) && matches!(found, "of" | "from") {
             return Some(say::common(here, "a loop goes over a list with `in`", "write `for x in xs { … }`"));
+        }
+        if (self.wants(Rule::match_arm) || self.wants(Rule::pattern)) && found.starts_with(char::is_alphabetic) {
+            return Some(say::common(
+                here,
+                "a pattern is a literal, a range or `else`",
+                "compare with `if`, or behind `else`",
+            ));
         }
         if spelling::is_reserved(found) && (self.wants(Rule::name) || self.wants(Rule::path)) && !self.wants_value() {
             return Some(say::reserved(here, found));
@@ -306,14 +347,22 @@ fn unknown_declaration(here: Loc, word: &str) -> Diagnostic {
             say::common(here, message, format!("did you mean `{known}`?"))
                 .fix(format!("replace with `{known}`"), vec![(here, known.to_owned())])
         }
-        _ => say::common(here, message, "a file holds flows (`coordinator`, `saga`, …), `type`, `tool`, `use`, `const`, `policy`, `campaign` and `test`"),
+        _ => say::common(
+            here,
+            message,
+            "a file holds flows (`coordinator`, `saga`, …), `type`, `tool`, `use`, `const`, `policy`, `campaign` and `test`",
+        ),
     }
 }
 
 pub(super) fn odd_character(here: Loc, sign: &str) -> Diagnostic {
     let code: Vec<String> = sign.chars().map(|c| format!("U+{:04X}", c as u32)).collect();
     if sign.chars().any(char::is_alphanumeric) {
-        return say::common(here, format!("`{sign}` cannot be part of a name"), "names are written with a-z, A-Z, 0-9 and `_`; any other name stands between backticks");
+        return say::common(
+            here,
+            format!("`{sign}` cannot be part of a name"),
+            "names are written with a-z, A-Z, 0-9 and `_`; any other name stands between backticks",
+        );
     }
     let meant = match sign {
         "“" | "”" | "„" => "write `\"`",
@@ -331,7 +380,9 @@ pub(super) fn odd_character(here: Loc, sign: &str) -> Diagnostic {
 
 /// The first token of a text: a word, a number, a sign.
 pub(super) fn token(text: &str) -> &str {
-    let Some(first) = text.chars().next() else { return "" };
+    let Some(first) = text.chars().next() else {
+        return "";
+    };
     if first == '\n' || first == '\r' {
         return "";
     }

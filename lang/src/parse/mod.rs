@@ -6,8 +6,8 @@
 
 mod build;
 mod clauses;
-mod exprs;
 mod explain;
+mod exprs;
 mod flows;
 mod forms;
 mod grammar;

@@ -1,7 +1,7 @@
 //! Every diagnostic that reading a text can give, one function each.
 
 use super::spelling;
-use crate::ast::Expr;
+use crate::ast::{Expr, ExprKind};
 use crate::diagnostic::Diagnostic;
 use crate::rules::Rule;
 use crate::span::Loc;
@@ -39,10 +39,20 @@ pub(super) fn unclosed(loc: Loc, opened: Loc, open: &str, close: &str) -> Diagno
 pub(super) fn unclosed_text(loc: Loc, close: &str) -> Diagnostic {
     let help = match close {
         "`" => "close the name with a backtick on the same line".to_owned(),
-        "\"" => "close the text with `\"` on the same line; a text over several lines stands between `\"\"\"`".to_owned(),
+        "\"" => {
+            "close the text with `\"` on the same line; a text over several lines stands between `\"\"\"`".to_owned()
+        }
         close => format!("write `{close}` where it ends"),
     };
-    syntax(loc, if close == "`" { "a closing backtick is missing".to_owned() } else { format!("a closing `{close}` is missing") }).help(help)
+    syntax(
+        loc,
+        if close == "`" {
+            "a closing backtick is missing".to_owned()
+        } else {
+            format!("a closing `{close}` is missing")
+        },
+    )
+    .help(help)
 }
 
 pub(super) fn reserved(loc: Loc, name: &str) -> Diagnostic {
@@ -117,14 +127,19 @@ pub(super) fn bad_escape(loc: Loc, text: &str) -> Diagnostic {
 }
 
 pub(super) fn not_callable(loc: Loc, value: &Expr, source: &str) -> Diagnostic {
+    let (value, name) = match &value.kind {
+        ExprKind::Field { base, name, .. } => (&**base, name.name.as_str()),
+        _ => (value, "name"),
+    };
     let text = value.span.text(source);
     let short = if text.len() <= 40 && !text.contains('\n') { text } else { "…" };
     syntax(loc, "only a flow, a tool or a function can be called")
-        .help(format!("to hand a value on, write `{short} |> name(…)`"))
+        .help(format!("to hand a value on, write `{short} |> {name}(…)`"))
 }
 
 pub(super) fn spread_in_comprehension(loc: Loc) -> Diagnostic {
-    syntax(loc, "a comprehension gives one element a round; `...` cannot stand here").help("use `flatten` on the result")
+    syntax(loc, "a comprehension gives one element a round; `...` cannot stand here")
+        .help("use `flatten` on the result")
 }
 
 pub(super) fn record_as_arm(loc: Loc, text: &str) -> Diagnostic {
@@ -134,6 +149,12 @@ pub(super) fn record_as_arm(loc: Loc, text: &str) -> Diagnostic {
 
 pub(super) fn backoff_without_range(loc: Loc, text: &str) -> Diagnostic {
     syntax(loc, "`backoff` takes the shortest and the longest delay").help(format!("write `backoff {text}..30s`"))
+}
+
+/// A bare name with another step behind it on its line.
+pub(super) fn name_as_step(loc: Loc, name: &str) -> Diagnostic {
+    syntax(loc, format!("`{name}` alone is no step"))
+        .help(format!("call it, `{name}(…)`, or give a name to a value, `{name} = …`"))
 }
 
 /// The general case: something else was expected.

@@ -20,7 +20,10 @@ enum Open {
     Bracket,
     Angle,
     /// `"` or `"""`, which is where the string started.
-    Quote { start: usize, block: bool },
+    Quote {
+        start: usize,
+        block: bool,
+    },
 }
 
 struct Scan<'a> {
@@ -179,7 +182,8 @@ impl Scan<'_> {
         let start = self.at;
         self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_', true);
         let word = self.source.get(start..self.at).and_then(|word| std::str::from_utf8(word).ok()).unwrap_or("");
-        self.operand = !(spelling::is_reserved(word) && !matches!(word, "true" | "false" | "null")) && word != "matching";
+        let is_value = matches!(word, "true" | "false" | "null") || !spelling::is_reserved(word);
+        self.operand = is_value && word != "matching";
         if word == "map" && self.peek(0) == Some(b'<') {
             return self.push(Open::Angle);
         }

@@ -51,20 +51,79 @@ pub(super) enum Weight {
 pub(super) fn spelling(rule: Rule) -> (Weight, &'static str) {
     use Weight::{Hidden, Plain, Weak};
     match rule {
-        Rule::infix_sign | Rule::infix_name | Rule::lambda_ahead | Rule::step_word_ahead | Rule::comment | Rule::hs | Rule::sp | Rule::s | Rule::bs | Rule::sep | Rule::item_start | Rule::wc
-        | Rule::word | Rule::quoted | Rule::reserved | Rule::infix_word | Rule::for_word | Rule::neg_pattern
-        | Rule::no_call | Rule::follow | Rule::return_end | Rule::word_arg | Rule::step_head | Rule::item_end
-        | Rule::junk | Rule::junk_group | Rule::junk_inside | Rule::junk_text | Rule::junk_goes_on | Rule::item_junk
-        | Rule::broken_step | Rule::broken_item | Rule::start_head | Rule::repeat_head | Rule::clause_head | Rule::cw
-        | Rule::unclosed | Rule::text | Rule::block_text | Rule::escape | Rule::interp | Rule::opt_mark
-        | Rule::nullable | Rule::lambda_head | Rule::comp | Rule::file | Rule::one_item | Rule::one_step
+        Rule::infix_sign
+        | Rule::infix_name
+        | Rule::lambda_ahead
+        | Rule::step_word_ahead
+        | Rule::comment
+        | Rule::hs
+        | Rule::sp
+        | Rule::s
+        | Rule::bs
+        | Rule::sep
+        | Rule::item_start
+        | Rule::wc
+        | Rule::word
+        | Rule::quoted
+        | Rule::reserved
+        | Rule::infix_word
+        | Rule::for_word
+        | Rule::neg_pattern
+        | Rule::no_call
+        | Rule::follow
+        | Rule::return_end
+        | Rule::word_arg
+        | Rule::step_head
+        | Rule::item_end
+        | Rule::junk
+        | Rule::junk_group
+        | Rule::junk_inside
+        | Rule::junk_text
+        | Rule::junk_goes_on
+        | Rule::item_junk
+        | Rule::broken_step
+        | Rule::broken_item
+        | Rule::start_head
+        | Rule::repeat_head
+        | Rule::clause_head
+        | Rule::cw
+        | Rule::unclosed
+        | Rule::text
+        | Rule::block_text
+        | Rule::escape
+        | Rule::interp
+        | Rule::opt_mark
+        | Rule::nullable
+        | Rule::lambda_head
+        | Rule::comp
+        | Rule::file
+        | Rule::one_item
+        | Rule::one_step
         | Rule::one_test_step => (Hidden, ""),
 
         Rule::infix | Rule::pipe | Rule::cast | Rule::dots => (Weak, "an operator"),
-        Rule::field | Rule::opt_field | Rule::index | Rule::args | Rule::postfix | Rule::spread => (Weak, "an operator"),
-        Rule::clause | Rule::claused | Rule::retry_c | Rule::backoff | Rule::on_codes | Rule::timeout_c | Rule::with_c
-        | Rule::catch_c | Rule::fallback_c | Rule::optional_c | Rule::final_c | Rule::undo_c | Rule::key_c
-        | Rule::until_c | Rule::every_part | Rule::within_part | Rule::from_c | Rule::parallel | Rule::delay
+        Rule::field | Rule::opt_field | Rule::index | Rule::args | Rule::postfix | Rule::spread => {
+            (Weak, "an operator")
+        }
+        Rule::clause
+        | Rule::claused
+        | Rule::retry_c
+        | Rule::backoff
+        | Rule::on_codes
+        | Rule::timeout_c
+        | Rule::with_c
+        | Rule::catch_c
+        | Rule::fallback_c
+        | Rule::optional_c
+        | Rule::final_c
+        | Rule::undo_c
+        | Rule::key_c
+        | Rule::until_c
+        | Rule::every_part
+        | Rule::within_part
+        | Rule::from_c
+        | Rule::parallel
+        | Rule::delay
         | Rule::per_run => (Weak, "a clause"),
         Rule::matching | Rule::within | Rule::mark => (Weak, "a refinement"),
 
@@ -105,11 +164,36 @@ pub(super) fn spelling(rule: Rule) -> (Weight, &'static str) {
         Rule::number => (Plain, "a number"),
         Rule::regex => (Plain, "a regular expression `/…/`"),
         Rule::string | Rule::text_block => (Plain, "a text"),
-        Rule::expr | Rule::guard | Rule::flat | Rule::small | Rule::term | Rule::primary | Rule::small_primary
-        | Rule::literal | Rule::list | Rule::record | Rule::paren | Rule::if_expr | Rule::for_expr | Rule::match_expr
-        | Rule::ask | Rule::receive | Rule::start | Rule::repeat | Rule::block_expr | Rule::fail_expr
-        | Rule::then_run | Rule::block_run | Rule::source | Rule::otherwise | Rule::outcome | Rule::fail_outcome
-        | Rule::fail_code | Rule::stage | Rule::budget_part => (Plain, "an expression"),
+        Rule::expr
+        | Rule::guard
+        | Rule::flat
+        | Rule::small
+        | Rule::term
+        | Rule::primary
+        | Rule::open_primary
+        | Rule::small_primary
+        | Rule::literal
+        | Rule::list
+        | Rule::record
+        | Rule::paren
+        | Rule::if_expr
+        | Rule::for_expr
+        | Rule::match_expr
+        | Rule::ask
+        | Rule::receive
+        | Rule::start
+        | Rule::repeat
+        | Rule::block_expr
+        | Rule::fail_expr
+        | Rule::then_run
+        | Rule::block_run
+        | Rule::source
+        | Rule::otherwise
+        | Rule::outcome
+        | Rule::fail_outcome
+        | Rule::fail_code
+        | Rule::stage
+        | Rule::budget_part => (Plain, "an expression"),
         Rule::arg => (Plain, "an argument"),
         Rule::entry => (Plain, "a field"),
         Rule::list_item => (Plain, "an element"),
@@ -118,29 +202,73 @@ pub(super) fn spelling(rule: Rule) -> (Weight, &'static str) {
         Rule::pattern | Rule::pattern_end => (Plain, "a pattern"),
         Rule::codes => (Plain, "an error code"),
         Rule::policy_retry | Rule::policy_end => (Plain, "`retry`, `fallback`, `fail` or `escalate`"),
-        Rule::step | Rule::plain_step | Rule::require_step | Rule::check_step | Rule::yield_step | Rule::return_step
-        | Rule::wait_step | Rule::key_step | Rule::word_step | Rule::step_word | Rule::from_step | Rule::merge_step => {
-            (Plain, "a step")
-        }
-        Rule::test_step | Rule::mock_step | Rule::expect_step | Rule::answer_step | Rule::signal_step
-        | Rule::crash_step | Rule::test_bind => (Plain, "`mock`, `expect`, `answer`, `signal`, `crash` or a binding"),
-        Rule::r#type | Rule::type_and | Rule::type_post | Rule::type_atom | Rule::type_map | Rule::type_list
-        | Rule::type_paren | Rule::type_lit | Rule::type_record | Rule::low | Rule::high | Rule::bound => (Plain, "a type"),
+        Rule::step
+        | Rule::plain_step
+        | Rule::require_step
+        | Rule::check_step
+        | Rule::yield_step
+        | Rule::return_step
+        | Rule::wait_step
+        | Rule::key_step
+        | Rule::word_step
+        | Rule::step_word
+        | Rule::from_step
+        | Rule::merge_step => (Plain, "a step"),
+        Rule::test_step
+        | Rule::mock_step
+        | Rule::expect_step
+        | Rule::answer_step
+        | Rule::signal_step
+        | Rule::crash_step
+        | Rule::test_bind => (Plain, "`mock`, `expect`, `answer`, `signal`, `crash` or a binding"),
+        Rule::r#type
+        | Rule::type_and
+        | Rule::type_post
+        | Rule::type_atom
+        | Rule::type_map
+        | Rule::type_list
+        | Rule::type_paren
+        | Rule::type_lit
+        | Rule::type_record
+        | Rule::low
+        | Rule::high
+        | Rule::bound => (Plain, "a type"),
         Rule::field_decl => (Plain, "a field"),
         Rule::param => (Plain, "a parameter"),
         Rule::params => (Plain, "`(`"),
-        Rule::item | Rule::use_item | Rule::const_item | Rule::type_item | Rule::tool_item | Rule::flow | Rule::policy
-        | Rule::campaign | Rule::test | Rule::role => (Plain, "a declaration"),
+        Rule::item
+        | Rule::use_item
+        | Rule::const_item
+        | Rule::type_item
+        | Rule::tool_item
+        | Rule::flow
+        | Rule::policy
+        | Rule::campaign
+        | Rule::test
+        | Rule::role => (Plain, "a declaration"),
         Rule::use_names | Rule::use_name => (Plain, "a name"),
         Rule::tool_attr | Rule::idempotent | Rule::accepts_key | Rule::costs | Rule::fails => (Weak, "an attribute"),
-        Rule::flow_clause | Rule::can_c | Rule::limit_c | Rule::concurrency_c | Rule::priority_c | Rule::budget_c
-        | Rule::before_c | Rule::after_c | Rule::on_error_c | Rule::sample_c | Rule::model_c | Rule::tools_c => {
-            (Weak, "a clause")
-        }
-        Rule::campaign_part | Rule::cron_p | Rule::every_p | Rule::event_p | Rule::webhook_p | Rule::run_p
-        | Rule::delivery_p | Rule::flag_p | Rule::overlap_p => {
-            (Plain, "`cron`, `every`, `on event`, `run` or another part of a campaign")
-        }
+        Rule::flow_clause
+        | Rule::can_c
+        | Rule::limit_c
+        | Rule::concurrency_c
+        | Rule::priority_c
+        | Rule::budget_c
+        | Rule::before_c
+        | Rule::after_c
+        | Rule::on_error_c
+        | Rule::sample_c
+        | Rule::model_c
+        | Rule::tools_c => (Weak, "a clause"),
+        Rule::campaign_part
+        | Rule::cron_p
+        | Rule::every_p
+        | Rule::event_p
+        | Rule::webhook_p
+        | Rule::run_p
+        | Rule::delivery_p
+        | Rule::flag_p
+        | Rule::overlap_p => (Plain, "`cron`, `every`, `on event`, `run` or another part of a campaign"),
         Rule::EOI => (Weak, "the end"),
     }
 }

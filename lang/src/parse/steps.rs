@@ -4,9 +4,7 @@ use super::build::{Builder, span};
 use super::grammar::Rule;
 use super::kids::{Kids, Node};
 use super::{say, spelling};
-use crate::ast::{
-    Block, Expr, ExprKind, Ident, Lit, MockOutcome, Otherwise, Step, StepKind, TestStep, TestStepKind,
-};
+use crate::ast::{Block, Expr, ExprKind, Ident, Lit, MockOutcome, Otherwise, Step, StepKind, TestStep, TestStepKind};
 use crate::span::Span;
 
 impl<'a> Builder<'a> {
@@ -32,9 +30,13 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let step = self.step(node);
-            if !self.is_stray_unit(steps.last(), &step) {
-                steps.push(step);
+            if self.is_stray_unit(steps.last(), &step) {
+                continue;
             }
+            if let Some(before) = steps.last_mut() {
+                self.meaningless_pair(before, &step);
+            }
+            steps.push(step);
         }
         steps
     }
@@ -54,7 +56,9 @@ impl<'a> Builder<'a> {
 
     /// `wait 5 s`: the `s` became a step of its own.
     fn is_stray_unit(&mut self, before: Option<&Step>, step: &Step) -> bool {
-        let (Some(before), StepKind::Expr(Expr { kind: ExprKind::Name(unit), .. })) = (before, &step.kind) else { return false };
+        let (Some(before), StepKind::Expr(Expr { kind: ExprKind::Name(unit), .. })) = (before, &step.kind) else {
+            return false;
+        };
         let between = Span { start: before.span.end, end: step.span.start }.text(self.source);
         let number = before.span.text(self.source).rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or("");
         if number.is_empty() || between.contains('\n') || !spelling::looks_like_unit(&unit.name) {
@@ -64,6 +68,28 @@ impl<'a> Builder<'a> {
         let diagnostic = say::detached_unit(self.loc(Span { start, end: step.span.end }), number, &unit.name);
         self.report(diagnostic);
         true
+    }
+
+    /// `let x = 5`, `async f()`, `x = await f()`: a bare name with a step behind it on its line.
+    fn meaningless_pair(&mut self, before: &mut Step, step: &Step) {
+        let between = Span { start: before.span.end, end: step.span.start };
+        let value = match &before.kind {
+            StepKind::Expr(value) => value,
+            StepKind::Bind { value, .. } => value,
+            _ => return,
+        };
+        let ExprKind::Name(word) = &value.kind else {
+            return;
+        };
+        if between.text(self.source).contains('\n') {
+            return;
+        }
+        let span = Span { start: word.span.start, end: step.span.end };
+        if let Some(diagnostic) = self.explain_pair(span, step.span.start, matches!(before.kind, StepKind::Bind { .. }))
+        {
+            self.report_once(span, diagnostic);
+            before.kind = StepKind::Error;
+        }
     }
 
     fn step(&mut self, node: Node<'a>) -> Step {
@@ -78,13 +104,15 @@ impl<'a> Builder<'a> {
         let kind = match rule {
             Rule::plain_step => self.plain_step(&mut kids, whole),
             Rule::require_step => self.require_step(&mut kids, whole),
-            Rule::check_step => StepKind::Check { callee: self.path_or(kids.next(), whole), args: self.args(kids.next()) },
+            Rule::check_step => {
+                StepKind::Check { callee: self.path_or(kids.next(), whole), args: self.args(kids.next()) }
+            }
             Rule::yield_step => StepKind::Yield(self.claused(&mut kids, whole)),
             Rule::return_step => StepKind::Return(kids.peek().is_some().then(|| self.claused(&mut kids, whole))),
             Rule::wait_step if kids.has(Rule::kw_until) => StepKind::WaitUntil(self.next_expr(&mut kids, whole)),
             Rule::wait_step => StepKind::Wait(self.next_expr(&mut kids, whole)),
             Rule::key_step => StepKind::Key { key: self.next_expr(&mut kids, whole), per_run: kids.has(Rule::per_run) },
-            Rule::from_step => self.from_step(&mut kids, whole),
+            Rule::from_step => self.source_step(&mut kids, whole),
             Rule::merge_step => StepKind::Merge {
                 key: self.next_expr(&mut kids, whole),
                 prefer: kids.map(|name| self.ident(&name)).collect(),
@@ -133,7 +161,7 @@ impl<'a> Builder<'a> {
         StepKind::Require { cond, otherwise }
     }
 
-    fn from_step(&mut self, kids: &mut Kids<'a>, whole: Span) -> StepKind {
+    fn source_step(&mut self, kids: &mut Kids<'a>, whole: Span) -> StepKind {
         let value = self.next_expr(kids, whole);
         let name = self.ident_or(kids.next_if(Rule::name), whole);
         StepKind::From { source: self.with_clauses(value, kids), name }

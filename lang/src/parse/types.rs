@@ -98,7 +98,9 @@ impl<'a> Builder<'a> {
     /// A dotted name read as a value: fields of its first part.
     pub(super) fn path_value(&mut self, path: Path) -> Expr {
         let mut parts = path.parts.into_iter();
-        let Some(first) = parts.next() else { return self.missing(path.span) };
+        let Some(first) = parts.next() else {
+            return self.missing(path.span);
+        };
         let start = first.span;
         let mut value = self.expr_at(ExprKind::Name(first), start);
         for name in parts {
@@ -114,9 +116,7 @@ impl<'a> Builder<'a> {
         let kind = match rule {
             Rule::path => TypeExprKind::Name(self.path(node)),
             Rule::type_lit => TypeExprKind::Literal(self.type_lit(node)),
-            Rule::type_record => {
-                TypeExprKind::Record(Kids::of(node).map(|field| self.field_decl(field)).collect())
-            }
+            Rule::type_record => TypeExprKind::Record(Kids::of(node).map(|field| self.field_decl(field)).collect()),
             _ => {
                 let inner = Box::new(self.next_type(&mut Kids::of(node), whole));
                 match rule {

@@ -1,5 +1,7 @@
 //! Assignability: whether every value of one type may stand where another is wanted.
 
+#![allow(clippy::result_large_err, reason = "a mismatch ends the search; boxing it would only hide that")]
+
 use super::{Literal, RecordType, Type, TypeTable};
 use ecow::EcoString;
 use rust_decimal::Decimal;

@@ -63,13 +63,15 @@ impl Machine {
             }
             None => None,
         };
-        let mut run = ActRun { timeout_ms: timeout.and_then(|millis| millis.try_into().ok()), within, ..ActRun::default() };
+        let mut run =
+            ActRun { timeout_ms: timeout.and_then(|millis| millis.try_into().ok()), within, ..ActRun::default() };
         match &act.target {
             Deed::Tool { tool, args } => {
                 let tool = code.tool(*tool).ok_or_else(Box::<Failure>::default)?;
                 let args = self.eval(code, block, &tool.name, args)?;
-                let args = Machine::narrow(code, &args, &tool.input)
-                    .map_err(|misfit| Failure::new("invalid_input", format!("argument of `{}`: {misfit}", tool.name)))?;
+                let args = Machine::narrow(code, &args, &tool.input).map_err(|misfit| {
+                    Failure::new("invalid_input", format!("argument of `{}`: {misfit}", tool.name))
+                })?;
                 run.claim = self.claim(code, block, act, tool, &args)?;
                 run.args = Value0(args);
             }
@@ -134,7 +136,12 @@ impl Machine {
                     Some(from) => Some(self.eval(code, block, "from", from)?.display_text().into()),
                     None => None,
                 };
-                self.note_task(id, &path, NoteKind::RunWaiting, Some(format!("asks {}", question.mask().display_text())));
+                self.note_task(
+                    id,
+                    &path,
+                    NoteKind::RunWaiting,
+                    Some(format!("asks {}", question.mask().display_text())),
+                );
                 let key = Key::new(path, attempt);
                 let until = self.limit(id, &key);
                 self.owe(id, Effect::Ask(Box::new(AskEffect { key, question, ty: ty.ty.clone(), from, until })));
@@ -231,7 +238,7 @@ impl Machine {
             Some(plan) => Some(EcoString::from(self.eval(code, block, "key", &plan.key)?.display_text())),
             None => None,
         };
-        if let Some(value) = self.from_inbox(&event, with.as_ref()) {
+        if let Some(value) = self.take_mail(&event, with.as_ref()) {
             self.received(code, id, value);
             return Ok(());
         }
@@ -248,7 +255,8 @@ impl Machine {
         let Some(plan) = code.flow(callee) else { return Err(Box::default()) };
         let can = self.flows.get(flow).map(|flow| Arc::clone(&flow.can)).unwrap_or_default();
         if let Some(missing) = plan.can.iter().find(|capability| !can.contains(capability)) {
-            let message = format!("`{}` needs `{missing}`, which was not passed on to `{}`", plan.name, self.flow_name(flow));
+            let message =
+                format!("`{}` needs `{missing}`, which was not passed on to `{}`", plan.name, self.flow_name(flow));
             return Err(Failure::new("permission", message));
         }
         let Some(task) = self.tasks.get(id) else { return Ok(()) };

@@ -97,9 +97,8 @@ impl Machine {
             return Err(Failure::new("invalid_input", format!("`check` goes over a list, found {}", items.kind())));
         };
         let Some(function) = code.flow(check.flow).and_then(|flow| flow.function) else {
-            let run = ChecksRun {
-                items: items.clone(), next: 0, live: BTreeMap::new(), kept: BTreeMap::new(), failed: None,
-            };
+            let run =
+                ChecksRun { items: items.clone(), next: 0, live: BTreeMap::new(), kept: BTreeMap::new(), failed: None };
             let mut task = self.new_task(id, node);
             task.state = State::Checks(Box::new(run));
             let task = self.open_task(id, task);

@@ -110,11 +110,27 @@ pub(super) struct ActCode {
 /// What is done, tools and flows by number.
 #[derive(Debug)]
 pub(super) enum Deed {
-    Tool { tool: u32, args: Pure },
-    Flow { flow: u32, args: Pure },
-    Ask { question: Pure, ty: Boundary, from: Option<Pure> },
-    Receive { event: Pure, ty: Boundary },
-    Start { flow: u32, args: Pure },
+    Tool {
+        tool: u32,
+        args: Pure,
+    },
+    Flow {
+        flow: u32,
+        args: Pure,
+    },
+    Ask {
+        question: Pure,
+        ty: Boundary,
+        from: Option<Pure>,
+    },
+    Receive {
+        event: Pure,
+        ty: Boundary,
+    },
+    Start {
+        flow: u32,
+        args: Pure,
+    },
     /// The plan names a tool that it does not hold.
     Missing(EcoString),
 }

@@ -1,7 +1,7 @@
 //! Flows: binding arguments, the capabilities in force, clocks and budgets, and how a flow ends.
 
-use super::ambient::later;
 use super::act::delivery_status;
+use super::ambient::later;
 use super::code::Code;
 use super::event::{Effect, Key, Timer};
 use super::failure::{Failure, Fallible};
@@ -48,7 +48,9 @@ impl Machine {
                 (Some(value), _) => Machine::narrow(code, &value, &param.ty)
                     .map(|narrow| if plan.role == Role::Enricher && at == 0 { value } else { narrow })
                     .map_err(|misfit| misfit_of(&plan.name, &param.name, &misfit))?,
-                (None, Some(default)) => eval(default, &Fresh(&bound), &code.program()).map_err(Box::<Failure>::from)?,
+                (None, Some(default)) => {
+                    eval(default, &Fresh(&bound), &code.program()).map_err(Box::<Failure>::from)?
+                }
                 (None, None) if param.optional => Value::NULL,
                 (None, None) => Machine::narrow(code, &Value::NULL, &param.ty)
                     .map_err(|_| misfit_of(&plan.name, &param.name, "is missing"))?,
@@ -98,9 +100,24 @@ impl Machine {
         let mut slots = bound;
         slots.resize(usize::from(plan.slots).max(slots.len()), Value::NULL);
         let flow = self.flows.insert(Flow {
-            code: number, frame: self.frames.dangling(), caller, can, depth, partial: false,
-            value: None, key: None, delivered: None, undos: Vec::new(), passed_final: false, in_saga, exempt,
-            touched: false, calls: 0, cost: 0.0, clocks: Vec::new(), phase: Phase::Running(None),
+            code: number,
+            frame: self.frames.dangling(),
+            caller,
+            can,
+            depth,
+            partial: false,
+            value: None,
+            key: None,
+            delivered: None,
+            undos: Vec::new(),
+            passed_final: false,
+            in_saga,
+            exempt,
+            touched: false,
+            calls: 0,
+            cost: 0.0,
+            clocks: Vec::new(),
+            phase: Phase::Running(None),
         });
         let frame = self.frames.insert(Frame { slots, up: None, place, round: None });
         if let Some(flow) = self.flows.get_mut(flow) {
@@ -195,7 +212,7 @@ impl Machine {
             Ok(value) => Ok(value),
             Err(Stop::Return) => Ok(flow.value.take().unwrap_or(Value::NULL)),
             Err(Stop::Drop) => Ok(Value::NULL),
-            Err(Stop::Fail(failure) | Stop::Abort(failure)) => Err(failure),
+            Err(Stop::Fail(failure) | Stop::Beside(failure) | Stop::Abort(failure)) => Err(failure),
         };
         match value.and_then(|value| self.flow_value(code, id, value)) {
             Ok(value) => self.flow_succeeded(code, id, value),
@@ -239,7 +256,7 @@ impl Machine {
             Caller::Act(task) => self.act_value(code, task, value, false),
             Caller::Check(task) => self.check_ended(code, task, None),
             Caller::Checks(task, index) => self.checks_ended(code, task, index, None),
-            Caller::Undo(saga) => self.undo_done(code, saga),
+            Caller::Undo(saga) => self.undo_done(saga),
         }
     }
 
@@ -258,7 +275,7 @@ impl Machine {
             Caller::Act(task) => self.act_failed(code, task, failure),
             Caller::Check(task) => self.check_ended(code, task, Some(failure)),
             Caller::Checks(task, index) => self.checks_ended(code, task, index, Some(failure)),
-            Caller::Undo(saga) => self.undo_failed(code, saga, failure),
+            Caller::Undo(saga) => self.undo_failed(saga, &failure),
         }
     }
 
@@ -268,20 +285,18 @@ impl Machine {
         matches!(role, Some(Role::Monitor | Role::Archiver)) && !stopping && !failure.lasting
     }
 
-    fn absorb(
-        &mut self,
-        code: &Code,
-        task: super::state::TaskId,
-        role: Option<Role>,
-        name: &str,
-        failure: &Failure,
-    ) {
+    fn absorb(&mut self, code: &Code, task: super::state::TaskId, role: Option<Role>, name: &str, failure: &Failure) {
         let path = self.task_path(task);
         let (kind, what) = match role {
             Some(Role::Archiver) => (NoteKind::Alert, "archiver"),
             _ => (NoteKind::StepSkipped, "monitor"),
         };
-        self.note_task(task, &path, kind, Some(format!("{what} `{name}` failed and was left out: {}", failure.shown())));
+        self.note_task(
+            task,
+            &path,
+            kind,
+            Some(format!("{what} `{name}` failed and was left out: {}", failure.shown())),
+        );
         self.settle_owed(task, None);
         self.finish_task(code, task, Value::NULL);
     }
@@ -294,6 +309,7 @@ impl Machine {
             self.clocks.remove(&path);
         }
         let flow = self.flows.remove(id)?;
+        self.undoings -= usize::from(matches!(flow.phase, Phase::Undoing(_)));
         self.frames.remove(frame);
         self.withdraw(&flow.clocks);
         if let Caller::Act(task) | Caller::Check(task) = flow.caller

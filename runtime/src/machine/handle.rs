@@ -34,15 +34,7 @@ impl Machine {
         self.open_handler(code, id, layer, arm, &failure, lookup);
     }
 
-    fn open_handler(
-        &mut self,
-        code: &Code,
-        id: TaskId,
-        layer: &Layer,
-        arm: &Handler,
-        failure: &Failure,
-        lookup: bool,
-    ) {
+    fn open_handler(&mut self, code: &Code, id: TaskId, layer: &Layer, arm: &Handler, failure: &Failure, lookup: bool) {
         let Some(block) = self.tasks.get(id).map(|task| task.block) else { return };
         let Some((frame, flow)) = self.blocks.get(block).map(|block| (block.frame, block.flow)) else { return };
         let path = self.task_path(id);

@@ -23,9 +23,10 @@ impl Machine {
         parallel: Option<&Pure>,
     ) -> Fallible<Begun> {
         let items = self.eval(code, id, name, source)?;
-        let total = items.as_list().map(<[Value]>::len).ok_or_else(|| {
-            Failure::new("invalid_input", format!("`for` goes over a list, found {}", items.kind()))
-        })?;
+        let total = items
+            .as_list()
+            .map(<[Value]>::len)
+            .ok_or_else(|| Failure::new("invalid_input", format!("`for` goes over a list, found {}", items.kind())))?;
         let width = match parallel {
             Some(width) => self.eval(code, id, name, width)?.as_int().unwrap_or(1),
             None => 1,
@@ -73,7 +74,8 @@ impl Machine {
     ) {
         let mut task = self.new_task(id, node);
         let (live, early) = (BTreeMap::new(), BTreeMap::new());
-        let run = LoopRun { items, state, next: 0, total, width, live, early, merged: 0, out: Vec::new(), failed: None };
+        let run =
+            LoopRun { items, state, next: 0, total, width, live, early, merged: 0, out: Vec::new(), failed: None };
         task.state = State::Loop(Box::new(run));
         let task = self.open_task(id, task);
         self.advance_loop(code, task);

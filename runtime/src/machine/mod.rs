@@ -29,11 +29,10 @@ mod stop;
 mod tell;
 
 pub use code::Code;
-pub use event::{
-    AskEffect, CallEffect, Claim, Effect, Event, Key, ReceiveEffect, SpawnEffect, Started, Timer,
-};
+pub use event::{AskEffect, CallEffect, Claim, Effect, Event, Key, ReceiveEffect, SpawnEffect, Started, Timer};
 pub use note::{Note, NoteKind};
 pub use run::Status;
+pub(crate) use run::trace_id;
 
 use crate::envelope::Envelope;
 use ecow::EcoString;
@@ -92,6 +91,8 @@ pub struct Machine {
     /// A call that may have happened and that nobody looks up.
     attention: Option<Box<Failure>>,
     entry: Option<FlowId>,
+    /// Flows that undo.
+    undoings: usize,
     run: Run,
     out: Applied,
     detail: bool,
@@ -130,6 +131,7 @@ impl Machine {
             held: Vec::new(),
             attention: None,
             entry: None,
+            undoings: 0,
             out: Applied::default(),
             detail: true,
         }
@@ -184,7 +186,7 @@ impl Machine {
         if self.paused {
             return Status::Paused;
         }
-        if self.flows.iter().any(|flow| matches!(flow.phase, state::Phase::Undoing(_))) {
+        if self.undoings > 0 {
             return Status::Compensating;
         }
         let mut waits = false;
@@ -222,12 +224,23 @@ impl Machine {
             Effect::Ask(ask) if ask.key.step == step => Some(ask),
             _ => None,
         });
-        let ask = open.ok_or_else(|| format!("no question is open at step `{step}`: `weir runs show` lists those that are"))?;
+        let ask =
+            open.ok_or_else(|| format!("no question is open at step `{step}`: `weir runs show` lists those that are"))?;
         let boundary = weir_stdlib::narrow::Boundary::new(ask.ty.clone());
         match weir_stdlib::narrow(value, &boundary, &self.code.plan.types) {
             Ok(_) => Ok(ask.key.clone()),
             Err(misfit) => Err(format!("the answer to step `{step}` does not fit `{}`: {misfit}", ask.ty)),
         }
+    }
+
+    /// The plan that it runs.
+    pub fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.code.plan)
+    }
+
+    /// 32 hexadecimal digits.
+    pub fn trace_id(&self) -> EcoString {
+        self.run.trace.clone()
     }
 
     pub(crate) fn owed(&self) -> impl Iterator<Item = &Effect> {

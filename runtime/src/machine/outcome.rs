@@ -103,10 +103,11 @@ impl Machine {
     /// `until` does not hold yet: look again later, the last time when `within` ends.
     fn poll(&mut self, code: &Code, id: TaskId, block: BlockId, act: &ActCode) {
         let Some(until) = &act.until else { return };
-        let every = match self.eval(code, block, "every", &until.every).and_then(|every| ambient::millis(&every, "`every`")) {
-            Ok(every) => every,
-            Err(failure) => return self.act_failed(code, id, failure),
-        };
+        let every =
+            match self.eval(code, block, "every", &until.every).and_then(|every| ambient::millis(&every, "`every`")) {
+                Ok(every) => every,
+                Err(failure) => return self.act_failed(code, id, failure),
+            };
         let now = self.run.now;
         let Some(task) = self.tasks.get_mut(id) else { return };
         let Some(run) = task.act.as_mut() else { return };

@@ -63,10 +63,7 @@ impl Status {
 
     /// Whether nothing more happens by itself.
     pub fn is_final(self) -> bool {
-        !matches!(
-            self,
-            Status::Queued | Status::Running | Status::Waiting | Status::Paused | Status::Compensating
-        )
+        !matches!(self, Status::Queued | Status::Running | Status::Waiting | Status::Paused | Status::Compensating)
     }
 }
 

@@ -19,14 +19,16 @@ const UNDO_BACKOFF: (u64, u64) = (200, 30_000);
 
 impl Machine {
     /// A call succeeded (or was found to have): lists what it changed, registers its undo, passes the point of no
-    /// return. What was only replayed from an earlier recording is not this run's to take back.
+    /// return. What was only replayed from an earlier recording is not this run's to take back; calls that take
+    /// something back are not listed.
     pub(super) fn completed(&mut self, code: &Code, id: TaskId, act: &ActCode, value: &Value, recorded: bool) {
         let Some(flow) = self.tasks.get(id).and_then(|task| self.blocks.get(task.block)).map(|block| block.flow) else {
             return;
         };
         let mut effect = None;
+        let undoes = self.flows.get(flow).is_some_and(|flow| flow.exempt);
         if let Deed::Tool { tool, .. } = &act.target
-            && let Some(tool) = code.tool(*tool).filter(|tool| !tool.reads_only() && !recorded)
+            && let Some(tool) = code.tool(*tool).filter(|tool| !tool.reads_only() && !recorded && !undoes)
         {
             effect = Some(self.run.effects.len());
             let (step, id) = (self.task_path(id), value.field("id"));
@@ -37,7 +39,7 @@ impl Machine {
         } else if let Some(undo) = act.undo.as_ref().filter(|_| !recorded) {
             let registers = self.flows.get(flow).is_some_and(|flow| flow.in_saga && !flow.passed_final);
             if registers {
-                self.register(code, id, flow, act, undo, effect);
+                self.register(code, id, flow, undo, effect);
             }
         }
     }
@@ -56,15 +58,7 @@ impl Machine {
         }
     }
 
-    fn register(
-        &mut self,
-        code: &Code,
-        id: TaskId,
-        flow: FlowId,
-        act: &ActCode,
-        undo: &Deed,
-        effect: Option<usize>,
-    ) {
+    fn register(&mut self, code: &Code, id: TaskId, flow: FlowId, undo: &Deed, effect: Option<usize>) {
         let Some(task) = self.tasks.get(id) else { return };
         let claim = task.act.as_ref().and_then(|run| run.claim.clone());
         let block = task.block;
@@ -72,7 +66,8 @@ impl Machine {
         let deed = match undo {
             Deed::Tool { tool, args } => self.eval(code, block, "undo", args).and_then(|args| {
                 let plan = code.tool(*tool).ok_or_else(Box::<Failure>::default)?;
-                let args = Machine::narrow(code, &args, &plan.input).map_err(|misfit| Failure::new("invalid_input", misfit))?;
+                let args = Machine::narrow(code, &args, &plan.input)
+                    .map_err(|misfit| Failure::new("invalid_input", misfit))?;
                 Ok(UndoDeed::Tool { tool: *tool, args })
             }),
             Deed::Flow { flow, args } => {
@@ -86,7 +81,6 @@ impl Machine {
             self.note_task(id, &step, NoteKind::Alert, Some(reason));
         }
         let seq = self.run.next_seq();
-        let _ = act;
         if let Some(flow) = self.flows.get_mut(flow) {
             let can = Arc::clone(&flow.can);
             flow.undos.push(Undo { seq, step, deed, claim, can, effect });
@@ -113,6 +107,7 @@ impl Machine {
             self.clocks.remove(&path);
             self.withdraw(&clocks);
         }
+        self.undoings += 1;
         self.note_flow(id, NoteKind::RunCompensating, reason);
         self.work.push_back(Work::Undo(id));
     }
@@ -178,9 +173,9 @@ impl Machine {
                     self.open_flow(code, flow, bound, place, Caller::Undo(id), Some(id)).map(|_| false)
                 });
                 match opened {
-                    Ok(true) => self.undo_done(code, id),
+                    Ok(true) => self.undo_done(id),
                     Ok(false) => {}
-                    Err(failure) => self.undo_failed(code, id, failure),
+                    Err(failure) => self.undo_failed(id, &failure),
                 }
             }
             Err(why) => self.undo_lost(id, &why),
@@ -215,14 +210,14 @@ impl Machine {
     }
 
     /// A tool failed to take something back.
-    pub(super) fn undo_fault(&mut self, code: &Code, id: FlowId, fault: &Fault) {
-        self.undo_failed(code, id, Failure::fault(fault));
+    pub(super) fn undo_fault(&mut self, id: FlowId, fault: &Fault) {
+        self.undo_failed(id, &Failure::fault(fault));
     }
 
     /// An attempt failed. `not_found` counts as undone; what may pass is tried again, for ever.
-    pub(super) fn undo_failed(&mut self, code: &Code, id: FlowId, failure: Box<Failure>) {
+    pub(super) fn undo_failed(&mut self, id: FlowId, failure: &Failure) {
         if failure.code == "not_found" {
-            return self.undo_done(code, id);
+            return self.undo_done(id);
         }
         let run = self.run.id.clone();
         let now = self.run.now;
@@ -242,7 +237,7 @@ impl Machine {
     }
 
     /// The call is taken back; its key, if it has one, is given back too.
-    pub(super) fn undo_done(&mut self, code: &Code, id: FlowId) {
+    pub(super) fn undo_done(&mut self, id: FlowId) {
         let now = self.run.now;
         let Some(undoing) = self.undoing(id) else { return };
         let attempt = undoing.attempt;
@@ -250,7 +245,6 @@ impl Machine {
         let Some(undo) = undoing.current.as_mut() else { return };
         let claim = undo.claim.take();
         let undo = undo.clone();
-        let _ = code;
         match undo.effect {
             Some(at) => {
                 if let Some(effect) = self.run.effects.get_mut(at) {

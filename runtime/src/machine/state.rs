@@ -29,11 +29,20 @@ pub(super) struct Frame {
 pub(super) enum Place {
     Entry,
     /// A flow called by a step; a second attempt's path is `step@2`.
-    Call { task: TaskId, attempt: u32 },
+    Call {
+        task: TaskId,
+        attempt: u32,
+    },
     /// `step[index]`
-    Round { task: TaskId, index: usize },
+    Round {
+        task: TaskId,
+        index: usize,
+    },
     /// `step/undo`
-    Undo { path: EcoString, attempt: u32 },
+    Undo {
+        path: EcoString,
+        attempt: u32,
+    },
 }
 
 /// What a round has said so far.
@@ -82,7 +91,9 @@ pub(super) enum Stop {
     Return,
     /// `drop`
     Drop,
-    /// Something around it ended: another step failed, a time limit, a cancellation.
+    /// Another step beside it failed. A failure of its own, should it turn up, counts more.
+    Beside(Box<Failure>),
+    /// Something around it ended: a time limit, a cancellation.
     Abort(Box<Failure>),
 }
 
@@ -109,11 +120,17 @@ pub(super) enum State {
     /// A branch's arm.
     Arm(BlockId),
     /// A handler; whether it looks up an `unknown`.
-    Handler { block: BlockId, lookup: bool },
+    Handler {
+        block: BlockId,
+        lookup: bool,
+    },
     Loop(Box<LoopRun>),
     Checks(Box<ChecksRun>),
     /// A validator.
-    Check { flow: FlowId, value: Value },
+    Check {
+        flow: FlowId,
+        value: Value,
+    },
 }
 
 /// A call with its clauses, as far as it has come.

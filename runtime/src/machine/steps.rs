@@ -98,9 +98,7 @@ impl Machine {
                 }
                 Begun::Through(Value::NULL)
             }
-            Op::Merge { sources, element, key } => {
-                Begun::Through(self.merge(code, id, name, sources, *element, key)?)
-            }
+            Op::Merge { sources, element, key } => Begun::Through(self.merge(code, id, name, sources, *element, key)?),
         })
     }
 

@@ -3,10 +3,10 @@
 
 use super::Machine;
 use super::code::Code;
-use super::failure::Failure;
-use super::state::{BlockId, FlowId, Owner, Phase, State, Stop, TaskId, Work};
 use super::event::Effect;
+use super::failure::Failure;
 use super::state::Caller;
+use super::state::{BlockId, FlowId, Owner, Phase, State, Stop, TaskId, Work};
 use weir_lang::ast::Role;
 
 impl Machine {
@@ -16,8 +16,15 @@ impl Machine {
         let Some(block) = self.blocks.get_mut(id) else { return };
         match (&block.stop, &stop) {
             (None, _) => block.stop = Some((node, stop)),
-            (Some((first, Stop::Fail(_))), Stop::Fail(failure)) if node < *first && failure.code != "cancelled" => {
-                block.stop = Some((node, stop));
+            (Some((first, had)), Stop::Fail(failure)) => {
+                let counts = match had {
+                    Stop::Fail(_) => node < *first,
+                    Stop::Beside(_) => true,
+                    _ => false,
+                };
+                if counts && failure.code != "cancelled" {
+                    block.stop = Some((node, stop));
+                }
                 return;
             }
             _ => return,
@@ -29,13 +36,13 @@ impl Machine {
         self.work.push_back(Work::Pump(id));
     }
 
-    /// Something around the block ended.
-    pub(super) fn abort_block(&mut self, code: &Code, id: BlockId, cause: &Failure) {
-        self.stop_block(code, id, u32::MAX, Stop::Abort(Box::new(cause.clone())));
+    /// Something around the block ended, or beside it.
+    pub(super) fn abort_block(&mut self, code: &Code, id: BlockId, cause: &Stop) {
+        self.stop_block(code, id, u32::MAX, cause.clone());
     }
 
     /// Lets a step come to rest.
-    pub(super) fn abort_task(&mut self, code: &Code, id: TaskId, cause: &Failure) {
+    pub(super) fn abort_task(&mut self, code: &Code, id: TaskId, cause: &Stop) {
         let Some(task) = self.tasks.get(id) else { return };
         match &task.state {
             State::Owed => {
@@ -70,7 +77,7 @@ impl Machine {
     }
 
     /// Lets a flow come to rest. One that undoes goes on: cancelling while undoing changes nothing.
-    pub(super) fn abort_flow(&mut self, code: &Code, id: FlowId, cause: &Failure) {
+    pub(super) fn abort_flow(&mut self, code: &Code, id: FlowId, cause: &Stop) {
         let Some(flow) = self.flows.get(id).filter(|flow| !flow.exempt) else { return };
         if let Phase::Running(Some(root)) = flow.phase {
             self.abort_block(code, root, cause);
@@ -90,7 +97,7 @@ impl Machine {
         }
         self.attention = Some(failure.clone());
         if let Some(entry) = self.entry {
-            self.abort_flow(code, entry, &failure);
+            self.abort_flow(code, entry, &Stop::Abort(failure));
         }
     }
 
@@ -139,13 +146,16 @@ impl Machine {
 }
 
 /// What the steps are told that come to rest: nobody catches it, nothing is looked up because of it.
-pub(super) fn cause_of(stop: &Stop) -> Box<Failure> {
+pub(super) fn cause_of(stop: &Stop) -> Stop {
+    let told = |failure: &Failure| {
+        let at = if failure.step.is_empty() { String::new() } else { format!(" at `{}`", failure.step) };
+        Failure::new("cancelled", format!("stopped{at}: {}", failure.shown()))
+    };
     match stop {
-        Stop::Fail(failure) | Stop::Abort(failure) if failure.code == "cancelled" => failure.clone(),
-        Stop::Fail(failure) | Stop::Abort(failure) => {
-            let at = if failure.step.is_empty() { String::new() } else { format!(" at `{}`", failure.step) };
-            Failure::new("cancelled", format!("stopped{at}: {}", failure.shown()))
-        }
-        Stop::Return | Stop::Drop => Failure::new("cancelled", "stopped: the flow has returned"),
+        Stop::Abort(failure) if failure.code == "cancelled" => stop.clone(),
+        Stop::Abort(failure) => Stop::Abort(told(failure)),
+        Stop::Beside(_) => stop.clone(),
+        Stop::Fail(failure) => Stop::Beside(told(failure)),
+        Stop::Return | Stop::Drop => Stop::Beside(Failure::new("cancelled", "stopped: the flow has returned")),
     }
 }

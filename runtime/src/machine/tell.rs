@@ -5,7 +5,7 @@ use super::event::{Effect, Event, Key, Started, Timer};
 use super::failure::Failure;
 use super::note::NoteKind;
 use super::run::Status;
-use super::state::{Caller, FlowId, Phase, Place, State, TaskId, Waiter};
+use super::state::{Caller, FlowId, Phase, Place, State, Stop, TaskId, Waiter};
 use super::{MAIL, Machine, Mail};
 use ecow::EcoString;
 use weir_stdlib::narrow::Boundary;
@@ -26,17 +26,9 @@ impl Machine {
             Event::Started(_) => {}
             Event::Done { key, value, recorded, .. } => self.done(code, key, value, *recorded),
             Event::Failed { key, fault, .. } => match self.waiters.get(&key.step).copied() {
-                Some(Waiter::Task(id)) => {
-                    if self.take_in_flight(id, key).is_some() {
-                        self.call_failed(code, id, fault);
-                    }
-                }
-                Some(Waiter::Undo(id)) => {
-                    if self.undo_settle(id, key, None).is_some() {
-                        self.undo_fault(code, id, fault);
-                    }
-                }
-                None => {}
+                Some(Waiter::Task(id)) if self.take_in_flight(id, key).is_some() => self.call_failed(code, id, fault),
+                Some(Waiter::Undo(id)) if self.undo_settle(id, key, None).is_some() => self.undo_fault(id, fault),
+                _ => {}
             },
             Event::Woke { key, timer, .. } => self.woke(code, key, *timer),
             Event::Answered { key, value, .. } => self.answered(code, key, value),
@@ -100,7 +92,7 @@ impl Machine {
             },
             Some(Waiter::Undo(id)) => match self.undo_settle(id, key, None) {
                 Some(Effect::Release { .. }) => self.undo_released(id),
-                Some(_) => self.undo_done(code, id),
+                Some(_) => self.undo_done(id),
                 None => {}
             },
             None => {}
@@ -120,13 +112,9 @@ impl Machine {
             return self.flow_clock(code, key, timer);
         }
         match self.waiters.get(&key.step).copied() {
-            Some(Waiter::Undo(id)) => {
-                if self.undo_settle(id, key, Some(timer)).is_some() {
-                    self.undo_woke(code, id);
-                }
-            }
+            Some(Waiter::Undo(id)) if self.undo_settle(id, key, Some(timer)).is_some() => self.undo_woke(code, id),
             Some(Waiter::Task(id)) => self.task_woke(code, id, key, timer),
-            None => {}
+            _ => {}
         }
     }
 
@@ -154,7 +142,7 @@ impl Machine {
                     Some(State::Flow(flow)) => {
                         let flow = *flow;
                         let failure = Failure::new("timeout", format!("`{}` took too long", self.flow_name(flow)));
-                        self.abort_flow(code, flow, &failure);
+                        self.abort_flow(code, flow, &Stop::Abort(failure));
                     }
                     _ => self.act_failed(code, id, failure),
                 }
@@ -174,7 +162,7 @@ impl Machine {
             _ => Failure::new("timeout", format!("`{name}` took longer than its `timeout`")),
         };
         let failure = failure.at(&key.step);
-        self.abort_flow(code, id, &failure);
+        self.abort_flow(code, id, &Stop::Abort(failure));
     }
 
     fn answered(&mut self, code: &Code, key: &Key, value: &Value) {
@@ -240,7 +228,7 @@ impl Machine {
     }
 
     /// An event that came in before anyone waited for it.
-    pub(super) fn from_inbox(&mut self, event: &EcoString, with: Option<&EcoString>) -> Option<Value> {
+    pub(super) fn take_mail(&mut self, event: &EcoString, with: Option<&EcoString>) -> Option<Value> {
         let fits = |mail: &Mail| mail.event == *event && with.is_none_or(|with| mail.key.as_ref() == Some(with));
         let at = self.inbox.iter().position(fits)?;
         self.inbox.remove(at).map(|mail| mail.value)
@@ -251,7 +239,8 @@ impl Machine {
         let Some(task) = self.tasks.get(id) else { return };
         let (node, attempt) = (task.node, task.attempt);
         let number = self.blocks.get(task.block).map(|block| block.code);
-        let Some(Deed::Receive { ty, .. }) = number.and_then(|number| code.act(number, node)).map(|act| &act.target) else {
+        let Some(Deed::Receive { ty, .. }) = number.and_then(|number| code.act(number, node)).map(|act| &act.target)
+        else {
             return;
         };
         let key = Key::new(self.task_path(id), attempt);
@@ -283,7 +272,7 @@ impl Machine {
         if self.flows.get(entry).is_some_and(|flow| matches!(flow.phase, Phase::Running(_))) {
             let message = if reason.is_empty() { "the run was cancelled" } else { reason };
             let failure = Failure::new("cancelled", message);
-            self.abort_flow(code, entry, &failure);
+            self.abort_flow(code, entry, &Stop::Abort(failure));
         }
         self.paused = false;
         let held = std::mem::take(&mut self.held);

@@ -3,27 +3,29 @@
 use super::arguments::read_text;
 use crate::escape;
 use crate::out::{self, Style, styled};
-use std::io::BufRead;
 use weir_lang::types::{Literal, RecordType, Type, TypeTable};
 use weir_stdlib::value::Value;
 
-/// Asks until the answer fits. None: the keyboard is gone.
+/// Asks until the answer fits; `problem` says what was wrong with the last one. None: the keyboard is gone.
 pub fn ask(
     question: &str,
     from: Option<&str>,
+    problem: Option<&str>,
     ty: &Type,
     types: &TypeTable,
-    keyboard: &mut dyn BufRead,
+    next: &mut dyn FnMut() -> Option<String>,
 ) -> Option<Value> {
     let whom = from.map(|from| format!(" (for {})", escape::line(from))).unwrap_or_default();
     out::note_line(&format!("\n{}{whom}", styled(Style::Bold, &escape::lines(question))));
-    let mut form = Form { types, keyboard };
-    form.value("", ty)
+    if let Some(problem) = problem {
+        again(problem);
+    }
+    Form { types, next }.value("", ty)
 }
 
 struct Form<'a> {
     types: &'a TypeTable,
-    keyboard: &'a mut dyn BufRead,
+    next: &'a mut dyn FnMut() -> Option<String>,
 }
 
 impl Form<'_> {
@@ -65,7 +67,7 @@ impl Form<'_> {
         let empty = if optional { ", empty for none" } else { "" };
         let name = if name.is_empty() { String::new() } else { format!("{} ", escape::line(name)) };
         out::note(&format!("{name}{}: ", styled(Style::Dim, &format!("[{hint}{empty}]"))));
-        let line = self.line()?;
+        let line = (self.next)()?.trim().to_owned();
         if optional && line.is_empty() {
             return Some(Ok(Value::NULL));
         }
@@ -91,14 +93,6 @@ impl Form<'_> {
         }
         read_text(line, ty, self.types)
     }
-
-    fn line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        match self.keyboard.read_line(&mut line) {
-            Ok(0) | Err(_) => None,
-            Ok(_) => Some(line.trim().to_owned()),
-        }
-    }
 }
 
 fn again(why: &str) {
@@ -119,7 +113,8 @@ mod tests {
     use super::*;
 
     fn answer(typed: &str, ty: &Type) -> Option<String> {
-        ask("?", None, ty, &TypeTable::default(), &mut typed.as_bytes()).map(|value| value.to_json())
+        let mut lines = typed.lines().map(str::to_owned);
+        ask("?", None, None, ty, &TypeTable::default(), &mut || lines.next()).map(|value| value.to_json())
     }
 
     #[test]

@@ -1,23 +1,87 @@
-//! `weir run FLOW`: not yet.
+//! `weir run FLOW`: one flow, now. Everything that can be refused is refused before anything starts; then the engine
+//! runs, stderr tells how it goes, and stdout gets exactly one envelope.
 
 mod arguments;
 mod ask;
+mod dry_run;
+mod follow;
 mod grants;
+mod keyboard;
 mod progress;
 mod servers;
 mod summary;
+mod watch;
 
+use super::graph::no_plan;
 use crate::args::RunArgs;
-use crate::exit::{Exit, Outcome};
-use crate::project;
+use crate::escape;
+use crate::exit::{Error, Exit, Outcome};
+use crate::graph;
+use crate::out;
+use crate::project::{self, Target};
+use std::sync::Arc;
+use summary::Around;
+use weir_compiler::FlowInfo;
+use weir_runtime::engine::{LocalEngine, StartRequest};
+use weir_runtime::envelope::Envelope;
 
-/// Runs.
+/// Runs the flow, or shows what it would call.
 pub fn run(args: &RunArgs) -> Outcome {
     let target = project::resolve(&args.flow)?;
-    let Some(flow) = target.checked.flows.get(target.flow.as_str()) else { return Ok(Exit::Failed) };
+    let flow = target.checked.flows.get(target.flow.as_str()).ok_or_else(|| no_plan(&target.flow))?;
     let values = arguments::arguments(flow, &target.checked.types, args)?;
-    let granted = grants::grants(flow, &target.checked.config, &args.grant)?;
-    grants::suffice(flow, &granted, target.checked.config.grants.is_some())?;
-    let _ = (values, ask::ask, target.root);
-    Ok(Exit::Done)
+    let granted = granted(flow, &target, args)?;
+    let plan = target.checked.plan(&target.flow).ok_or_else(|| no_plan(&target.flow))?;
+    let config = &target.checked.config;
+    let (servers, control) = servers::servers(&target.root, config)?;
+    servers::all_served(&plan, &servers, config)?;
+    let request = StartRequest {
+        run_id: Some(LocalEngine::new_run_id()),
+        args: values,
+        grants: granted.iter().map(|capability| capability.as_str().into()).collect(),
+        delivery: args.allow_delivery && config.project.allow_delivery,
+        flags: config.flags.clone(),
+        ephemeral: args.ephemeral,
+        ..StartRequest::new(project_name(&target))
+    };
+    if args.dry_run {
+        dry_run::show(&plan, &graph::build(&plan, &target.checked), &request, args.format);
+        return Ok(Exit::Done);
+    }
+    let around = Around {
+        flag_allows: args.allow_delivery,
+        project_allows: config.project.allow_delivery,
+        ephemeral: args.ephemeral,
+        flow: args.flow.clone(),
+        ..Around::default()
+    };
+    let prepared = follow::Prepared { plan: Arc::new(plan), request, servers, control, root: target.root.clone() };
+    let (envelope, around) = follow::follow(prepared, around, args.events)?;
+    tell(&envelope, &around, args.events);
+    Ok(summary::exit(&envelope, &around))
+}
+
+fn granted(flow: &FlowInfo, target: &Target, args: &RunArgs) -> Result<Vec<String>, Error> {
+    let config = &target.checked.config;
+    let granted = grants::grants(flow, config, &args.grant)?;
+    grants::suffice(flow, &granted, config.grants.is_some())?;
+    Ok(granted)
+}
+
+/// The scope of keys: the name in `weir.toml`, else the folder's.
+fn project_name(target: &Target) -> String {
+    let folder = target.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    target.checked.config.project.name.as_ref().map_or(folder, ToString::to_string)
+}
+
+/// The envelope on stdout, the summary on stderr.
+fn tell(envelope: &Envelope, around: &Around, events: bool) {
+    if !events {
+        out::note(&summary::summary(envelope, around));
+    }
+    if out::stdout_is_terminal() {
+        out::result_line(&escape::json(&envelope.to_json_pretty()));
+    } else {
+        out::result_line(&envelope.to_json());
+    }
 }

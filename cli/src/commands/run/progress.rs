@@ -11,7 +11,8 @@ const PACE: Duration = Duration::from_millis(80);
 
 /// The line.
 pub struct Progress {
-    bar: ProgressBar,
+    flow: String,
+    bar: Option<ProgressBar>,
     running: IndexMap<String, u32>,
     done: u64,
     remark: Option<String>,
@@ -26,6 +27,8 @@ pub enum Seen<'a> {
     Ended { step: &'a str },
     /// An attempt failed.
     Retrying { step: &'a str, reason: &'a str },
+    /// What it did was taken back.
+    Undone { step: &'a str },
     /// Somebody is waited for.
     Waiting { reason: &'a str },
 }
@@ -36,10 +39,23 @@ impl Progress {
         if !out::stderr_is_terminal() {
             return None;
         }
-        let style = ProgressStyle::with_template("{spinner} {prefix} {wide_msg}").ok()?;
-        let bar = ProgressBar::new_spinner().with_style(style).with_prefix(escape::line(flow).into_owned());
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Some(Progress { bar, running: IndexMap::new(), done: 0, remark: None, shown: Instant::now() })
+        let flow = escape::line(flow).into_owned();
+        let bar = bar(&flow);
+        Some(Progress { flow, bar, running: IndexMap::new(), done: 0, remark: None, shown: Instant::now() })
+    }
+
+    /// Takes the line away for a while.
+    pub fn hide(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Brings it back.
+    pub fn show(&mut self) {
+        if self.bar.is_none() {
+            self.bar = bar(&self.flow);
+        }
     }
 
     /// Takes note of something, and shows it when it is time.
@@ -56,11 +72,14 @@ impl Progress {
             Seen::Retrying { step, reason } => {
                 self.remark = Some(format!("{}: {}", escape::line(step), escape::short(reason, 80)));
             }
+            Seen::Undone { step } => self.remark = Some(format!("undone: {}", escape::line(step))),
             Seen::Waiting { reason } => self.remark = Some(format!("waiting: {}", escape::short(reason, 80))),
         }
         if self.shown.elapsed() >= PACE {
             self.shown = Instant::now();
-            self.bar.set_message(self.text());
+            if let Some(bar) = &self.bar {
+                bar.set_message(self.text());
+            }
         }
     }
 
@@ -73,17 +92,20 @@ impl Progress {
         let more = self.running.len().saturating_sub(names.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let remark = self.remark.as_ref().map(|remark| format!(" · {remark}")).unwrap_or_default();
-        format!("{} done · {}{more}{remark}", self.done, names.join(", "))
+        let running = if names.is_empty() { String::new() } else { format!(" · {}{more}", names.join(", ")) };
+        format!("{} done{running}{remark}", self.done)
     }
+}
 
-    /// Clears the line while something else is written.
-    pub fn aside<T>(&self, body: impl FnOnce() -> T) -> T {
-        self.bar.suspend(body)
-    }
+fn bar(flow: &str) -> Option<ProgressBar> {
+    let style = ProgressStyle::with_template("{spinner} {prefix} {wide_msg}").ok()?;
+    let bar = ProgressBar::new_spinner().with_style(style).with_prefix(flow.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(120));
+    Some(bar)
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.hide();
     }
 }

@@ -43,8 +43,9 @@ pub fn summary(envelope: &Envelope, around: &Around) -> String {
 /// How the process ends.
 pub fn exit(envelope: &Envelope, around: &Around) -> Exit {
     match envelope.metadata.status {
-        Status::CompensationFailed | Status::Failed => Exit::Failed,
+        Status::CompensationFailed => Exit::Failed,
         _ if around.interrupted => Exit::Cancelled,
+        Status::Failed => Exit::Failed,
         Status::Succeeded => Exit::Done,
         Status::Blocked => Exit::Blocked,
         Status::Compensated => Exit::Compensated,
@@ -61,14 +62,15 @@ fn headline(envelope: &Envelope) -> String {
         _ => ("•", Style::Yellow),
     };
     let partial = if metadata.partial { ", partial" } else { "" };
-    let status = styled(style, &format!("{sign} {}{partial}", metadata.status.word().replace('_', " ")));
+    let sign = styled(style, sign);
+    let status = styled(style, &format!("{}{partial}", metadata.status.word().replace('_', " ")));
     let counts = [
         counted(envelope.records.len(), "record"),
         counted(usize::try_from(metadata.steps).unwrap_or(usize::MAX), "step"),
         counted(usize::try_from(metadata.attempts).unwrap_or(usize::MAX), "call"),
     ];
     let took = took(envelope).map(|took| format!(" in {took}")).unwrap_or_default();
-    format!("{status} {}{took}: {}", styled(Style::Bold, &metadata.flow), counts.join(", "))
+    format!("{sign} {} {status}{took}: {}", styled(Style::Bold, &metadata.flow), counts.join(", "))
 }
 
 fn took(envelope: &Envelope) -> Option<String> {
@@ -115,7 +117,11 @@ fn report(report: &[ReportEntry], lines: &mut Vec<String>) {
         let kind = serde_json::to_value(entry.kind).ok();
         let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or("reported");
         let record = styled(Style::Dim, &escape::short(&entry.record.to_json(), 60));
-        lines.push(format!("  {kind} in {}: {} {record}", escape::line(&entry.step), escape::short(&entry.reason, 100)));
+        lines.push(format!(
+            "  {kind} in {}: {} {record}",
+            escape::line(&entry.step),
+            escape::short(&entry.reason, 100)
+        ));
     }
     if report.len() > FEW {
         lines.push(format!("  … and {} more in the envelope's report", report.len() - FEW));

@@ -135,13 +135,14 @@ fn subject(subject: String) -> Result<String, Fault> {
     Ok(subject)
 }
 
-/// `<id@host>` without its brackets.
+/// `<id@host>` without its brackets; `parse_mail` gives it without them.
 fn message_id(text: &str) -> Result<String, Fault> {
-    let inner = text.trim().strip_prefix('<').and_then(|text| text.strip_suffix('>'));
+    let text = text.trim();
+    let inner = Some(text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text));
     let sound = |id: &&str| {
         id.contains('@') && id.len() <= 900 && id.chars().all(|c| c.is_ascii_graphic() && !"<>".contains(c))
     };
     inner.filter(sound).map(str::to_owned).ok_or_else(|| {
-        Fault::clean("invalid_input", "`in_reply_to` must be one message id with its brackets: `<id@host>`")
+        Fault::clean("invalid_input", "`in_reply_to` must be one message id, `id@host` with or without its brackets")
     })
 }

@@ -3,6 +3,12 @@
 
 #![allow(missing_docs, reason = "the fields of variants are explained by the syntax in the variant's own line")]
 
+mod automation;
+mod flow;
+
+pub use automation::*;
+pub use flow::*;
+
 use crate::span::Span;
 use ecow::EcoString;
 use serde::{Deserialize, Serialize};
@@ -245,118 +251,6 @@ pub enum ToolAttr {
     Fails(Vec<Ident>),
 }
 
-/// The thirteen roles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Role {
-    Coordinator, Aggregator, Enricher, Transformer, Validator, Router, Executor,
-    Saga, Delivery, Scheduler, Archiver, Monitor, Agent,
-}
-
-impl Role {
-    /// All roles with the word that declares each.
-    pub const ALL: [(&'static str, Role); 13] = [
-        ("coordinator", Role::Coordinator), ("aggregator", Role::Aggregator), ("enricher", Role::Enricher),
-        ("transformer", Role::Transformer), ("validator", Role::Validator), ("router", Role::Router),
-        ("executor", Role::Executor), ("saga", Role::Saga), ("delivery", Role::Delivery),
-        ("scheduler", Role::Scheduler), ("archiver", Role::Archiver), ("monitor", Role::Monitor),
-        ("agent", Role::Agent),
-    ];
-
-    /// The word that declares this role.
-    pub fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(_, role)| *role == self).map_or("flow", |(word, _)| word)
-    }
-}
-
-/// `role name(params) -> T clauses { steps }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Flow {
-    /// Its role.
-    pub role: Role,
-    /// Where the role's word stands.
-    pub role_span: Span,
-    /// Its name.
-    pub name: Ident,
-    /// Its parameters.
-    pub params: Vec<Param>,
-    /// What it returns.
-    pub returns: Option<TypeExpr>,
-    /// Its clauses, in the order written.
-    pub clauses: Vec<FlowClause>,
-    /// Its steps.
-    pub body: Block,
-}
-
-/// A parameter of a flow or tool (`b?: T` may be left out, as may one with a default).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Param {
-    /// Its documentation.
-    pub doc: Doc,
-    /// Its name.
-    pub name: Ident,
-    /// `name?:` may be left out.
-    pub optional: bool,
-    /// Its type.
-    pub ty: TypeExpr,
-    /// `= expr`
-    pub default: Option<Expr>,
-}
-
-/// A clause about the flow as a whole.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FlowClause {
-    /// Which one.
-    pub kind: FlowClauseKind,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// The kinds of flow clause.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FlowClauseKind {
-    /// `can crm.read, mail.send`
-    Can(Vec<CapabilityRef>),
-    /// `timeout 10m`
-    Timeout(Expr),
-    /// `limit 100 per 1h`
-    Limit { count: Expr, per: Expr },
-    /// `concurrency 4`, `concurrency 1 by order.id`
-    Concurrency { count: Expr, by: Option<Expr> },
-    /// `priority 5`
-    Priority(Expr),
-    /// `budget 500 calls, 10m, cost 2.5, depth 2`
-    Budget(Vec<BudgetPart>),
-    /// `before validator`
-    Before(Path),
-    /// `after flow`
-    After(Path),
-    /// `on error flow`
-    OnError(Path),
-    /// `sample 10%`
-    Sample(Expr),
-    /// `model "name"`
-    Model(Expr),
-    /// `tools a.b, c`
-    Tools(Vec<Path>),
-    /// `with policy`
-    With(Ident),
-}
-
-/// One entry of a `budget`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BudgetPart {
-    /// `500 calls`
-    Calls(Expr),
-    /// `10m`
-    Time(Expr),
-    /// `cost 2.5`
-    Cost(Expr),
-    /// `depth 2`
-    Depth(Expr),
-}
-
 /// `{ steps }`
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Block {
@@ -591,22 +485,54 @@ pub struct Stage {
 /// Prefix operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub enum UnaryOp { Not, Neg }
+pub enum UnaryOp {
+    Not,
+    Neg,
+}
 
 /// Infix operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub enum BinaryOp { Or, And, Coalesce, Eq, Ne, Lt, Le, Gt, Ge, In, NotIn, Matches, Add, Sub, Mul, Div, Rem }
+pub enum BinaryOp {
+    Or,
+    And,
+    Coalesce,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    In,
+    NotIn,
+    Matches,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Rem,
+}
 
 impl BinaryOp {
     /// All operators: spelling and binding strength (larger binds tighter; equal ones group to the left).
     pub const ALL: [(&'static str, BinaryOp, u8); 17] = [
-        ("or", BinaryOp::Or, 2), ("and", BinaryOp::And, 3),
-        ("==", BinaryOp::Eq, 5), ("!=", BinaryOp::Ne, 5), ("<=", BinaryOp::Le, 5), (">=", BinaryOp::Ge, 5),
-        ("<", BinaryOp::Lt, 5), (">", BinaryOp::Gt, 5), ("not in", BinaryOp::NotIn, 5), ("in", BinaryOp::In, 5),
-        ("matches", BinaryOp::Matches, 5), ("??", BinaryOp::Coalesce, 6),
-        ("+", BinaryOp::Add, 7), ("-", BinaryOp::Sub, 7),
-        ("*", BinaryOp::Mul, 8), ("/", BinaryOp::Div, 8), ("%", BinaryOp::Rem, 8),
+        ("or", BinaryOp::Or, 2),
+        ("and", BinaryOp::And, 3),
+        ("==", BinaryOp::Eq, 5),
+        ("!=", BinaryOp::Ne, 5),
+        ("<=", BinaryOp::Le, 5),
+        (">=", BinaryOp::Ge, 5),
+        ("<", BinaryOp::Lt, 5),
+        (">", BinaryOp::Gt, 5),
+        ("not in", BinaryOp::NotIn, 5),
+        ("in", BinaryOp::In, 5),
+        ("matches", BinaryOp::Matches, 5),
+        ("??", BinaryOp::Coalesce, 6),
+        ("+", BinaryOp::Add, 7),
+        ("-", BinaryOp::Sub, 7),
+        ("*", BinaryOp::Mul, 8),
+        ("/", BinaryOp::Div, 8),
+        ("%", BinaryOp::Rem, 8),
     ];
 
     /// The spelling.
@@ -718,128 +644,4 @@ pub struct CatchArm {
     pub body: ArmBody,
     /// The whole arm.
     pub span: Span,
-}
-
-/// `policy name { … }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
-    /// Its name.
-    pub name: Ident,
-    /// `codes => action` in the order written.
-    pub arms: Vec<PolicyArm>,
-    /// `timeout 20s`
-    pub timeout: Option<Expr>,
-}
-
-/// One arm of a policy.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PolicyArm {
-    /// Error codes; empty for `else`.
-    pub codes: Vec<Ident>,
-    /// `retry …` first, if any (its `on` is empty).
-    pub retry: Option<Retry>,
-    /// What then; `None` only after a `retry`, and means `fail`.
-    pub then: Option<PolicyEnd>,
-    /// The whole arm.
-    pub span: Span,
-}
-
-/// How a policy arm ends.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PolicyEnd {
-    /// `fail`
-    Fail,
-    /// `fallback`
-    Fallback,
-    /// `escalate flow`
-    Escalate(Path),
-}
-
-/// `campaign name { … }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Campaign {
-    /// Its name.
-    pub name: Ident,
-    /// Its parts in the order written.
-    pub parts: Vec<CampaignPart>,
-}
-
-/// One part of a campaign.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CampaignPart {
-    /// Which one.
-    pub kind: CampaignPartKind,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// The parts of a campaign.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CampaignPartKind {
-    /// `cron "0 9 * * MON" zone "Europe/Oslo"`
-    Cron { schedule: Expr, zone: Option<Expr> },
-    /// `every 15m`
-    Every(Expr),
-    /// `on event "lead.created" as T`
-    OnEvent { event: Expr, ty: TypeExpr },
-    /// `on webhook "/hooks/leads" as T`
-    OnWebhook { path: Expr, ty: TypeExpr },
-    /// `run flow(args)`
-    Run { callee: Path, args: Vec<Arg> },
-    /// `delivery on`, `delivery off`
-    Delivery(bool),
-    /// `flag "leads_v2"`
-    Flag(Expr),
-    /// `overlap skip`, `queue`, `allow`
-    Overlap(Ident),
-    /// `priority 5`
-    Priority(Expr),
-}
-
-/// `test "name" { … }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Test {
-    /// Its name.
-    pub name: EcoString,
-    /// Where the name stands.
-    pub name_span: Span,
-    /// Its steps.
-    pub steps: Vec<TestStep>,
-}
-
-/// A step of a test.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TestStep {
-    /// Which one.
-    pub kind: TestStepKind,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// The steps of a test.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TestStepKind {
-    /// `mock tool(args) => outcome then outcome`
-    Mock { tool: Path, args: Option<Vec<Arg>>, outcomes: Vec<MockOutcome> },
-    /// `name = expr` (a flow call gives its run)
-    Bind { name: Ident, value: Expr },
-    /// `expect expr`
-    Expect(Expr),
-    /// `answer "question" => value`
-    Answer { question: Expr, value: Expr },
-    /// `signal "event" key k => value`
-    Signal { event: Expr, key: Option<Expr>, value: Expr },
-    /// `crash after a.b`
-    Crash(Path),
-    /// Broken; already reported.
-    Error,
-}
-
-/// What a mock answers.
-#[derive(Clone, Debug, PartialEq)]
-pub enum MockOutcome {
-    /// A value.
-    Value(Expr),
-    /// `fail code "message"`; the message may be missing.
-    Fail { code: Ident, message: Option<Expr> },
 }

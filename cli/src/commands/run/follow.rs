@@ -1,0 +1,129 @@
+//! The run itself: an engine with journal and tools, what it tells on the way, and Ctrl-C.
+
+use super::keyboard::Keyboard;
+use super::servers::Servers;
+use super::summary::Around;
+use super::watch::Watch;
+use crate::exit::Error;
+use crate::out;
+use async_trait::async_trait;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use weir_compiler::plan::Plan;
+use weir_runtime::engine::{Engine, EngineError, LocalEngine, StartRequest, Toolbox};
+use weir_runtime::envelope::Envelope;
+use weir_runtime::journal::{EphemeralJournal, Journal, JournalError, MemoryJournal, SqliteJournal};
+use weir_runtime::tool::Fault;
+use weir_runtime::tools::{RunControl, RunControlSlot};
+
+/// Everything that a run needs.
+pub struct Prepared {
+    /// The program.
+    pub plan: Arc<Plan>,
+    /// What it starts with; its id is set.
+    pub request: StartRequest,
+    /// Who carries out its tools.
+    pub servers: Servers,
+    /// Where the engine lends itself to `runs.cancel`.
+    pub control: RunControlSlot,
+    /// The project's folder.
+    pub root: PathBuf,
+}
+
+/// Runs to the end, or until only a person or an event can bring it further.
+pub fn follow(prepared: Prepared, around: Around, events: bool) -> Result<(Envelope, Around), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::failed(format!("cannot start threads: {error}")))?;
+    let ended = runtime.block_on(drive(prepared, around, events));
+    // A thread that waits at the keyboard is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn drive(prepared: Prepared, mut around: Around, events: bool) -> Result<(Envelope, Around), Error> {
+    let journal =
+        journal(&prepared.root, prepared.request.ephemeral).map_err(|error| Error::failed(error.to_string()))?;
+    let flow = prepared.plan.entry_flow().map(|flow| flow.name.to_string()).unwrap_or_default();
+    let mut watch = Watch::new(&flow, events);
+    let mut toolbox = Toolbox::new();
+    prepared.servers.into_iter().for_each(|(name, server)| toolbox.add(name, server));
+    let mut engine = LocalEngine::new(journal, toolbox);
+    if !events && out::can_ask() {
+        engine = engine.with_answerer(Arc::new(Keyboard::new(prepared.plan.types.clone(), watch.line())));
+    }
+    let control: Arc<dyn RunControl> = Arc::new(Control(engine.clone()));
+    prepared.control.fill(&control);
+    let mut observed = engine.watch();
+    let run = engine.start(Arc::clone(&prepared.plan), prepared.request);
+    tokio::pin!(run);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = &mut run => break ended,
+            Some(one) = observed.recv() => watch.see(&one),
+            _ = tokio::signal::ctrl_c() => {
+                if around.interrupted {
+                    leave();
+                }
+                around.interrupted = true;
+                cancel_all(&engine, &watch);
+            }
+        }
+    };
+    while let Ok(one) = observed.try_recv() {
+        watch.see(&one);
+    }
+    around.gated = watch.end();
+    match ended {
+        Ok(envelope) => Ok((envelope, around)),
+        Err(EngineError::Refused(lines)) => {
+            let help = Some("nothing was started".to_owned());
+            Err(Error { exit: crate::exit::Exit::Failed, messages: lines, help })
+        }
+        Err(error) => Err(Error::failed(error.to_string())),
+    }
+}
+
+fn journal(root: &Path, ephemeral: bool) -> Result<Arc<dyn Journal>, JournalError> {
+    let keys = SqliteJournal::open(root.join(".weir").join("weir.db"))?;
+    Ok(if ephemeral { Arc::new(EphemeralJournal { runs: MemoryJournal::new(), keys }) } else { Arc::new(keys) })
+}
+
+/// The first Ctrl-C.
+fn cancel_all(engine: &LocalEngine, watch: &Watch) {
+    watch.aside("cancelling: what was begun is undone first; Ctrl-C again leaves at once");
+    for run_id in watch.under_way() {
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            // The run may be just about to begin.
+            for _ in 0..20 {
+                match engine.cancel(&run_id, "Ctrl-C").await {
+                    Err(EngineError::NoRun(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    _ => return,
+                }
+            }
+        });
+    }
+}
+
+/// The second Ctrl-C: the journal has what happened so far.
+fn leave() -> ! {
+    out::note_line("left at once; what was begun is not undone");
+    std::process::exit(i32::from(crate::exit::Exit::Cancelled.code()))
+}
+
+/// Lends the engine to `runs.cancel`.
+struct Control(LocalEngine);
+
+#[async_trait]
+impl RunControl for Control {
+    async fn cancel(&self, run_id: &str) -> Result<Option<bool>, Fault> {
+        match self.0.cancel(run_id, "cancelled by `runs.cancel`").await {
+            Ok(()) => Ok(Some(true)),
+            Err(EngineError::Ended { .. }) => Ok(Some(false)),
+            Err(EngineError::NoRun(_)) => Ok(None),
+            Err(error) => Err(Fault::clean("unavailable", error.to_string())),
+        }
+    }
+}

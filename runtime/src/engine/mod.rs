@@ -1,0 +1,171 @@
+//! Engines move data: they append an event to the journal, apply it to the machine and carry out the effects. Every way
+//! in (command line, HTTP, campaigns) goes through [`Engine`].
+
+mod carry;
+mod line;
+mod local;
+mod recover;
+mod run;
+mod timers;
+mod toolbox;
+mod validate;
+
+pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
+pub use toolbox::Toolbox;
+pub use validate::{check_args, validate};
+
+use crate::envelope::Envelope;
+use crate::journal::JournalError;
+use crate::observe::Observed;
+use async_trait::async_trait;
+use ecow::EcoString;
+use indexmap::IndexMap;
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedReceiver;
+use weir_compiler::plan::Plan;
+use weir_stdlib::value::Value;
+
+/// Runs flows.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Starts a run and gives its envelope once it has ended or only a person or an event can bring it further. The
+    /// runs that it started at once are waited for. The run goes on when this is no longer awaited: to end it, cancel it.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] before anything has started; a journal that cannot be written.
+    async fn start(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Envelope, EngineError>;
+
+    /// Answers an open question. A run that is not under way here keeps the answer until it is resumed.
+    ///
+    /// # Errors
+    /// No such run or question, or an answer that does not fit.
+    async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError>;
+
+    /// Sends an event, counted once by its id. A run that is not under way here keeps it until it is resumed.
+    ///
+    /// # Errors
+    /// No such run, or one that has ended.
+    async fn signal(&self, run_id: &str, signal: Signal) -> Result<(), EngineError>;
+
+    /// Ends a run: what is in flight is awaited, what sagas did is undone. A run that is not under way here does so
+    /// when it is resumed.
+    ///
+    /// # Errors
+    /// No such run, or one that has ended.
+    async fn cancel(&self, run_id: &str, reason: &str) -> Result<(), EngineError>;
+
+    /// Calls nothing new until the run is resumed.
+    ///
+    /// # Errors
+    /// No such run, or one that has ended.
+    async fn pause(&self, run_id: &str) -> Result<(), EngineError>;
+
+    /// Goes on with a run that is paused, that waits, or whose process died, and gives its envelope as
+    /// [`Engine::start`] does. A run that has ended gives its envelope.
+    ///
+    /// # Errors
+    /// No such run, a damaged journal, a journal that cannot be written.
+    async fn resume(&self, run_id: &str) -> Result<Envelope, EngineError>;
+
+    /// How a run is.
+    ///
+    /// # Errors
+    /// No such run, a damaged journal.
+    async fn status(&self, run_id: &str) -> Result<Envelope, EngineError>;
+
+    /// Everything that is observed from now on, of all runs of this engine.
+    fn watch(&self) -> UnboundedReceiver<Observed>;
+}
+
+/// What a run is started with.
+#[derive(Clone, Debug)]
+pub struct StartRequest {
+    /// A UUID v7 of the caller's; None: a new one.
+    pub run_id: Option<EcoString>,
+    /// A record of the entry flow's arguments.
+    pub args: Value,
+    /// Capabilities granted.
+    pub grants: Vec<EcoString>,
+    /// Whether deliveries really send: the project and the run allow it.
+    pub delivery: bool,
+    /// For `flag(name)`.
+    pub flags: IndexMap<EcoString, bool>,
+    /// The project's name: the scope of idempotency keys.
+    pub project: EcoString,
+    /// The journal forgets the run with the process, so nothing can be left for later.
+    pub ephemeral: bool,
+    /// The arguments come from outside (a served flow).
+    pub untrusted: bool,
+}
+
+impl StartRequest {
+    /// A request without arguments, grants, flags, deliveries.
+    pub fn new(project: impl Into<EcoString>) -> Self {
+        StartRequest {
+            run_id: None,
+            args: Value::record::<EcoString>([]),
+            grants: Vec::new(),
+            delivery: false,
+            flags: IndexMap::new(),
+            project: project.into(),
+            ephemeral: false,
+            untrusted: false,
+        }
+    }
+}
+
+/// An event for a run.
+#[derive(Clone, Debug)]
+pub struct Signal {
+    /// Counted once by this id; None: a new one.
+    pub id: Option<EcoString>,
+    /// Its name.
+    pub event: EcoString,
+    /// Matched with the key of a `receive`.
+    pub key: Option<EcoString>,
+    /// What it carries.
+    pub value: Value,
+}
+
+/// Why an engine could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Nothing was started; each line says why.
+    #[error("{}", .0.join("\n"))]
+    Refused(Vec<String>),
+    /// There is no run of that id.
+    #[error("there is no run {0}: `weir runs list` shows those that there are")]
+    NoRun(EcoString),
+    /// The run has ended.
+    #[error("run {run_id} has ended: it is {status}")]
+    Ended {
+        /// Which.
+        run_id: EcoString,
+        /// How.
+        status: &'static str,
+    },
+    /// The engine itself broke down; what is in the journal is whole.
+    #[error("run {0} broke off: `weir runs resume {0}` goes on with it; please report this")]
+    Broken(EcoString),
+    /// What was sent does not fit.
+    #[error("{0}")]
+    Unfit(String),
+    /// A journal that cannot be read or written: the run stopped before its next call.
+    #[error("run {run_id} stopped before its next call: {source}")]
+    Journal {
+        /// Which run.
+        run_id: EcoString,
+        /// What went wrong.
+        source: JournalError,
+    },
+    /// A journal that does not say what a journal says.
+    #[error("the journal of run {run_id} cannot be followed at event {seq}: {why}")]
+    Damaged {
+        /// Which run.
+        run_id: EcoString,
+        /// Which event, from 0.
+        seq: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+}

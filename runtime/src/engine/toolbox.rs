@@ -1,0 +1,64 @@
+//! Tools by the name of their server.
+
+use crate::tool::{Call, Fault, Tool};
+use ecow::EcoString;
+use indexmap::IndexMap;
+use std::sync::Arc;
+use weir_compiler::plan::Plan;
+use weir_stdlib::value::Value;
+
+/// The tool servers of a project.
+#[derive(Clone, Default)]
+pub struct Toolbox {
+    servers: IndexMap<EcoString, Arc<dyn Tool>>,
+}
+
+impl Toolbox {
+    /// No tools.
+    pub fn new() -> Self {
+        Toolbox::default()
+    }
+
+    /// The same with one more server; its name is the first part of its tools' names.
+    pub fn with(mut self, server: impl Into<EcoString>, tool: Arc<dyn Tool>) -> Self {
+        self.add(server, tool);
+        self
+    }
+
+    /// Adds a server.
+    pub fn add(&mut self, server: impl Into<EcoString>, tool: Arc<dyn Tool>) {
+        self.servers.insert(server.into(), tool);
+    }
+
+    /// The tools that a plan can call and nobody here carries out; each line says what to do.
+    pub fn missing(&self, plan: &Plan) -> Vec<String> {
+        let lacks = |name: &EcoString| {
+            let (server, tool) = name.split_once('.').unwrap_or((name, ""));
+            match self.servers.get(server) {
+                None => Some(format!("`{name}` has no server: add `[tools.{server}]` to weir.toml")),
+                Some(found) if !found.describe().iter().any(|known| known == tool) => Some(format!(
+                    "the server `{server}` has no tool `{tool}`: `weir tools list` shows those that it has"
+                )),
+                Some(_) => None,
+            }
+        };
+        plan.tools.keys().filter_map(lacks).collect()
+    }
+
+    /// Carries out one attempt of the tool of that full name.
+    pub(crate) async fn call(&self, name: &str, call: &Call) -> Result<Value, Fault> {
+        let server = name.split_once('.').and_then(|(server, _)| self.servers.get(server));
+        match server {
+            Some(server) => server.call(call).await,
+            None => {
+                Err(Fault::clean("unavailable", format!("`{name}` has no server: add a `[tools.…]` section for it")))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Toolbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.servers.keys()).finish()
+    }
+}

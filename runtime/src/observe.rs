@@ -1,0 +1,54 @@
+//! What people and programs see of runs: every decision as one event, in the shape of `weir run --events`.
+
+use crate::machine::{Note, NoteKind};
+use ecow::EcoString;
+use serde::Serialize;
+
+/// One observed event; what does not apply is left out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Observed {
+    /// `step.started`, `run.failed`, …
+    pub event: NoteKind,
+    /// Of which run.
+    pub run_id: EcoString,
+    /// Full name of the flow.
+    pub flow: EcoString,
+    /// Path of the step.
+    #[serde(skip_serializing_if = "EcoString::is_empty")]
+    pub step: EcoString,
+    /// Which attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How long the step or run took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<i64>,
+    /// RFC 3339.
+    pub at: jiff::Timestamp,
+    /// 32 hexadecimal digits.
+    pub trace_id: EcoString,
+}
+
+impl Observed {
+    /// A decision of a run's machine.
+    pub fn of(note: Note, run_id: &EcoString, trace_id: &EcoString) -> Observed {
+        Observed {
+            event: note.event,
+            run_id: run_id.clone(),
+            flow: note.flow,
+            step: note.step,
+            attempt: note.attempt,
+            reason: note.reason,
+            duration_ms: note.duration_ms,
+            at: note.at,
+            trace_id: trace_id.clone(),
+        }
+    }
+
+    /// One line of JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

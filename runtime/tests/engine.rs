@@ -1,0 +1,432 @@
+//! The local engine: calls, time limits, panics, keys, questions, starts, resuming after a crash.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that fails may panic"
+)]
+
+mod build;
+
+use async_trait::async_trait;
+use build::*;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use weir_compiler::plan::*;
+use weir_lang::ast::Role;
+use weir_lang::types::Type;
+use weir_runtime::engine::{
+    Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, validate,
+};
+use weir_runtime::journal::{Journal, JournalError, MemoryJournal};
+use weir_runtime::tool::{Call, Fault, Tool};
+use weir_stdlib::value::Value;
+
+type Script = Box<dyn Fn(&Call, u32) -> Reply + Send + Sync>;
+
+enum Reply {
+    Now(Result<Value, Fault>),
+    Slowly(Duration),
+    Panic,
+}
+
+/// A server that does what a script says, and remembers what it was asked.
+struct Fake {
+    script: Script,
+    calls: Mutex<Vec<String>>,
+    counts: Mutex<BTreeMap<String, u32>>,
+    at_once: Mutex<(u32, u32)>,
+}
+
+fn fake(script: impl Fn(&Call, u32) -> Reply + Send + Sync + 'static) -> Arc<Fake> {
+    Arc::new(Fake {
+        script: Box::new(script),
+        calls: Mutex::default(),
+        counts: Mutex::default(),
+        at_once: Mutex::default(),
+    })
+}
+
+fn obliging() -> Arc<Fake> {
+    fake(|call, _| Reply::Now(Ok(Value::record([("id", Value::text(format!("id-{}", call.step)))]))))
+}
+
+impl Fake {
+    fn calls(&self) -> Vec<String> {
+        self.calls.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Tool for Fake {
+    fn describe(&self) -> Vec<ecow::EcoString> {
+        ["get", "add", "del", "send"].map(Into::into).to_vec()
+    }
+
+    async fn call(&self, call: &Call) -> Result<Value, Fault> {
+        let name = format!("{} {}", call.tool, call.step);
+        let count = {
+            let mut counts = self.counts.lock().unwrap();
+            let count = counts.entry(call.step.to_string()).or_default();
+            *count += 1;
+            *count
+        };
+        self.calls.lock().unwrap().push(name);
+        {
+            let mut at_once = self.at_once.lock().unwrap();
+            at_once.0 += 1;
+            at_once.1 = at_once.1.max(at_once.0);
+        }
+        tokio::task::yield_now().await;
+        let reply = (self.script)(call, count);
+        let reply = match reply {
+            Reply::Now(reply) => reply,
+            Reply::Slowly(time) => {
+                tokio::time::sleep(time).await;
+                Ok(Value::record([("id", Value::text("slow"))]))
+            }
+            Reply::Panic => panic!("the tool fell over"),
+        };
+        self.at_once.lock().unwrap().0 -= 1;
+        reply
+    }
+}
+
+fn toolbox(fake: &Arc<Fake>) -> Toolbox {
+    let tool = || Arc::clone(fake) as Arc<dyn Tool>;
+    Toolbox::new().with("src", tool()).with("crm", tool()).with("mail", tool())
+}
+
+fn request() -> StartRequest {
+    let grants = ["crm.write", "src.read", "mail.send"].map(Into::into).to_vec();
+    StartRequest { grants, delivery: true, ..StartRequest::new("test") }
+}
+
+fn engine(fake: &Arc<Fake>) -> LocalEngine {
+    LocalEngine::new(Arc::new(MemoryJournal::new()), toolbox(fake))
+}
+
+#[tokio::test]
+async fn a_flow_runs_and_is_watched() {
+    let fake = obliging();
+    let engine = engine(&fake);
+    let mut watch = engine.watch();
+    let plan = one(Role::Coordinator, vec![read("a", 0).to(0), read("b", 1), write("c", 2), return_(slot(0))]);
+    let envelope = engine.start(Arc::new(plan), request()).await.unwrap();
+    assert_eq!(envelope.exit_code(), 0);
+    assert_eq!(envelope.records[0].value.to_serde(), json!({"id": "id-a"}));
+    assert_eq!(fake.calls().last().map(String::as_str), Some("add c"));
+    let mut events = Vec::new();
+    while let Ok(observed) = watch.try_recv() {
+        events.push(serde_json::to_value(&observed).unwrap());
+    }
+    assert_eq!(events[0]["event"], json!("run.started"));
+    assert_eq!(events.last().unwrap()["event"], json!("run.succeeded"));
+    assert_eq!(events[1]["step"], json!("a"));
+    assert_eq!(events[1]["trace_id"], json!(envelope.metadata.trace_id));
+    let status = engine.status(&envelope.metadata.run_id).await.unwrap();
+    assert_eq!(status.to_json(), envelope.to_json());
+}
+
+#[tokio::test]
+async fn reads_are_called_side_by_side() {
+    let fake = obliging();
+    let plan = one(Role::Coordinator, vec![read("a", 0), read("b", 1), read("c", 2), write("d", 3), write("e", 4)]);
+    engine(&fake).start(Arc::new(plan), request()).await.unwrap();
+    assert_eq!(fake.at_once.lock().unwrap().1, 3);
+}
+
+#[tokio::test]
+async fn time_limits_panics_and_retries() {
+    let fake = fake(|call, count| match (call.step.as_str(), count) {
+        ("slow", 1) => Reply::Slowly(Duration::from_secs(60)),
+        ("bad", 1) => Reply::Panic,
+        _ => Reply::Now(Ok(Value::NULL)),
+    });
+    let quick = |step: StepPlan| {
+        step.retry(&["timeout", "failed"], 2).with(|act| {
+            act.timeout = Some(ms(30));
+            let retry = act.policy[0].retry.as_mut().unwrap();
+            (retry.lo_ms, retry.hi_ms) = (1, 2);
+        })
+    };
+    let plan = one(Role::Coordinator, vec![quick(read("slow", 0)), quick(read("bad", 1))]);
+    let envelope = engine(&fake).start(Arc::new(plan), request()).await.unwrap();
+    assert_eq!((envelope.exit_code(), envelope.metadata.attempts), (0, 4));
+}
+
+#[tokio::test]
+async fn a_write_that_gives_no_answer_in_time_is_unknown() {
+    let fake = fake(|_, _| Reply::Slowly(Duration::from_secs(60)));
+    let plan = one(Role::Coordinator, vec![write("w", 0).with(|act| act.timeout = Some(ms(20)))]);
+    let envelope = engine(&fake).start(Arc::new(plan), request()).await.unwrap();
+    assert_eq!(envelope.metadata.status.word(), "needs_attention");
+    assert_eq!(fake.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_is_used_once_across_runs() {
+    let fake = obliging();
+    let engine = engine(&fake);
+    let plan = |arg| {
+        Arc::new(one(
+            Role::Coordinator,
+            vec![
+                write("w", 0)
+                    .key(text("k1"))
+                    .with(|act| {
+                        act.target = Target::Tool { tool: "crm.add".into(), args: rec(&[("q", arg)]) };
+                    })
+                    .to(0),
+                return_(slot(0)),
+            ],
+        ))
+    };
+    for _ in 0..2 {
+        let envelope = engine.start(plan(text("same")), request()).await.unwrap();
+        assert_eq!(envelope.records[0].value.to_serde(), json!({"id": "id-w"}));
+    }
+    assert_eq!(fake.calls().len(), 1);
+    let envelope = engine.start(plan(text("other")), request()).await.unwrap();
+    assert_eq!(envelope.metadata.error.unwrap().code, "conflict");
+}
+
+#[tokio::test]
+async fn a_failed_keyed_call_gives_its_key_back_and_an_undone_one_too() {
+    let fake = fake(|call, count| match (call.step.as_str(), count) {
+        ("w", 1) => Reply::Now(Err(Fault::clean("conflict", "no"))),
+        _ => Reply::Now(Ok(Value::record([("id", Value::text("x"))]))),
+    });
+    let engine = engine(&fake);
+    let plan = Arc::new(one(Role::Saga, vec![done("w", 0).key(text("k1")), raise("r", "failed", "no")]));
+    assert_eq!(engine.start(plan.clone(), request()).await.unwrap().metadata.status.word(), "failed");
+    for _ in 0..2 {
+        assert_eq!(engine.start(plan.clone(), request()).await.unwrap().metadata.status.word(), "compensated");
+    }
+    assert_eq!(fake.calls(), ["add w", "add w", "del w/undo", "add w", "del w/undo"]);
+}
+
+#[tokio::test]
+async fn the_delivery_gate_and_the_same_key_again() {
+    let args = rec(&[("to", text("ann@acme.test"))]);
+    let send = step("send", act(Target::Tool { tool: "mail.send".into(), args }, 1, false), EffectClass::Barrier);
+    let key = step("key", StepKind::Key { key: text("welcome-1"), per_run: false }, EffectClass::Barrier);
+    let welcome = flow(Role::Delivery, "welcome", block(vec![key, send.to(1)]));
+    let main = flow(Role::Coordinator, "main", block(vec![call("w", 1, &[], 0).to(0), return_(slot(0))]));
+    let plan = Arc::new(plan(vec![main, welcome]));
+    let fake = obliging();
+    let engine = engine(&fake);
+    for (delivery, status) in [(false, "disabled"), (true, "sent"), (true, "duplicate")] {
+        let envelope = engine.start(plan.clone(), StartRequest { delivery, ..request() }).await.unwrap();
+        assert_eq!(envelope.records[0].value.field("status").as_str(), Some(status));
+        assert_eq!(envelope.metadata.partial, !delivery);
+    }
+    assert_eq!(fake.calls(), ["send w/send"]);
+}
+
+struct Says(Mutex<Vec<Option<Value>>>, Mutex<Vec<Question>>);
+
+#[async_trait]
+impl Answerer for Says {
+    async fn answer(&self, question: &Question) -> Option<Value> {
+        self.1.lock().unwrap().push(question.clone());
+        self.0.lock().unwrap().remove(0)
+    }
+}
+
+fn asking() -> Arc<Plan> {
+    Arc::new(one(Role::Coordinator, vec![write("w", 1), ask("ok", "Sure?", Type::Bool, 0).to(0), return_(slot(0))]))
+}
+
+#[tokio::test]
+async fn questions_are_asked_until_the_answer_fits() {
+    let says = Arc::new(Says(Mutex::new(vec![Some(Value::text("what?")), Some(Value::bool(true))]), Mutex::default()));
+    let engine = engine(&obliging()).with_answerer(says.clone());
+    let envelope = engine.start(asking(), request()).await.unwrap();
+    assert_eq!(envelope.records[0].value.as_bool(), Some(true));
+    let asked = says.1.lock().unwrap();
+    assert_eq!((asked.len(), asked[0].text.as_str(), asked[0].problem.is_none()), (2, "Sure?", true));
+    assert!(asked[1].problem.as_ref().unwrap().contains("does not fit `bool`"));
+}
+
+#[tokio::test]
+async fn without_anyone_to_ask_the_run_is_left_waiting_and_goes_on_when_answered() {
+    let fake = obliging();
+    let engine = engine(&fake);
+    let envelope = engine.start(asking(), request()).await.unwrap();
+    assert_eq!((envelope.metadata.status.word(), envelope.exit_code()), ("waiting", 5));
+    assert_eq!(envelope.metadata.waiting[0].question.as_deref(), Some("Sure?"));
+    let id = envelope.metadata.run_id;
+    let unfit = engine.answer(&id, "ok", Value::int(1)).await.unwrap_err();
+    assert!(matches!(unfit, EngineError::Unfit(_)), "{unfit}");
+    engine.answer(&id, "ok", Value::bool(false)).await.unwrap();
+    let envelope = engine.resume(&id).await.unwrap();
+    assert_eq!((envelope.exit_code(), envelope.records[0].value.as_bool()), (0, Some(false)));
+    assert_eq!(fake.calls(), ["add w"], "what was done is not done again");
+    assert!(matches!(engine.cancel(&id, "").await, Err(EngineError::Ended { .. })));
+}
+
+#[tokio::test]
+async fn a_staying_engine_takes_signals_and_cancels() {
+    let engine = engine(&obliging()).staying();
+    let plan = Arc::new(one(Role::Coordinator, vec![receive("r", "paid", Type::INT, 0).to(0), return_(slot(0))]));
+    let id = LocalEngine::new_run_id();
+    let start = |id: &ecow::EcoString| {
+        let (engine, plan) = (engine.clone(), plan.clone());
+        let request = StartRequest { run_id: Some(id.clone()), ..request() };
+        tokio::spawn(async move { engine.start(plan, request).await })
+    };
+    let run = start(&id);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(engine.status(&id).await.unwrap().metadata.status.word(), "waiting");
+    let signal = Signal { id: None, event: "paid".into(), key: None, value: Value::int(7) };
+    engine.signal(&id, signal).await.unwrap();
+    assert_eq!(run.await.unwrap().unwrap().records[0].value.as_int(), Some(7));
+    let other = LocalEngine::new_run_id();
+    let run = start(&other);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    engine.cancel(&other, "enough").await.unwrap();
+    assert_eq!(run.await.unwrap().unwrap().exit_code(), 130);
+    assert!(matches!(engine.status("nobody").await, Err(EngineError::NoRun(_))));
+}
+
+#[tokio::test]
+async fn started_runs_are_waited_for() {
+    let child = flow(Role::Coordinator, "child", block(vec![write("w", 1)])).params(vec![param("n", Type::INT)]);
+    let main =
+        flow(Role::Coordinator, "main", block(vec![start("go", 1, &[("n", int(3))], 0).to(0), return_(slot(0))]));
+    let fake = obliging();
+    let engine = engine(&fake);
+    let envelope = engine.start(Arc::new(plan(vec![main, child])), request()).await.unwrap();
+    assert_eq!(fake.calls(), ["add w"]);
+    let child = envelope.records[0].value.as_str().unwrap();
+    let child = engine.status(child).await.unwrap();
+    assert_eq!((child.metadata.flow.as_str(), child.metadata.status.word()), ("child", "succeeded"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_yet_is_refused_before_anything_starts() {
+    let fake = obliging();
+    let mut main = flow(
+        Role::Coordinator,
+        "main",
+        block(vec![
+            write("a", 0),
+            start("go", 0, &[], 0).with(|act| {
+                if let Target::Start { delay, .. } = &mut act.target {
+                    *delay = Some(ms(1000));
+                }
+            }),
+        ]),
+    );
+    main.clauses.concurrency = Some((1, None));
+    let plan = plan(vec![main]);
+    assert_eq!(validate(&plan).len(), 2);
+    let error = engine(&fake).start(Arc::new(plan), request()).await.unwrap_err();
+    assert!(error.to_string().contains("`main`: `concurrency` cannot be carried out yet"), "{error}");
+    let error = LocalEngine::new(Arc::new(MemoryJournal::new()), Toolbox::new())
+        .start(Arc::new(one(Role::Coordinator, vec![])), request())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("`src.get` has no server: add `[tools.src]`"), "{error}");
+    assert!(fake.calls().is_empty());
+}
+
+#[test]
+fn wrong_arguments_are_named_before_anything_runs() {
+    use weir_runtime::engine::check_args;
+    let main =
+        flow(Role::Coordinator, "main", block(vec![])).params(vec![param("n", Type::INT), param("s", Type::STRING)]);
+    let plan = plan(vec![main]);
+    let lines = check_args(&plan, &Value::record([("n", Value::text("x")), ("m", Value::int(1))]));
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0].starts_with("argument `n: int` of `main`: "), "{}", lines[0]);
+    assert_eq!(lines[1], "argument `s: string` of `main` is missing: add `--arg s=…`");
+    assert_eq!(lines[2], "`main` has no argument `m`; it takes `n`, `s`");
+}
+
+/// A journal that fails from the `n`th append on, or loses everything behind it.
+struct Failing {
+    journal: MemoryJournal,
+    appends: Mutex<u32>,
+    from: u32,
+}
+
+macro_rules! pass_on {
+    ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
+        $(fn $name(&self, $($arg: $ty),*) -> Result<$out, JournalError> { self.journal.$name($($arg),*) })*
+    };
+}
+
+impl Journal for Failing {
+    fn append(&self, run_id: &str, seq: u64, events: &[String], sync: bool) -> Result<(), JournalError> {
+        let mut appends = self.appends.lock().unwrap();
+        *appends += 1;
+        if *appends >= self.from {
+            return Err(JournalError { what: "cannot write the journal".into(), why: "the disk is full".into() });
+        }
+        self.journal.append(run_id, seq, events, sync)
+    }
+
+    pass_on! {
+        create(run: &weir_runtime::journal::RunRecord, plan_json: &str) -> ();
+        set_status(run_id: &str, status: &str, finished_at: Option<&str>) -> ();
+        load(run_id: &str) -> Option<weir_runtime::journal::Loaded>;
+        list(limit: usize) -> Vec<weir_runtime::journal::RunRecord>;
+        claim(claim: &weir_runtime::journal::KeyClaim) -> weir_runtime::journal::Claimed;
+        complete(scope: &str, key: &str, run_id: &str, value: &Value) -> ();
+        release(scope: &str, key: &str, run_id: &str) -> ();
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_written_stops_the_run_before_its_next_call() {
+    let plan = Arc::new(one(Role::Coordinator, vec![write("a", 0), write("b", 1), write("c", 2)]));
+    for from in 1..8 {
+        let fake = obliging();
+        let journal = Failing { journal: MemoryJournal::new(), appends: Mutex::default(), from };
+        let engine = LocalEngine::new(Arc::new(journal), toolbox(&fake));
+        let result = engine.start(plan.clone(), request()).await;
+        assert_eq!(fake.calls().len() as u32, (from - 1) / 2, "two appends a write, the first is the start");
+        match result {
+            Ok(envelope) => panic!("{from}: {}", envelope.to_json()),
+            Err(error) => assert!(error.to_string().ends_with("the disk is full"), "{error}"),
+        }
+    }
+}
+
+/// Kills the run after every line of its journal in turn and resumes it: it ends as it should, nothing unsafe is
+/// repeated.
+#[tokio::test]
+async fn a_run_that_died_anywhere_ends_right_when_resumed() {
+    let plan = Arc::new(one(
+        Role::Saga,
+        vec![read("r", 4), done("a", 0), done("b", 1).key(text("k")), wait("nap", ms(1)), raise("x", "conflict", "no")],
+    ));
+    let whole = Arc::new(MemoryJournal::new());
+    let envelope = LocalEngine::new(whole.clone(), toolbox(&obliging())).start(plan.clone(), request()).await.unwrap();
+    assert_eq!(envelope.metadata.status.word(), "compensated");
+    let (record, text, lines) = whole.load(&envelope.metadata.run_id).unwrap().unwrap();
+    for cut in 1..=lines.len() {
+        let journal = Arc::new(MemoryJournal::new());
+        journal.create(&record, &text).unwrap();
+        journal.append(&record.run_id, 0, &lines[..cut], true).unwrap();
+        let fake = obliging();
+        let engine = LocalEngine::new(journal.clone(), toolbox(&fake));
+        let resumed = engine.resume(&record.run_id).await.unwrap();
+        let status = resumed.metadata.status.word();
+        let in_flight = lines[cut - 1].contains("claimed") && !lines[cut - 1].contains("undo");
+        assert_eq!(
+            status,
+            if in_flight { "needs_attention" } else { "compensated" },
+            "cut at {cut}: {}",
+            lines[cut - 1]
+        );
+        let added: Vec<_> = fake.calls().into_iter().filter(|call| call.starts_with("add")).collect();
+        let before = lines[..cut].iter().filter(|line| line.contains("claimed") && !line.contains("undo")).count();
+        assert_eq!(added.len(), if in_flight { 0 } else { 2 - before }, "cut at {cut}");
+    }
+}
