@@ -1,7 +1,17 @@
 //! Checking never panics, and takes time in proportion to what it is given.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests read files and clocks")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests read files and clocks, and print"
+)]
 
+#[path = "../../bench/src/source.rs"]
+mod source;
 mod support;
 
 use std::time::{Duration, Instant};
@@ -62,7 +72,8 @@ fn spoil(text: &str, others: &[&str], dice: &mut Dice) -> String {
 #[test]
 fn spoilt_programs_never_panic() {
     let cases = support::cases();
-    let words: Vec<&str> = cases.iter().flat_map(|case| &case.source.files).flat_map(|file| tokens(&file.text)).collect();
+    let words: Vec<&str> =
+        cases.iter().flat_map(|case| &case.source.files).flat_map(|file| tokens(&file.text)).collect();
     let mut dice = Dice(7);
     let begun = Instant::now();
     let mut count = 0;
@@ -120,10 +131,15 @@ fn legal_nesting_fits_a_small_stack() {
         ("fors", Box::new(move |n| body(format!("{}wait 1s{}\nreturn x", "for y in xs { ".repeat(n), " }".repeat(n))))),
         (
             "repeats",
-            Box::new(move |n| body(format!("{}next null{}\nreturn x", "repeat c = null at most 3 { ".repeat(n), " }".repeat(n)))),
+            Box::new(move |n| {
+                body(format!("{}next null{}\nreturn x", "repeat c = null at most 3 { ".repeat(n), " }".repeat(n)))
+            }),
         ),
         ("chooses", Box::new(move |n| body(format!("return {}x", "if x > 1 then x else ".repeat(n))))),
-        ("matches", Box::new(move |n| body(format!("return {}x{}", "match x { 1 => 2 else => ".repeat(n), " }".repeat(n))))),
+        (
+            "matches",
+            Box::new(move |n| body(format!("return {}x{}", "match x { 1 => 2 else => ".repeat(n), " }".repeat(n)))),
+        ),
         ("sums", Box::new(move |n| body(format!("return {}x", "x + ".repeat(n))))),
         ("pipes", Box::new(move |n| body(format!("return xs{}", " |> reverse()".repeat(n))))),
         ("calls", Box::new(move |n| body(format!("return {}x{}", "abs(".repeat(n), ")".repeat(n))))),
@@ -153,8 +169,15 @@ fn circles_end() {
     ] {
         check(alone("circle.flow", text));
     }
-    let file = |module: &str, text: &str| weir_compiler::project::SourceFile { path: module.into(), module: module.into(), text: text.into() };
-    check(ProjectSource { files: vec![file("a", "use b.{X as Y}\nuse a.{Y}\n"), file("b", "use a.{Y as X}\nuse b\n")], config: None });
+    let file = |module: &str, text: &str| weir_compiler::project::SourceFile {
+        path: module.into(),
+        module: module.into(),
+        text: text.into(),
+    };
+    check(ProjectSource {
+        files: vec![file("a", "use b.{X as Y}\nuse a.{Y}\n"), file("b", "use a.{Y as X}\nuse b\n")],
+        config: None,
+    });
     check(ProjectSource { files: vec![file("a", "use a\n"), file("a", "use a\n")], config: None });
 }
 
@@ -169,6 +192,26 @@ fn timed(name: &str, text: String) {
 #[test]
 #[ignore = "prints figures; nothing is asserted"]
 fn figures() {
+    for lines in [1_000, 10_000, 100_000] {
+        let (project, bytes, lines) = source::project(lines);
+        let (mut best, mut parse) = (Duration::MAX, Duration::MAX);
+        for _ in 0..if lines > 50_000 { 3 } else { 20 } {
+            let copy = project.clone();
+            let begun = Instant::now();
+            let checked = check(copy);
+            best = best.min(begun.elapsed());
+            assert_eq!(support::said(&checked), "");
+            let begun = Instant::now();
+            for file in &project.files {
+                std::hint::black_box(weir_lang::parse(weir_lang::span::FileId(0), &file.text));
+            }
+            parse = parse.min(begun.elapsed());
+        }
+        let speed = lines as f64 / best.as_secs_f64();
+        eprintln!(
+            "{lines} lines, {bytes} bytes: check {best:?} (parse alone, one thread: {parse:?}), {speed:.0} lines/s"
+        );
+    }
     for n in [500, 5_000] {
         let chain: String = (0..n).map(|i| format!("coordinator f{i}() {{\n  f{}()\n}}\n", i + 1)).collect();
         timed("chain of flows", chain + &format!("coordinator f{n}() {{ wait 1s }}\n"));
@@ -179,17 +222,31 @@ fn figures() {
         let consts: String = (1..n).map(|i| format!("const C{i} = C{} + C{}\n", i - 1, i - 1)).collect();
         timed("chain of constants", format!("const C0 = 1\n{consts}"));
         let types: String = (1..n).map(|i| format!("type T{i} = {{ a: T{}, b: [T{i}] }}\n", i - 1)).collect();
-        timed("chain of types", format!("type T0 = int\n{types}transformer run(x: T{}) -> T{} {{ return x }}\n", n - 1, n - 2));
+        timed(
+            "chain of types",
+            format!("type T0 = int\n{types}transformer run(x: T{}) -> T{} {{ return x }}\n", n - 1, n - 2),
+        );
         let steps: String = (0..n).map(|i| format!("  x{i} = crm.get(id: \"{i}\")\n  require x{i}.n > 1\n")).collect();
-        timed("steps in a flow", format!("tool crm.get(id: string) -> {{ n: int }} can crm.read\ncoordinator run() can crm.read {{\n{steps}}}\n"));
+        timed(
+            "steps in a flow",
+            format!(
+                "tool crm.get(id: string) -> {{ n: int }} can crm.read\ncoordinator run() can crm.read {{\n{steps}}}\n"
+            ),
+        );
     }
     for n in [100, 1_000] {
         let cases = |i: usize| format!("\"case{i}\"");
         let union = (0..n).map(cases).collect::<Vec<_>>().join(" | ");
         let arms: String = (0..n).map(|i| format!("    \"case{i}\" => \"text{i}\"\n")).collect();
-        timed("arms of a match", format!("transformer run(x: {union}) -> string {{\n  return match x {{\n{arms}  }}\n}}\n"));
+        timed(
+            "arms of a match",
+            format!("transformer run(x: {union}) -> string {{\n  return match x {{\n{arms}  }}\n}}\n"),
+        );
         let arms: String = (0..n).map(|i| format!("    {i} => {i}\n")).collect();
-        timed("arms on a range", format!("transformer run(x: int in 0..{}) -> int {{\n  return match x {{\n{arms}  }}\n}}\n", n - 1));
+        timed(
+            "arms on a range",
+            format!("transformer run(x: int in 0..{}) -> int {{\n  return match x {{\n{arms}  }}\n}}\n", n - 1),
+        );
     }
     for n in [1_000, 10_000] {
         let list = (0..n).map(|i| format!("{i}")).collect::<Vec<_>>().join(",\n");
@@ -197,7 +254,10 @@ fn figures() {
         let list = (0..n).map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(",\n");
         timed("texts in a list", format!("const XS = [{list}]\ntransformer run() -> [string] {{ return XS }}\n"));
         let list = (0..n).map(|i| format!("{{ id: {i}, name: \"n{i}\" }}")).collect::<Vec<_>>().join(",\n");
-        timed("records in a list", format!("const XS = [{list}]\ntransformer run() -> [{{ id: int, name: string }}] {{ return XS }}\n"));
+        timed(
+            "records in a list",
+            format!("const XS = [{list}]\ntransformer run() -> [{{ id: int, name: string }}] {{ return XS }}\n"),
+        );
         let fields = (0..n).map(|i| format!("f{i}: {i}")).collect::<Vec<_>>().join(",\n");
         timed("fields of a record", format!("const X = {{ {fields} }}\n"));
     }

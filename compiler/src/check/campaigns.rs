@@ -11,8 +11,18 @@ use weir_lang::types::Type;
 
 /// What a run can be.
 const STATUSES: [&str; 12] = [
-    "queued", "running", "waiting", "paused", "succeeded", "blocked", "failed", "compensating", "compensated",
-    "compensation_failed", "cancelled", "needs_attention",
+    "queued",
+    "running",
+    "waiting",
+    "paused",
+    "succeeded",
+    "blocked",
+    "failed",
+    "compensating",
+    "compensated",
+    "compensation_failed",
+    "cancelled",
+    "needs_attention",
 ];
 
 impl Checker {
@@ -67,7 +77,8 @@ impl Checker {
                     }
                     _ => {
                         let flows: Vec<_> = body.checker.program.flows.iter().map(|flow| flow.name.clone()).collect();
-                        let near = errors::nearest(&callee.text(), flows.iter().map(|name| name.as_str())).map(str::to_string);
+                        let near =
+                            errors::nearest(&callee.text(), flows.iter().map(|name| name.as_str())).map(str::to_string);
                         let loc = body.loc(callee.span);
                         body.report(errors::unknown_flow(loc, &callee.text(), near.as_deref()));
                     }
@@ -92,7 +103,11 @@ impl Checker {
             }
             CampaignPartKind::Overlap(word) if !matches!(word.name.as_str(), "skip" | "queue" | "allow") => {
                 let loc = self.program.loc(module, word.span);
-                self.report(errors::invalid_clause(loc, format!("`overlap` cannot be `{}`", word.name), "`skip`, `queue` or `allow`"));
+                self.report(errors::invalid_clause(
+                    loc,
+                    format!("`overlap` cannot be `{}`", word.name),
+                    "`skip`, `queue` or `allow`",
+                ));
             }
             _ => {}
         }
@@ -104,7 +119,8 @@ impl Checker {
             self.report(errors::not_constant(loc, "`cron`"));
             return;
         };
-        let parsed = croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Disallowed).build().parse(text);
+        let parsed =
+            croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Disallowed).build().parse(text);
         if let Err(error) = parsed {
             self.report(errors::invalid_cron(loc, error.to_string().trim_end_matches('.')));
         }
@@ -113,10 +129,14 @@ impl Checker {
     /// Entries of `[grants]` are flows or campaigns.
     fn check_grants(&mut self) {
         let config = self.config.clone();
-        let campaigns: FxHashSet<EcoString> = self.program.campaigns().map(|(module, campaign)| {
-            let module = self.program.modules.get(module).map(|module| module.name.as_str()).unwrap_or_default();
-            super::program::full_name(module, &campaign.name.name)
-        }).collect();
+        let campaigns: FxHashSet<EcoString> = self
+            .program
+            .campaigns()
+            .map(|(module, campaign)| {
+                let module = self.program.modules.get(module).map(|module| module.name.as_str()).unwrap_or_default();
+                super::program::full_name(module, &campaign.name.name)
+            })
+            .collect();
         for (name, capabilities) in config.grants.iter().flatten() {
             if name != "*" && !self.program.flow_places.contains_key(name) && !campaigns.contains(name) {
                 let known = || self.program.flows.iter().map(|flow| &flow.name).chain(&campaigns);
@@ -130,7 +150,9 @@ impl Checker {
             for (at, capability) in capabilities.iter().enumerate() {
                 let verb = capability.rsplit('.').next().unwrap_or("");
                 if !capability.contains('.') || !matches!(verb, "read" | "write" | "send" | "exec") {
-                    let message = format!("`{capability}` is no capability: `resource.verb`, the verb `read`, `write`, `send` or `exec`");
+                    let message = format!(
+                        "`{capability}` is no capability: `resource.verb`, the verb `read`, `write`, `send` or `exec`"
+                    );
                     let loc = self.config_entry(&["grants", name], at);
                     self.report(errors::invalid_project(loc, &message, None));
                 }

@@ -161,7 +161,8 @@ impl Body<'_> {
             _ => false,
         };
         let policy = clauses.iter().any(|clause| matches!(clause.kind, ClauseKind::With(_)));
-        let mut all = clauses.iter().filter(takes_all).filter(|clause| !policy || !matches!(clause.kind, ClauseKind::Catch(_)));
+        let mut all =
+            clauses.iter().filter(takes_all).filter(|clause| !policy || !matches!(clause.kind, ClauseKind::Catch(_)));
         if let (Some(first), Some(second)) = (all.next(), all.next()) {
             let (loc, first) = (self.loc(second.span), clause_word(&first.kind));
             self.report(errors::unreachable_clause(loc, clause_word(&second.kind), first));
@@ -231,7 +232,11 @@ impl Body<'_> {
         }
         let loc = self.loc(code.span);
         if code.name == "cancelled" {
-            self.report(errors::invalid_clause(loc, "a cancelled run cannot be caught", "take it out: what is done is undone, and the run ends"));
+            self.report(errors::invalid_clause(
+                loc,
+                "a cancelled run cannot be caught",
+                "take it out: what is done is undone, and the run ends",
+            ));
             return;
         }
         let near =
@@ -243,11 +248,15 @@ impl Body<'_> {
     /// The code of a `fail`: the language's, or one that some tool declares.
     pub(super) fn check_own_code(&mut self, code: &Ident) {
         let declared = self.checker.declared_codes();
-        if CODES.contains(&code.name.as_str()) || declared.contains(&code.name) || self.checker.own_codes.contains(&code.name) {
+        if CODES.contains(&code.name.as_str())
+            || declared.contains(&code.name)
+            || self.checker.own_codes.contains(&code.name)
+        {
             return;
         }
         let loc = self.loc(code.span);
-        let near = errors::nearest(&code.name, CODES.into_iter().chain(declared.iter().map(EcoString::as_str))).map(str::to_string);
+        let near = errors::nearest(&code.name, CODES.into_iter().chain(declared.iter().map(EcoString::as_str)))
+            .map(str::to_string);
         self.report(errors::no_error_code(loc, &code.name, near.as_deref(), &CODES.join(" ")));
     }
 
@@ -259,7 +268,9 @@ impl Body<'_> {
             _ => return Vec::new(),
         };
         match self.checker.program.callee(self.module, callee) {
-            Some(Callee::Tool(tool)) => self.checker.program.tools.get(&tool).map(|tool| tool.codes.clone()).unwrap_or_default(),
+            Some(Callee::Tool(tool)) => {
+                self.checker.program.tools.get(&tool).map(|tool| tool.codes.clone()).unwrap_or_default()
+            }
             // What a flow fails with comes from any tool that it reaches.
             Some(Callee::Flow(_)) => self.checker.declared_codes(),
             _ => Vec::new(),

@@ -54,7 +54,8 @@ impl Checker {
     pub(super) fn check_consts(&mut self) {
         let uses: Vec<Vec<usize>> = (0..self.program.consts.len()).map(|place| self.const_uses(place)).collect();
         for group in super::graphs::groups(uses.len(), |place| uses.get(place).cloned().unwrap_or_default()) {
-            let round = group.len() > 1 || group.first().is_some_and(|one| uses.get(*one).is_some_and(|uses| uses.contains(one)));
+            let round = group.len() > 1
+                || group.first().is_some_and(|one| uses.get(*one).is_some_and(|uses| uses.contains(one)));
             if round {
                 self.break_consts(&group);
             }

@@ -250,11 +250,15 @@ impl Checker {
             if reached.get_mut(flow).is_none_or(|slot| std::mem::replace(slot, true)) {
                 continue;
             }
-            open.extend(edges.get(flow).into_iter().flatten().filter(|edge| edge.how == How::Inside).map(|edge| edge.to));
+            open.extend(
+                edges.get(flow).into_iter().flatten().filter(|edge| edge.how == How::Inside).map(|edge| edge.to),
+            );
         }
         let mut found = Vec::new();
         for (flow, _) in reached.iter().enumerate().filter(|(_, reached)| !**reached) {
-            let (Some(decl), Some(tree)) = (self.program.flows.get(flow), self.program.flow_ast(flow)) else { continue };
+            let (Some(decl), Some(tree)) = (self.program.flows.get(flow), self.program.flow_ast(flow)) else {
+                continue;
+            };
             // An executor says how it is taken back whether or not a saga uses it yet: that is its contract.
             if decl.role == Role::Executor || self.is_broken(flow) {
                 continue;
@@ -272,7 +276,9 @@ impl Checker {
 
     /// The real set against `can`.
     fn check_capabilities(&mut self, flow: usize) {
-        let (Some(decl), Some(effects), Some(tree)) = (self.program.flows.get(flow), self.effects.get(flow), self.program.flow_ast(flow)) else {
+        let (Some(decl), Some(effects), Some(tree)) =
+            (self.program.flows.get(flow), self.effects.get(flow), self.program.flow_ast(flow))
+        else {
             return;
         };
         let module = decl.at.module;
@@ -281,7 +287,8 @@ impl Checker {
         let mut found = Vec::new();
         let agent = decl.role == Role::Agent;
         let mut lacking: IndexMap<(Span, &EcoString), Vec<&str>> = IndexMap::new();
-        for (capability, (span, via)) in effects.needs.iter().filter(|(capability, _)| !decl.can.contains(*capability)) {
+        for (capability, (span, via)) in effects.needs.iter().filter(|(capability, _)| !decl.can.contains(*capability))
+        {
             lacking.entry((*span, via)).or_default().push(capability);
         }
         for ((span, via), capabilities) in lacking {
@@ -293,7 +300,11 @@ impl Checker {
             for capability in capabilities {
                 let text = capability.path.text();
                 if decl.can.contains(&text) && !effects.needs.contains_key(&text) && !agent && !self.is_broken(flow) {
-                    found.push(errors::unused_capability(self.program.loc(module, capability.path.span), &text, &decl.name));
+                    found.push(errors::unused_capability(
+                        self.program.loc(module, capability.path.span),
+                        &text,
+                        &decl.name,
+                    ));
                 }
             }
         }
@@ -306,7 +317,8 @@ impl Checker {
     fn way_to(&self, via: &EcoString, capability: &str) -> Vec<EcoString> {
         let mut way = vec![via.clone()];
         while let Some(flow) = way.last().and_then(|name| self.program.flow_places.get(name)) {
-            let next = self.effects.get(*flow).and_then(|effects| effects.needs.get(capability)).map(|(_, via)| via.clone());
+            let next =
+                self.effects.get(*flow).and_then(|effects| effects.needs.get(capability)).map(|(_, via)| via.clone());
             match next {
                 Some(next) if !way.contains(&next) => way.push(next),
                 _ => break,

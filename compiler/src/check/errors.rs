@@ -8,14 +8,27 @@ use weir_lang::types::{Mismatch, Type, Why};
 
 /// The nearest of `known` to `name`, if it is near enough to be meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    let (length, letters) = (lower.chars().count(), letters(&lower));
+    let most = (length / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
     for one in known {
-        let distance = strsim::osa_distance(&name.to_lowercase(), &one.to_lowercase());
-        if distance <= (name.chars().count() / 3).max(1) && best.is_none_or(|(had, _)| distance < had) {
+        // Names of another length or with other letters are not looked at closely: a project has thousands of them.
+        let apart = (letters ^ self::letters(one)).count_ones() as usize;
+        if one.len().abs_diff(lower.len()) > 4 * most || apart > 2 * most {
+            continue;
+        }
+        let distance = strsim::osa_distance(&lower, &one.to_lowercase());
+        if distance <= most && best.is_none_or(|(had, _)| distance < had) {
             best = Some((distance, one));
         }
     }
     best.map(|(_, one)| one)
+}
+
+/// Which letters and digits stand in a name, a bit each.
+fn letters(name: &str) -> u64 {
+    name.bytes().fold(0, |bits, byte| bits | 1 << (byte.to_ascii_lowercase() % 64))
 }
 
 /// Adds a did-you-mean with its fix, or `otherwise` as help.
@@ -39,7 +52,8 @@ pub fn invalid_project(loc: Loc, message: &str, near: Option<&str>) -> Diagnosti
 }
 
 pub fn config_duration(loc: Loc, text: &str) -> Diagnostic {
-    Diagnostic::new(Rule::InvalidProject, loc, format!("`{text}` is no duration")).help("write `200ms`, `5s`, `1h30m`, `3d` or `1w`")
+    Diagnostic::new(Rule::InvalidProject, loc, format!("`{text}` is no duration"))
+        .help("write `200ms`, `5s`, `1h30m`, `3d` or `1w`")
 }
 
 /// What the reader of the project file says, with a did-you-mean for a key that it does not know.
@@ -47,7 +61,11 @@ pub fn unreadable_project(loc: Loc, message: &str) -> Diagnostic {
     let mut names = message.split('`').skip(1).step_by(2);
     let near = names.next().and_then(|unknown| nearest(unknown, names)).map(str::to_string);
     let short = if near.is_some() { message.split(", expected").next().unwrap_or(message) } else { message };
-    suggest(Diagnostic::new(Rule::InvalidProject, loc, short.replace("unknown field", "there is no key")), near.as_deref(), "")
+    suggest(
+        Diagnostic::new(Rule::InvalidProject, loc, short.replace("unknown field", "there is no key")),
+        near.as_deref(),
+        "",
+    )
 }
 
 pub fn duplicate_name(loc: Loc, name: &str, first: Loc) -> Diagnostic {
@@ -193,8 +211,11 @@ pub fn field_of_null(loc: Loc, name: &str, ty: &Type, path: &str) -> Diagnostic 
 }
 
 pub fn missing_argument(loc: Loc, callee: &str, name: &str, ty: &Type) -> Diagnostic {
-    Diagnostic::new(Rule::MissingArgument, loc, format!("`{callee}` needs `{name}`"))
-        .help(format!("add `{name}: …`, {} `{}`", article(&brief(ty)), brief(ty)))
+    Diagnostic::new(Rule::MissingArgument, loc, format!("`{callee}` needs `{name}`")).help(format!(
+        "add `{name}: …`, {} `{}`",
+        article(&brief(ty)),
+        brief(ty)
+    ))
 }
 
 /// `a` or `an`.
@@ -312,7 +333,9 @@ pub fn operator_mismatch(loc: Loc, op: &str, left: &Type, right: &Type, help: &s
 pub fn never_equal(loc: Loc, left: &Type, right: &Type) -> Diagnostic {
     let message = format!("`{}` and `{}` are never equal", brief(left), brief(right));
     let literals = |ty: &Type| match ty {
-        Type::Union(members) => members.iter().filter(|member| matches!(member, Type::Literal(_))).map(|one| one.to_string()).collect(),
+        Type::Union(members) => {
+            members.iter().filter(|member| matches!(member, Type::Literal(_))).map(|one| one.to_string()).collect()
+        }
         Type::Literal(_) => vec![ty.to_string()],
         _ => Vec::new(),
     };
@@ -393,7 +416,13 @@ pub fn role_violation(loc: Loc, role: &str, message: &str, help: &str) -> Diagno
 }
 
 /// `way`: the flows and the tool by which it is reached, nearest first.
-pub fn undeclared_capability(loc: Loc, capabilities: &[&str], flow: &str, way: &[EcoString], can: Option<Loc>) -> Diagnostic {
+pub fn undeclared_capability(
+    loc: Loc,
+    capabilities: &[&str],
+    flow: &str,
+    way: &[EcoString],
+    can: Option<Loc>,
+) -> Diagnostic {
     let names = capabilities.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(" and ");
     let list = capabilities.join(", ");
     let mut way = way.iter().map(|one| format!("`{one}`"));
@@ -440,8 +469,12 @@ pub fn missing_undo(loc: Loc, what: &str, role: &str, opposite: Option<&str>) ->
 }
 
 pub fn missing_final(loc: Loc, delivery: &str) -> Diagnostic {
-    Diagnostic::new(Rule::MissingUndo, loc, format!("what `{delivery}` sends cannot be taken back, and this saga does not say so"))
-        .help("add `final`, and let it be the last step that can fail")
+    Diagnostic::new(
+        Rule::MissingUndo,
+        loc,
+        format!("what `{delivery}` sends cannot be taken back, and this saga does not say so"),
+    )
+    .help("add `final`, and let it be the last step that can fail")
 }
 
 pub fn fallible_after_final(loc: Loc, what: &str, last: Loc) -> Diagnostic {
@@ -485,10 +518,9 @@ pub fn key_not_sent(loc: Loc, tool: &str) -> Diagnostic {
         .help("Weir still calls it once per key; declare `accepts key parameter` if the tool recognises keys itself")
 }
 
-/// `count`: None where a loop writes any number of times.
-pub fn write_without_undo(loc: Loc, flow: &str, count: Option<usize>) -> Diagnostic {
-    let times = count.map_or("in a loop".to_string(), |count| format!("{count} times"));
-    Diagnostic::new(Rule::WriteWithoutUndo, loc, format!("`{flow}` writes {times} and takes nothing back when it fails between"))
+pub fn write_without_undo(loc: Loc, flow: &str, count: usize) -> Diagnostic {
+    let message = format!("`{flow}` writes {count} times and takes nothing back when it fails between");
+    Diagnostic::new(Rule::WriteWithoutUndo, loc, message)
         .help("make it a `saga` with `undo`, or mark what need not be undone `final`")
 }
 
@@ -529,16 +561,8 @@ pub fn missing_fallback(loc: Loc, policy: &str) -> Diagnostic {
 
 pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
     let why = why.rsplit(": ").next().unwrap_or(why).to_lowercase();
-    let why = if why.contains("must have 5 fields") { "it has another number of parts than five".to_string() } else { why };
+    let why =
+        if why.contains("must have 5 fields") { "it has another number of parts than five".to_string() } else { why };
     Diagnostic::new(Rule::InvalidCron, loc, format!("this is no cron schedule: {why}"))
         .help("five parts: minute hour day month weekday, e.g. `0 9 * * MON`")
-}
-
-pub fn pass_through_record(loc: Loc, missing: &str) -> Diagnostic {
-    role_violation(
-        loc,
-        "enricher",
-        &format!("keeps every field of the record, and this drops {missing}"),
-        "start with `...record`",
-    )
 }

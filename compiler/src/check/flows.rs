@@ -191,7 +191,11 @@ impl Checker {
     fn only_agents(&mut self, module: usize, clause: &FlowClause, role: Role, word: &str) {
         if role != Role::Agent {
             let loc = self.program.loc(module, clause.span);
-            self.report(errors::invalid_clause(loc, format!("`{word}` is for agents"), "take it out, or make this an `agent`"));
+            self.report(errors::invalid_clause(
+                loc,
+                format!("`{word}` is for agents"),
+                "take it out, or make this an `agent`",
+            ));
         }
     }
 
@@ -253,14 +257,29 @@ impl Checker {
             nullable: false,
         }];
         if params.is_some() && decl.role != Role::Validator {
-            self.report(errors::invalid_clause(loc, format!("`{word}` takes a validator, and `{}` is none", decl.name), "make it a `validator`"));
+            self.report(errors::invalid_clause(
+                loc,
+                format!("`{word}` takes a validator, and `{}` is none", decl.name),
+                "make it a `validator`",
+            ));
         }
         let wanted = params.unwrap_or(&envelope);
         let same = wanted.len() == decl.params.len()
-            && wanted.iter().zip(&decl.params).all(|(given, taken)| fits(&given.ty, &taken.ty, &self.program.types).is_ok());
-        if !same && !(params.is_some() && decl.role != Role::Validator) {
-            let text = wanted.iter().map(|param| format!("`{}: {}`", param.name, errors::brief(&param.ty))).collect::<Vec<_>>();
-            let message = format!("`{word}` calls `{}` with {}", decl.name, if text.is_empty() { "nothing".into() } else { text.join(", ") });
+            && wanted
+                .iter()
+                .zip(&decl.params)
+                .all(|(given, taken)| fits(&given.ty, &taken.ty, &self.program.types).is_ok());
+        let other_role = params.is_some() && decl.role != Role::Validator;
+        if !same && !other_role {
+            let text = wanted
+                .iter()
+                .map(|param| format!("`{}: {}`", param.name, errors::brief(&param.ty)))
+                .collect::<Vec<_>>();
+            let message = format!(
+                "`{word}` calls `{}` with {}",
+                decl.name,
+                if text.is_empty() { "nothing".into() } else { text.join(", ") }
+            );
             self.report(errors::invalid_clause(loc, message, "give it these parameters"));
         }
     }
@@ -270,9 +289,11 @@ impl Body<'_> {
     /// The value of the last expression is the flow's, where it declares one.
     fn check_result(&mut self, flow: &Flow, decl: &super::program::FlowDecl, result: &BlockType) {
         let Some(expected) = &decl.returns else { return };
-        let sources = flow.role == Role::Aggregator && !flow.body.steps.iter().any(|step| matches!(step.kind, StepKind::Merge { .. }));
+        let sources = flow.role == Role::Aggregator
+            && !flow.body.steps.iter().any(|step| matches!(step.kind, StepKind::Merge { .. }));
         let settled = sources || matches!(flow.role, Role::Agent | Role::Delivery | Role::Validator);
-        if settled || result.leaves || matches!(result.value, Type::Broken | Type::Never) || has_broken_step(&flow.body) {
+        if settled || result.leaves || matches!(result.value, Type::Broken | Type::Never) || has_broken_step(&flow.body)
+        {
             return;
         }
         let merges = matches!(flow.body.steps.last().map(|step| &step.kind), Some(StepKind::Merge { .. }));

@@ -15,7 +15,10 @@ pub fn groups(count: usize, edges: impl Fn(usize) -> Vec<usize>) -> Vec<Vec<usiz
     }
     // Kosaraju's way needs no recursion, so a chain of a hundred thousand flows is no stack overflow.
     let groups = petgraph::algo::kosaraju_scc(&graph);
-    groups.into_iter().map(|group| group.iter().filter_map(|node| graph.node_weight(*node).copied()).collect()).collect()
+    groups
+        .into_iter()
+        .map(|group| group.iter().filter_map(|node| graph.node_weight(*node).copied()).collect())
+        .collect()
 }
 
 /// The circles of a graph of `count` nodes, each once, starting at its smallest node.

@@ -128,7 +128,8 @@ impl Checked {
         if let [only] = named.as_slice() {
             return Ok(only);
         }
-        let called = |flow: &FlowInfo| flows.iter().any(|other| other.name != flow.name && other.calls.contains(&flow.name));
+        let called =
+            |flow: &FlowInfo| flows.iter().any(|other| other.name != flow.name && other.calls.contains(&flow.name));
         let free: Vec<&FlowInfo> = flows.iter().copied().filter(|flow| !called(flow)).collect();
         match free.as_slice() {
             [only] if file.is_some() => Ok(only),
@@ -164,7 +165,8 @@ pub fn check(source: ProjectSource) -> Checked {
 }
 
 /// The tree of the built-in tools' declarations, parsed once.
-static BUILTIN_TREE: LazyLock<Arc<Module>> = LazyLock::new(|| Arc::new(weir_lang::parse(FileId(u32::MAX), BUILTIN).module));
+static BUILTIN_TREE: LazyLock<Arc<Module>> =
+    LazyLock::new(|| Arc::new(weir_lang::parse(FileId(u32::MAX), BUILTIN).module));
 
 fn builtin_module() -> ModuleInfo {
     ModuleInfo { name: EcoString::new(), file: FileId(u32::MAX), ast: BUILTIN_TREE.clone(), scope: IndexMap::new() }
@@ -246,11 +248,17 @@ impl Checker {
     fn load(&mut self, source: &ProjectSource) {
         for ((at, file), parsed) in source.files.iter().enumerate().zip(parse::all(&source.files)) {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
-            let places = parsed.diagnostics.iter().map(|diagnostic| (id.0, diagnostic.loc().span.start)).collect::<Vec<_>>();
+            let places =
+                parsed.diagnostics.iter().map(|diagnostic| (id.0, diagnostic.loc().span.start)).collect::<Vec<_>>();
             parsed.diagnostics.into_iter().for_each(|diagnostic| self.report(diagnostic));
             self.misread.extend(places);
             self.expr_types.push(vec![Type::Broken; parsed.module.exprs as usize]);
-            let module = ModuleInfo { name: file.module.clone(), file: id, ast: Arc::new(parsed.module), scope: IndexMap::new() };
+            let module = ModuleInfo {
+                name: file.module.clone(),
+                file: id,
+                ast: Arc::new(parsed.module),
+                scope: IndexMap::new(),
+            };
             if !file.module.is_empty() {
                 self.program.module_places.entry(file.module.clone()).or_insert(at);
             }

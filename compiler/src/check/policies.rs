@@ -5,8 +5,8 @@ use super::clause::CODES;
 use super::errors;
 use super::program::{Callee, Entity};
 use ecow::EcoString;
-use weir_lang::types::{Type, fits};
 use weir_lang::ast::{Ident, ItemKind, PolicyArm, PolicyEnd, Retry};
+use weir_lang::types::{Type, fits};
 
 impl Checker {
     pub(super) fn check_policies(&mut self) {
@@ -77,7 +77,9 @@ impl Checker {
                 Some(0..=1000) => {}
                 Some(_) => {
                     let loc = self.program.loc(module, count.span);
-                    self.report(errors::invalid_constant(loc, "`retry` counts from 0 to 1000").help("or write `retry forever`"));
+                    self.report(
+                        errors::invalid_constant(loc, "`retry` counts from 0 to 1000").help("or write `retry forever`"),
+                    );
                 }
                 None => {
                     let loc = self.program.loc(module, count.span);

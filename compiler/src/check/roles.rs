@@ -81,7 +81,14 @@ impl Checker {
     fn check_site(&self, module: usize, contract: &Contract, site: &Site) -> Option<Diagnostic> {
         let loc = self.program.loc(module, site.span);
         let role = contract.role.word();
-        let refuse = |what: String| Some(errors::role_violation(loc, role, &format!("may not {what}"), &format!("use {} {}", errors::article(contract.instead), contract.instead)));
+        let refuse = |what: String| {
+            Some(errors::role_violation(
+                loc,
+                role,
+                &format!("may not {what}"),
+                &format!("use {} {}", errors::article(contract.instead), contract.instead),
+            ))
+        };
         match &site.kind {
             SiteKind::Tool(name) => {
                 let tool = self.program.tools.get(name)?;
@@ -124,9 +131,6 @@ impl Checker {
                 refuse(format!("call the {} `{}`", called.role.word(), called.name))
             }
             SiteKind::Start(_) if !contract.starts => refuse("start flows".into()),
-            SiteKind::Start(_) if contract.role == Role::Scheduler && !site.delayed => {
-                Some(errors::role_violation(loc, role, "starts flows for later", "say when: `start flow(…) after 3d`, or `at` a time"))
-            }
             SiteKind::Wait if !contract.waits => refuse("wait".into()),
             SiteKind::Ask if !contract.waits => refuse("ask".into()),
             SiteKind::Receive if !contract.waits => refuse("wait for events".into()),
@@ -442,7 +446,8 @@ impl Checker {
         let name = self.program.loc(module, flow.name.span);
         if let Some(returns) = &flow.returns {
             let loc = self.program.loc(module, returns.span);
-            let help = "leave the type out: its value is `{ status: \"sent\" | \"duplicate\" | \"disabled\", id: string? }`";
+            let help =
+                "leave the type out: its value is `{ status: \"sent\" | \"duplicate\" | \"disabled\", id: string? }`";
             return vec![errors::role_violation(loc, "delivery", "has a value of its own", help)];
         }
         if !matches!(flow.body.steps.first().map(|step| &step.kind), Some(StepKind::Key { .. })) {
@@ -476,12 +481,15 @@ impl Checker {
 
     fn agent(&self, module: usize, flow: &Flow, nodes: &[Node]) -> Vec<Diagnostic> {
         let name = self.program.loc(module, flow.name.span);
-        let other = |step: &&Step| match &step.kind {
-            StepKind::Bind { .. } | StepKind::Prompt(_) | StepKind::Require { .. } | StepKind::Error => false,
-            _ => true,
+        let other = |step: &&Step| {
+            !matches!(
+                step.kind,
+                StepKind::Bind { .. } | StepKind::Prompt(_) | StepKind::Require { .. } | StepKind::Error
+            )
         };
         if let Some(step) = flow.body.steps.iter().find(other) {
-            let help = "the model's answer is its value; what comes before or after belongs into the flow that calls it";
+            let help =
+                "the model's answer is its value; what comes before or after belongs into the flow that calls it";
             return vec![self.shape_error(module, step, Role::Agent, "has pure steps and one `prompt`", help)];
         }
         match count(nodes, &|site| site.kind == SiteKind::Prompt) {

@@ -65,10 +65,10 @@ impl Checker {
     fn check_undo(&self, module: usize, site: &Site, found: &mut Vec<Diagnostic>) {
         let loc = self.program.loc(module, site.undo_span);
         match &site.undo {
-            Some(Callee::Tool(name)) => {
-                if self.program.tools.get(name).is_some_and(|tool| !tool.idempotent && !tool.reads_only()) {
-                    found.push(errors::undo_not_idempotent(loc, name));
-                }
+            Some(Callee::Tool(name))
+                if self.program.tools.get(name).is_some_and(|tool| !tool.idempotent && !tool.reads_only()) =>
+            {
+                found.push(errors::undo_not_idempotent(loc, name));
             }
             Some(Callee::Flow(flow)) => {
                 if let (Some(effects), Some(decl)) = (self.effects.get(*flow), self.program.flows.get(*flow))
@@ -163,41 +163,34 @@ impl Checker {
     fn check_writes(&self, module: usize, place: usize, nodes: &[Node], name: Span) -> Option<Diagnostic> {
         let mut settled = false;
         outline::sites(nodes, &mut |site| settled |= site.settled());
-        let (writes, looped) = self.count_writes(nodes);
+        let writes = self.count_writes(nodes);
         let flow = self.program.flows.get(place)?;
         let loc = self.program.loc(module, name);
-        (writes >= 2 && !settled).then(|| errors::write_without_undo(loc, &flow.name, if looped { None } else { Some(writes) }))
+        (writes >= 2 && !settled).then(|| errors::write_without_undo(loc, &flow.name, writes))
     }
 
-    /// Writes that are neither idempotent nor taken back, one in a loop counted twice; and whether there is one.
-    fn count_writes(&self, nodes: &[Node]) -> (usize, bool) {
-        let mut total = (0, false);
-        for node in nodes {
-            let (writes, looped) = match node {
-                Node::Site(site) => (usize::from(self.is_open_write(site)), false),
-                Node::Branch(arms, _) => {
-                    let arms: Vec<_> = arms.iter().map(|arm| self.count_writes(arm)).collect();
-                    arms.into_iter().max().unwrap_or_default()
-                }
-                Node::Loop { body, .. } => {
-                    let (writes, _) = self.count_writes(body);
-                    (writes * 2, writes > 0)
-                }
-            };
-            total = (total.0 + writes, total.1 || looped);
-        }
-        total
+    /// Writes on one way through the steps that are neither idempotent nor taken back. One write in a loop counts
+    /// once: the rounds stand for themselves.
+    fn count_writes(&self, nodes: &[Node]) -> usize {
+        let count = |node: &Node| match node {
+            Node::Site(site) => usize::from(self.is_open_write(site)),
+            Node::Branch(arms) => arms.iter().map(|arm| self.count_writes(arm)).max().unwrap_or_default(),
+            Node::Loop { body, .. } => self.count_writes(body),
+        };
+        nodes.iter().map(count).sum()
     }
 
     fn is_open_write(&self, site: &Site) -> bool {
         match &site.kind {
             SiteKind::Tool(tool) => {
-                self.program.tools.get(tool).is_some_and(|tool| !tool.reads_only() && !tool.idempotent) && !self.sends(tool)
+                self.program.tools.get(tool).is_some_and(|tool| !tool.reads_only() && !tool.idempotent)
+                    && !self.sends(tool)
             }
             SiteKind::Flow(flow) => {
                 let role = self.program.flows.get(*flow).map(|flow| flow.role);
                 let open = |effects: &super::Effects| effects.unsettled.is_some() && !effects.idempotent;
-                !matches!(role, Some(Role::Saga | Role::Delivery | Role::Monitor | Role::Archiver)) && self.effects.get(*flow).is_some_and(open)
+                !matches!(role, Some(Role::Saga | Role::Delivery | Role::Monitor | Role::Archiver))
+                    && self.effects.get(*flow).is_some_and(open)
             }
             _ => false,
         }
@@ -261,7 +254,7 @@ impl Scan<'_> {
         for node in nodes {
             passed = match node {
                 Node::Site(site) => self.site(site, passed),
-                Node::Branch(arms, _) => {
+                Node::Branch(arms) => {
                     let after: Vec<Option<Loc>> = arms.iter().map(|arm| self.nodes(arm, passed)).collect();
                     passed.or_else(|| after.into_iter().flatten().next())
                 }

@@ -11,14 +11,19 @@ impl Checker {
     pub(super) fn check_settings(&mut self, config: &Config) {
         for (server, section) in &config.tools {
             self.check_duration(section.timeout.as_deref(), &["tools", server, "timeout"]);
-            let own = |name: &EcoString| name.split_once('.').filter(|(of, _)| of == server).map(|(_, own)| own.to_string());
+            let own =
+                |name: &EcoString| name.split_once('.').filter(|(of, _)| of == server).map(|(_, own)| own.to_string());
             let known: Vec<String> = self.program.tools.keys().filter_map(own).collect();
             for (name, settings) in &section.tool {
                 self.check_duration(settings.timeout.as_deref(), &["tools", server, "tool", name, "timeout"]);
                 if !known.is_empty() && !known.iter().any(|one| one == name) {
                     let near = errors::nearest(name, known.iter().map(String::as_str)).map(str::to_string);
                     let loc = self.config_key(&["tools", server, "tool", name]);
-                    self.report(errors::invalid_project(loc, &format!("`{server}` has no tool `{name}`"), near.as_deref()));
+                    self.report(errors::invalid_project(
+                        loc,
+                        &format!("`{server}` has no tool `{name}`"),
+                        near.as_deref(),
+                    ));
                 }
             }
         }
@@ -43,7 +48,8 @@ impl Checker {
                 let path = ["tools", server.as_str(), "tool", name.as_str(), "policy"];
                 let Some(policy) = self.check_named_policy(settings.policy.as_deref(), &path) else { continue };
                 let full = ecow::eco_format!("{server}.{name}");
-                let repeatable = |tool: &crate::registry::Tool| tool.reads_only() || tool.idempotent || tool.accepts_key.is_some();
+                let repeatable =
+                    |tool: &crate::registry::Tool| tool.reads_only() || tool.idempotent || tool.accepts_key.is_some();
                 if self.program.tools.get(&full).is_some_and(|tool| !repeatable(tool)) && self.policy_retries(policy) {
                     let loc = self.config_value(&path);
                     let word = format!("the policy `{}`", settings.policy.as_deref().unwrap_or_default());
