@@ -71,3 +71,15 @@ fn the_corpus_is_wide() {
     assert!(missing.is_empty(), "no program breaks {missing:?}");
     assert!(accepted >= 40 && refused >= 120, "{accepted} accepted, {refused} refused");
 }
+
+#[test]
+fn the_examples_check_without_a_word() {
+    let mut wrong = String::new();
+    for (name, source) in support::examples() {
+        let found = support::said(&weir_compiler::check(source));
+        if !found.is_empty() {
+            wrong += &format!("--- {name}\n{found}");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}

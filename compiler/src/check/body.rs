@@ -30,6 +30,8 @@ pub struct Body<'a> {
     pub(super) sources: Vec<(EcoString, Type)>,
     /// Whether it is a test: `calls(tool)` and `attempts(tool)` are known.
     pub(super) test: bool,
+    /// Whether it is a campaign with a clock, which has no `event`.
+    pub(super) clock: bool,
 }
 
 /// A loop that is being checked.
@@ -58,7 +60,18 @@ pub struct BlockType {
 
 impl<'a> Body<'a> {
     pub(super) fn new(checker: &'a mut Checker, module: usize, role: Option<Role>) -> Self {
-        Body { checker, module, role, returns: None, scope: Scope::default(), loops: Vec::new(), returned: false, sources: Vec::new(), test: false }
+        Body {
+            checker,
+            module,
+            role,
+            returns: None,
+            scope: Scope::default(),
+            loops: Vec::new(),
+            returned: false,
+            sources: Vec::new(),
+            test: false,
+            clock: false,
+        }
     }
 
     pub(super) fn loc(&self, span: Span) -> Loc {
@@ -174,7 +187,7 @@ impl<'a> Body<'a> {
             }
             StepKind::Key { key, .. } => self.key_value(key),
             StepKind::Prompt(text) => self.text(text),
-            StepKind::From { source, name } => self.from_step(source, name),
+            StepKind::From { source, name } => self.source_step(source, name),
             StepKind::Merge { key, prefer } => return Some(self.merge_step(key, prefer)),
             StepKind::Error => {}
         }
@@ -196,7 +209,8 @@ impl<'a> Body<'a> {
         let nodes = super::outline::outline_expr(&self.checker.program, self.module, value);
         let mut acts = false;
         super::outline::sites(&nodes, &mut |site| {
-            acts |= matches!(site.kind, SiteKind::Ask | SiteKind::Receive | SiteKind::Wait) || self.checker.has_effect(site);
+            acts |= matches!(site.kind, SiteKind::Ask | SiteKind::Receive | SiteKind::Wait)
+                || self.checker.has_effect(site);
         });
         acts
     }
@@ -274,8 +288,8 @@ impl<'a> Body<'a> {
                 );
             }
             (None, Some(expected)) => {
-                let (loc, ty) = (self.loc(span), expected);
-                self.report(errors::missing_return(loc, "this flow", &ty));
+                let loc = self.loc(span);
+                self.report(errors::bare_return(loc, &expected));
             }
             (None, None) => {}
         }
@@ -341,10 +355,16 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn from_step(&mut self, source: &Expr, name: &Ident) {
+    fn source_step(&mut self, source: &Expr, name: &Ident) {
         let ty = self.infer_claused(source, None, Some(name));
         let list = Type::list(Type::Broken).nullable();
-        self.fit(source.span, &ty, &list, "`from`");
+        if fits(&ty, &list, &self.checker.program.types).is_err() {
+            let loc = self.loc(source.span);
+            self.report(
+                errors::wants(loc, "`from`", "a list", &ty)
+                    .help("read the list out of the result: `from crm.search(…).rows as crm`"),
+            );
+        }
         self.bind(name, ty.clone(), false);
         self.sources.push((name.name.clone(), ty));
     }
@@ -352,7 +372,8 @@ impl<'a> Body<'a> {
     fn merge_step(&mut self, key: &Expr, prefer: &[Ident]) -> Type {
         for one in prefer {
             if !self.sources.iter().any(|(name, _)| *name == one.name) {
-                let near = errors::nearest(&one.name, self.sources.iter().map(|(name, _)| name.as_str())).map(str::to_string);
+                let near =
+                    errors::nearest(&one.name, self.sources.iter().map(|(name, _)| name.as_str())).map(str::to_string);
                 let loc = self.loc(one.span);
                 self.report(errors::unknown_source(loc, &one.name, near.as_deref()));
             }

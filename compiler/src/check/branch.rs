@@ -5,12 +5,19 @@ use super::errors;
 use super::ops::{join, join_all};
 use super::scope::path_of;
 use super::types::literal_type;
-use weir_lang::ast::{ArmBody, Block, Expr, ExprKind, Ident, MatchArm, Pattern, PatternKind};
+use rust_decimal::Decimal;
+use weir_lang::ast::{ArmBody, Block, Expr, ExprKind, Ident, Lit, MatchArm, Pattern, PatternKind};
 use weir_lang::span::Span;
-use weir_lang::types::{Literal, Type, fits};
+use weir_lang::types::{Literal, Range, Type, fits};
 
 impl Body<'_> {
-    pub(super) fn if_blocks(&mut self, cond: &Expr, then: &Block, otherwise: Option<&Block>, expected: Option<&Type>) -> Type {
+    pub(super) fn if_blocks(
+        &mut self,
+        cond: &Expr,
+        then: &Block,
+        otherwise: Option<&Block>,
+        expected: Option<&Type>,
+    ) -> Type {
         self.condition(cond, "`if`");
         let yes = self.branch(cond, true, then, expected);
         let no = match otherwise {
@@ -29,7 +36,13 @@ impl Body<'_> {
         if result.leaves { Type::Never } else { result.value }
     }
 
-    pub(super) fn match_arms(&mut self, span: Span, subject: &Expr, arms: &[MatchArm], expected: Option<&Type>) -> Type {
+    pub(super) fn match_arms(
+        &mut self,
+        span: Span,
+        subject: &Expr,
+        arms: &[MatchArm],
+        expected: Option<&Type>,
+    ) -> Type {
         let ty = self.infer_claused(subject, None, None);
         let mut left = ty.clone();
         let mut results = Vec::new();
@@ -79,7 +92,11 @@ impl Body<'_> {
                 let message = format!("`match` on `{}` can never meet `{literal}`", errors::brief(ty));
                 self.report(weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message));
             } else if !matches!(left, Type::Never) && !self.still_possible(left, pattern) {
-                let why = if self.still_possible(ty, pattern) { "an arm before it takes this case" } else { "the value is never that" };
+                let why = if self.still_possible(ty, pattern) {
+                    "an arm before it takes this case"
+                } else {
+                    "the value is never that"
+                };
                 self.report(errors::unreachable_arm(loc, why));
             }
         }
@@ -116,9 +133,15 @@ impl Body<'_> {
             let types = &self.checker.program.types;
             let members = types.members(taken);
             let narrowed = if patterns.is_empty() {
-                members.iter().map(|member| self.narrow_by_field(&base_ty, &name.name, member, true)).collect::<Vec<_>>()
+                members
+                    .iter()
+                    .map(|member| self.narrow_by_field(&base_ty, &name.name, member, true))
+                    .collect::<Vec<_>>()
             } else {
-                patterns.iter().map(|pattern| self.narrow_by_field(&base_ty, &name.name, &pattern_type(pattern), true)).collect()
+                patterns
+                    .iter()
+                    .map(|pattern| self.narrow_by_field(&base_ty, &name.name, &pattern_type(pattern), true))
+                    .collect()
             };
             if !narrowed.is_empty() {
                 facts.push((path, Type::union(narrowed)));
@@ -134,11 +157,12 @@ impl Body<'_> {
         }
         let mut left = left.clone();
         for pattern in patterns {
-            if let PatternKind::Lit(_) = pattern.kind {
-                left = self.without(&left, &pattern_type(pattern));
-            } else if let Some(rest) = self.without_range(&left, pattern) {
-                left = rest;
-            }
+            left = match &pattern.kind {
+                PatternKind::Lit(Lit::Int(value)) => self.without_range(&left, *value, *value),
+                PatternKind::Range(Lit::Int(lo), Lit::Int(hi)) => self.without_range(&left, *lo, *hi),
+                PatternKind::Range(..) => left,
+                PatternKind::Lit(_) => self.without(&left, &pattern_type(pattern)),
+            };
         }
         left
     }
@@ -150,30 +174,23 @@ impl Body<'_> {
         }
     }
 
-    /// A bounded int is used up by ranges that reach from its bound.
-    fn without_range(&self, left: &Type, pattern: &Pattern) -> Option<Type> {
-        let PatternKind::Range(lo, hi) = &pattern.kind else { return None };
-        let (Type::Literal(Literal::Int(lo)), Type::Literal(Literal::Int(hi))) = (literal_type(lo), literal_type(hi)) else {
-            return None;
-        };
+    /// What is left of ints without `lo..=hi`: a bounded int falls into the parts on both sides.
+    fn without_range(&self, left: &Type, lo: i64, hi: i64) -> Type {
         let types = &self.checker.program.types;
+        let (from, to) = (Decimal::from(lo), Decimal::from(hi));
         let mut kept = Vec::new();
         for member in types.members(left) {
             match member {
                 Type::Literal(Literal::Int(value)) if (lo..=hi).contains(value) => {}
-                Type::Int(range) => {
-                    let (mut rest, lo, hi) = (range.clone(), lo.into(), rust_decimal::Decimal::from(hi));
-                    if rest.lo.is_some_and(|from| from >= lo && from <= hi) {
-                        rest.lo = Some(hi + rust_decimal::Decimal::ONE);
-                    }
-                    if rest.lo.zip(rest.hi).is_none_or(|(lo, hi)| lo <= hi) {
-                        kept.push(Type::Int(rest));
-                    }
+                Type::Int(Range { lo: Some(least), hi: Some(most) }) => {
+                    let sides = [(*least, (*most).min(from - Decimal::ONE)), ((*least).max(to + Decimal::ONE), *most)];
+                    let sides = sides.into_iter().filter(|(lo, hi)| lo <= hi);
+                    kept.extend(sides.map(|(lo, hi)| Type::Int(Range { lo: Some(lo), hi: Some(hi) })));
                 }
                 other => kept.push(other.clone()),
             }
         }
-        Some(Type::union(kept))
+        Type::union(kept)
     }
 
     fn check_exhaustive(&mut self, span: Span, left: &Type) {
@@ -184,6 +201,8 @@ impl Body<'_> {
             .filter(|member| !matches!(member, Type::Never | Type::Broken))
             .map(|member| match member {
                 Type::Literal(_) | Type::Null | Type::Bool => member.to_string(),
+                Type::Int(Range { lo: Some(lo), hi: Some(hi) }) if lo == hi => lo.to_string(),
+                Type::Int(Range { lo: Some(lo), hi: Some(hi) }) => format!("{lo}..{hi}"),
                 other => format!("any other {}", errors::brief(other)),
             })
             .collect();
@@ -193,7 +212,15 @@ impl Body<'_> {
         }
     }
 
-    pub(super) fn for_loop(&mut self, var: &Ident, index: Option<&Ident>, source: &Expr, parallel: Option<&Expr>, body: &Block, expected: Option<&Type>) -> Type {
+    pub(super) fn for_loop(
+        &mut self,
+        var: &Ident,
+        index: Option<&Ident>,
+        source: &Expr,
+        parallel: Option<&Expr>,
+        body: &Block,
+        expected: Option<&Type>,
+    ) -> Type {
         let element = self.element_of(source, "`for … in`");
         if let Some(parallel) = parallel {
             let at_least_one = weir_lang::types::Range { lo: Some(rust_decimal::Decimal::ONE), hi: None };
@@ -220,7 +247,15 @@ impl Body<'_> {
 
     /// The state's type is what `init` and every `next` have in common. A round that finds that it is wider is
     /// done again, and what it said is forgotten; the type is kept for loops that stand in such rounds.
-    pub(super) fn repeat_loop(&mut self, expr: &Expr, var: &Ident, init: &Expr, at_most: &Expr, body: &Block, expected: Option<&Type>) -> Type {
+    pub(super) fn repeat_loop(
+        &mut self,
+        expr: &Expr,
+        var: &Ident,
+        init: &Expr,
+        at_most: &Expr,
+        body: &Block,
+        expected: Option<&Type>,
+    ) -> Type {
         let init = self.infer_claused(init, None, None).widened();
         self.expect(at_most, &Type::INT, "`at most`");
         let known = self.checker.states.get(&(self.module, expr.id)).cloned();

@@ -224,17 +224,21 @@ impl Checker {
             policies.extend(named.and_then(|name| self.program.policy_by_name(name)));
             policies.extend(self.config.project.policy.as_ref().and_then(|name| self.program.policy_by_name(name)));
         }
-        let ends = policies.into_iter().filter_map(|place| self.program.policy_ast(place)).flat_map(|(home, decl)| {
-            decl.arms.iter().filter_map(move |arm| match &arm.then {
-                Some(PolicyEnd::Escalate(path)) => self.program.callee(home, path),
-                _ => None,
-            })
-        });
-        let flow = |callee: Callee| match callee {
-            Callee::Flow(flow) => Some((flow, site.span)),
-            _ => None,
-        };
-        ends.filter_map(flow).collect()
+        let mut found = Vec::new();
+        for (home, decl) in policies.into_iter().filter_map(|place| self.program.policy_ast(place)) {
+            for arm in &decl.arms {
+                if let Some(PolicyEnd::Escalate(path)) = &arm.then
+                    && let Some(Callee::Flow(flow)) = self.program.callee(home, path)
+                {
+                    found.push((flow, site.span));
+                }
+            }
+            // Its `else` takes every failure: wider policies never see one.
+            if decl.arms.iter().any(|arm| arm.codes.is_empty()) {
+                break;
+            }
+        }
+        found
     }
 
     /// An `undo` that no saga ever runs: its flow is reached from none.
@@ -246,11 +250,15 @@ impl Checker {
             if reached.get_mut(flow).is_none_or(|slot| std::mem::replace(slot, true)) {
                 continue;
             }
-            open.extend(edges.get(flow).into_iter().flatten().filter(|edge| edge.how == How::Inside).map(|edge| edge.to));
+            open.extend(
+                edges.get(flow).into_iter().flatten().filter(|edge| edge.how == How::Inside).map(|edge| edge.to),
+            );
         }
         let mut found = Vec::new();
         for (flow, _) in reached.iter().enumerate().filter(|(_, reached)| !**reached) {
-            let (Some(decl), Some(tree)) = (self.program.flows.get(flow), self.program.flow_ast(flow)) else { continue };
+            let (Some(decl), Some(tree)) = (self.program.flows.get(flow), self.program.flow_ast(flow)) else {
+                continue;
+            };
             // An executor says how it is taken back whether or not a saga uses it yet: that is its contract.
             if decl.role == Role::Executor || self.is_broken(flow) {
                 continue;
@@ -268,7 +276,9 @@ impl Checker {
 
     /// The real set against `can`.
     fn check_capabilities(&mut self, flow: usize) {
-        let (Some(decl), Some(effects), Some(tree)) = (self.program.flows.get(flow), self.effects.get(flow), self.program.flow_ast(flow)) else {
+        let (Some(decl), Some(effects), Some(tree)) =
+            (self.program.flows.get(flow), self.effects.get(flow), self.program.flow_ast(flow))
+        else {
             return;
         };
         let module = decl.at.module;
@@ -276,23 +286,46 @@ impl Checker {
         let can_loc = clause.map(|clause| self.program.loc(module, clause.span));
         let mut found = Vec::new();
         let agent = decl.role == Role::Agent;
-        for (capability, (span, via)) in &effects.needs {
-            if !decl.can.contains(capability) && !can_loc.is_some_and(|can| self.is_wrong(can)) {
-                let loc = self.program.loc(module, *span);
-                found.push(errors::undeclared_capability(loc, capability, &decl.name, &format!("`{via}`"), can_loc));
-            }
+        let mut lacking: IndexMap<(Span, &EcoString), Vec<&str>> = IndexMap::new();
+        for (capability, (span, via)) in effects.needs.iter().filter(|(capability, _)| !decl.can.contains(*capability))
+        {
+            lacking.entry((*span, via)).or_default().push(capability);
+        }
+        let can_is_wrong = can_loc.is_some_and(|can| self.is_wrong(can));
+        for ((span, via), capabilities) in lacking.into_iter().filter(|_| !can_is_wrong) {
+            let loc = self.program.loc(module, span);
+            let way = self.way_to(via, capabilities.first().copied().unwrap_or_default());
+            found.push(errors::undeclared_capability(loc, &capabilities, &decl.name, &way, can_loc));
         }
         if let Some(FlowClauseKind::Can(capabilities)) = clause.map(|clause| &clause.kind) {
             for capability in capabilities {
                 let text = capability.path.text();
                 if decl.can.contains(&text) && !effects.needs.contains_key(&text) && !agent && !self.is_broken(flow) {
-                    found.push(errors::unused_capability(self.program.loc(module, capability.path.span), &text, &decl.name));
+                    found.push(errors::unused_capability(
+                        self.program.loc(module, capability.path.span),
+                        &text,
+                        &decl.name,
+                    ));
                 }
             }
         }
         for diagnostic in found {
             self.report(diagnostic);
         }
+    }
+
+    /// From a flow or tool that needs a capability to the tool that it needs it for.
+    fn way_to(&self, via: &EcoString, capability: &str) -> Vec<EcoString> {
+        let mut way = vec![via.clone()];
+        while let Some(flow) = way.last().and_then(|name| self.program.flow_places.get(name)) {
+            let next =
+                self.effects.get(*flow).and_then(|effects| effects.needs.get(capability)).map(|(_, via)| via.clone());
+            match next {
+                Some(next) if !way.contains(&next) => way.push(next),
+                _ => break,
+            }
+        }
+        way
     }
 
     /// Whether something in a flow could not be read or resolved, so that what it lacks is no second mistake.

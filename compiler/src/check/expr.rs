@@ -10,7 +10,7 @@ use ecow::EcoString;
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use weir_lang::ast::{Expr, ExprKind, Ident, Lit, ListItem, Part, RecordEntry};
+use weir_lang::ast::{Expr, ExprKind, Ident, ListItem, Lit, Part, RecordEntry};
 use weir_lang::span::Span;
 use weir_lang::types::{FieldType, Literal, RecordType, Type, fits};
 
@@ -36,17 +36,23 @@ impl Body<'_> {
     }
 
     /// A text constant that stands for a time, date or duration must read as one.
-    pub(super) fn check_temporal(&mut self, expr: &Expr, ty: &Type, expected: &Type) {
+    fn check_temporal(&mut self, expr: &Expr, text: &EcoString, expected: &Type) {
         let types = &self.checker.program.types;
-        let (Type::Literal(Literal::String(text)), head) = (ty, types.head(expected)) else { return };
-        if matches!(head, Type::Time | Type::Date | Type::Duration) {
-            let boundary = weir_stdlib::narrow::Boundary::new(head.clone());
-            let value = weir_stdlib::value::Value::text(text.as_str());
-            if weir_stdlib::narrow::narrow(&value, &boundary, types).is_err() {
-                let message = format!("`{text}` does not read as a `{head}`");
-                let loc = self.loc(expr.span);
-                self.report(errors::invalid_constant(loc, message));
-            }
+        let members = types.members(expected);
+        let mut wanted = members.iter().filter(|member| matches!(member, Type::Time | Type::Date | Type::Duration));
+        let Some(head) = wanted.next() else { return };
+        if members.iter().any(|member| {
+            fits(&Type::text(text.clone()), member, types).is_ok()
+                && !matches!(member, Type::Time | Type::Date | Type::Duration)
+        }) {
+            return;
+        }
+        let boundary = weir_stdlib::narrow::Boundary::new((*head).clone());
+        let value = weir_stdlib::value::Value::text(text.as_str());
+        if weir_stdlib::narrow::narrow(&value, &boundary, types).is_err() {
+            let message = format!("`{text}` does not read as a `{head}`");
+            let loc = self.loc(expr.span);
+            self.report(errors::invalid_constant(loc, message));
         }
     }
 
@@ -106,7 +112,7 @@ impl Body<'_> {
             }
             ExprKind::Fail { code, message } => {
                 if let Some(code) = code {
-                    self.check_code(code, &[]);
+                    self.check_own_code(code);
                 }
                 self.text(message);
                 Type::Never
@@ -125,6 +131,9 @@ impl Body<'_> {
 
     fn literal(&mut self, expr: &Expr, lit: &Lit, expected: Option<&Type>) -> Type {
         let ty = literal_type(lit);
+        if let (Lit::String(text), Some(expected)) = (lit, expected) {
+            self.check_temporal(expr, text, expected);
+        }
         let wants_decimal = expected.is_some_and(|expected| {
             let members = self.checker.program.types.members(expected);
             members.iter().any(|member| matches!(member, Type::Decimal(_)))
@@ -177,6 +186,10 @@ impl Body<'_> {
             Some(Entity::Type(_)) => "type",
             Some(Entity::Policy(_)) => "policy",
             Some(Entity::Module(_)) => "module",
+            None if self.clock && name.name == "event" => {
+                self.report(errors::no_event(loc));
+                return Type::Broken;
+            }
             None if self.scope.was_bound(&name.name) => "",
             None if weir_stdlib::functions::FunctionId::named(&name.name).is_some() => "function",
             None => {
@@ -273,7 +286,8 @@ impl Body<'_> {
         } else if !matches!(member, Type::Record(_)) && member != ty {
             diagnostic = diagnostic.help(format!("it can be `{}`, which has no fields", errors::brief(member)));
         } else if matches!(ty, Type::Union(_)) {
-            diagnostic = diagnostic.help(format!("`{}` has none: tell the cases apart with `match`", errors::brief(member)));
+            diagnostic =
+                diagnostic.help(format!("`{}` has none: tell the cases apart with `match`", errors::brief(member)));
         }
         self.report(diagnostic);
         Type::Broken
@@ -400,7 +414,8 @@ impl Body<'_> {
             }
             Type::Broken => {}
             other => {
-                let diagnostic = errors::wants(self.loc(value.span), "`...` in a record", "a record, never null", other);
+                let diagnostic =
+                    errors::wants(self.loc(value.span), "`...` in a record", "a record, never null", other);
                 self.report(diagnostic);
             }
         }
@@ -410,10 +425,13 @@ impl Body<'_> {
     pub(super) fn expected_records(&self, expected: Option<&Type>) -> Vec<Arc<RecordType>> {
         let Some(expected) = expected else { return Vec::new() };
         let members = self.checker.program.types.members(expected);
-        members.into_iter().filter_map(|member| match member {
-            Type::Record(record) => Some(record.clone()),
-            _ => None,
-        }).collect()
+        members
+            .into_iter()
+            .filter_map(|member| match member {
+                Type::Record(record) => Some(record.clone()),
+                _ => None,
+            })
+            .collect()
     }
 
     fn expected_field(&self, wanted: &[Arc<RecordType>], name: &str, expected: Option<&Type>) -> Option<Type> {
@@ -428,13 +446,19 @@ impl Body<'_> {
     fn check_declared(&mut self, name: &Ident, wanted: &[Arc<RecordType>], expected: Option<&Type>) {
         let (Some(first), Some(expected)) = (wanted.first(), expected) else { return };
         let types = &self.checker.program.types;
-        let open = types.members(expected).iter().any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Broken));
+        let open =
+            types.members(expected).iter().any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Broken));
         if open || wanted.iter().any(|record| record.fields.contains_key(&name.name)) {
             return;
         }
         let near = errors::nearest(&name.name, first.fields.keys().map(EcoString::as_str)).map(str::to_string);
         let loc = self.loc(name.span);
-        self.report(errors::undeclared_field(loc, &name.name, &expected.non_null(&self.checker.program.types), near.as_deref()));
+        self.report(errors::undeclared_field(
+            loc,
+            &name.name,
+            &expected.non_null(&self.checker.program.types),
+            near.as_deref(),
+        ));
     }
 
     fn choose(&mut self, cond: &Expr, then: &Expr, otherwise: &Expr, expected: Option<&Type>) -> Type {

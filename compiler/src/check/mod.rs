@@ -24,6 +24,7 @@ pub(crate) mod program;
 mod roles;
 mod sagas;
 mod scope;
+mod settings;
 mod tests;
 pub(crate) mod types;
 
@@ -38,8 +39,8 @@ use indexmap::IndexMap;
 use program::{ItemRef, ModuleInfo, Program};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use weir_lang::ast::{ExprId, Role};
+use std::sync::{Arc, LazyLock};
+use weir_lang::ast::{ExprId, Module, Role};
 use weir_lang::diagnostic::{Diagnostic, Severity};
 use weir_lang::rules::Rule;
 use weir_lang::span::{FileId, Loc, Span};
@@ -128,7 +129,8 @@ impl Checked {
         if let [only] = named.as_slice() {
             return Ok(only);
         }
-        let called = |flow: &FlowInfo| flows.iter().any(|other| other.name != flow.name && other.calls.contains(&flow.name));
+        let called =
+            |flow: &FlowInfo| flows.iter().any(|other| other.name != flow.name && other.calls.contains(&flow.name));
         let free: Vec<&FlowInfo> = flows.iter().copied().filter(|flow| !called(flow)).collect();
         match free.as_slice() {
             [only] if file.is_some() => Ok(only),
@@ -163,15 +165,12 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.finish(source)
 }
 
-fn builtin_module() -> Option<ModuleInfo> {
-    let parsed = weir_lang::parse::parse(FileId(u32::MAX), BUILTIN);
-    let scope = IndexMap::new();
-    parsed.diagnostics.is_empty().then(|| ModuleInfo {
-        name: EcoString::new(),
-        file: FileId(u32::MAX),
-        ast: Arc::new(parsed.module),
-        scope,
-    })
+/// The tree of the built-in tools' declarations, parsed once.
+static BUILTIN_TREE: LazyLock<Arc<Module>> =
+    LazyLock::new(|| Arc::new(weir_lang::parse(FileId(u32::MAX), BUILTIN).module));
+
+fn builtin_module() -> ModuleInfo {
+    ModuleInfo { name: EcoString::new(), file: FileId(u32::MAX), ast: BUILTIN_TREE.clone(), scope: IndexMap::new() }
 }
 
 /// The state of a check.
@@ -179,6 +178,7 @@ fn builtin_module() -> Option<ModuleInfo> {
 pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
+    config_text: String,
     diagnostics: Vec<Diagnostic>,
     /// Types of the states of `repeat` loops.
     states: FxHashMap<(usize, ExprId), Type>,
@@ -192,14 +192,21 @@ pub(crate) struct Checker {
     written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
     own_codes: FxHashSet<EcoString>,
+    /// Codes that tools declare, each once.
+    codes: Vec<EcoString>,
+    /// Where parsing reported something: nothing more is said there.
+    misread: FxHashSet<(u32, u32)>,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
 }
 
 impl Checker {
     fn report(&mut self, diagnostic: Diagnostic) {
+        let loc = diagnostic.loc();
+        if self.misread.contains(&(loc.file.0, loc.span.start)) {
+            return;
+        }
         if diagnostic.severity == Severity::Error {
-            let loc = diagnostic.loc();
             self.wrong.insert((loc.file.0, loc.span.start));
         }
         self.diagnostics.push(diagnostic);
@@ -223,6 +230,11 @@ impl Checker {
         }
     }
 
+    /// Every error code that some tool declares itself.
+    fn declared_codes(&self) -> Vec<EcoString> {
+        self.codes.clone()
+    }
+
     fn set_type(&mut self, module: usize, id: ExprId, ty: Type) {
         if let Some(slot) = self.expr_types.get_mut(module).and_then(|types| types.get_mut(id.0 as usize)) {
             *slot = ty;
@@ -237,9 +249,17 @@ impl Checker {
     fn load(&mut self, source: &ProjectSource) {
         for ((at, file), parsed) in source.files.iter().enumerate().zip(parse::all(&source.files)) {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
+            let places =
+                parsed.diagnostics.iter().map(|diagnostic| (id.0, diagnostic.loc().span.start)).collect::<Vec<_>>();
             parsed.diagnostics.into_iter().for_each(|diagnostic| self.report(diagnostic));
+            self.misread.extend(places);
             self.expr_types.push(vec![Type::Broken; parsed.module.exprs as usize]);
-            let module = ModuleInfo { name: file.module.clone(), file: id, ast: Arc::new(parsed.module), scope: IndexMap::new() };
+            let module = ModuleInfo {
+                name: file.module.clone(),
+                file: id,
+                ast: Arc::new(parsed.module),
+                scope: IndexMap::new(),
+            };
             if !file.module.is_empty() {
                 self.program.module_places.entry(file.module.clone()).or_insert(at);
             }
@@ -250,11 +270,12 @@ impl Checker {
         }
         if let Some((_, text)) = &source.config {
             let file = FileId(u32::try_from(source.files.len()).unwrap_or(u32::MAX));
+            self.config_text = text.clone();
             match Config::parse(text) {
                 Ok(config) => self.config = Arc::new(config),
                 Err(error) => {
                     let loc = Loc { file, span: Span::new(error.span.start, error.span.end) };
-                    self.report(errors::invalid_project(loc, &error.message, None));
+                    self.report(errors::unreadable_project(loc, &error.message));
                 }
             }
         }
