@@ -23,6 +23,7 @@ mod roles;
 mod sagas;
 mod scope;
 mod tests;
+mod trust;
 pub(crate) mod types;
 
 pub(crate) use clause::TRANSIENT;
@@ -155,6 +156,7 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.check_flows();
     checker.check_effects();
     checker.check_campaigns();
+    checker.check_trust();
     checker.check_tests();
     checker.finish(source)
 }
