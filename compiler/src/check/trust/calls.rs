@@ -223,6 +223,7 @@ impl<'a> Walk<'_, 'a> {
 
     /// What the called flow does with its parameters, done with these arguments.
     fn pass_on(&mut self, summary: &Summary, labels: &[Label], given: &[Option<Given<'a>>]) {
+        let mut refused = Vec::new();
         for ((atom, _), sink) in &summary.sinks {
             let taint = Args { labels, paths: &mut self.world.paths }.taint(&Taint::atom(*atom));
             if taint.is_empty() {
@@ -233,12 +234,14 @@ impl<'a> Walk<'_, 'a> {
             let Some(given) = given.get(param).and_then(Option::as_ref) else { continue };
             let sink = self.reached_through(sink, given.value);
             if self.sink(given.value.span, Some(given.value), &taint, &sink) && !sink.step {
+                refused.push(param);
                 self.endorse_path(given.value, &mut |_, _| Label::default());
             }
         }
         for ((atom, validator), sink) in &summary.forms {
             let taint = Args { labels, paths: &mut self.world.paths }.taint(&Taint::atom(*atom)).computed();
-            if taint.counts() {
+            let param = self.world.paths.get(super::paths::Paths::of_atom(*atom)).0;
+            if taint.counts() && !refused.contains(&param) {
                 let form = super::Form { validator: *validator, origin: taint.origin, atoms: taint.atoms };
                 let taint = Taint { form: Some(Rc::new(form)), ..Taint::default() };
                 self.sink(Span::default(), None, &taint, sink);

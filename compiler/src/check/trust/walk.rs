@@ -255,12 +255,6 @@ impl<'w, 'a> Walk<'w, 'a> {
         if self.mode != Mode::Trust || taint.is_empty() {
             return false;
         }
-        if let Some(form) = &taint.form {
-            self.world.meet_form(form, sink);
-            for atom in &form.atoms {
-                self.summary.forms.entry((*atom, form.validator)).or_insert_with(|| sink.clone());
-            }
-        }
         let loc = self.loc(span);
         let root = value.and_then(root_of).and_then(|name| self.place(&name.name));
         let note = root.and_then(|at| self.env.get(at)).and_then(|binding| binding.note.clone());
@@ -268,6 +262,12 @@ impl<'w, 'a> Walk<'w, 'a> {
         let found = |origin: Origin| Finding { sink: sink.clone(), origin, path, note };
         if self.world.meet(loc, taint, found, &sink.server) {
             return true;
+        }
+        if let Some(form) = &taint.form {
+            self.world.meet_form(form, sink);
+            for atom in &form.atoms {
+                self.summary.forms.entry((*atom, form.validator)).or_insert_with(|| sink.clone());
+            }
         }
         for atom in &taint.atoms {
             self.summary.sinks.entry((*atom, sink.server.clone())).or_insert_with(|| sink.clone());
