@@ -48,7 +48,8 @@ fn flow(body: &str) -> String {
 }
 
 /// Rules that say nothing about trust and that short programs break.
-const IGNORED: [&str; 5] = ["unused-capability", "unused-binding", "write-without-undo", "empty-validator", "missing-return"];
+const IGNORED: [&str; 5] =
+    ["unused-capability", "unused-binding", "write-without-undo", "empty-validator", "missing-return"];
 
 #[track_caller]
 fn accepts(text: &str) {
@@ -94,7 +95,11 @@ fn the_examples_are_clean() {
         let files = paths.iter().map(|path| {
             let module = path.strip_prefix(root.join("flows")).unwrap().with_extension("");
             let module = module.to_string_lossy().replace('/', ".");
-            SourceFile { path: path.to_string_lossy().as_ref().into(), module: module.into(), text: std::fs::read_to_string(path).unwrap() }
+            SourceFile {
+                path: path.to_string_lossy().as_ref().into(),
+                module: module.into(),
+                text: std::fs::read_to_string(path).unwrap(),
+            }
         });
         let config = Some(("weir.toml".into(), std::fs::read_to_string(root.join("weir.toml")).unwrap()));
         let checked = weir_compiler::check(ProjectSource { files: files.collect(), config });
@@ -111,7 +116,9 @@ fn the_rule_pages_hold() {
         for (part, wrong) in [("## Wrong", true), ("## Right", false)] {
             let Some((_, rest)) = rule.page().split_once(part) else { continue };
             let rest = rest.split("\n## ").next().unwrap_or_default();
-            let Some(source) = rest.split("```flow\n").nth(1).and_then(|rest| rest.split("```").next()) else { continue };
+            let Some(source) = rest.split("```flow\n").nth(1).and_then(|rest| rest.split("```").next()) else {
+                continue;
+            };
             let checked = weir_compiler::check(project(source, ""));
             for diagnostic in &checked.diagnostics {
                 let trust = matches!(diagnostic.rule.name(), "untrusted-to-trusted" | "endorses-by-form");
@@ -139,7 +146,9 @@ mod direct {
 
     #[test]
     fn a_parameter_that_is_not_marked_takes_anything() {
-        accepts(&flow("page = web.fetch(url: url)\n desk.assign(owner: \"ann\", note: page.body)\n desk.note(text: page.body)"));
+        accepts(&flow(
+            "page = web.fetch(url: url)\n desk.assign(owner: \"ann\", note: page.body)\n desk.note(text: page.body)",
+        ));
     }
 }
 
@@ -220,11 +229,17 @@ mod values {
 
     #[test]
     fn a_value_that_a_condition_chooses() {
-        bad("desk.assign(owner: if page.body == \"x\" then \"ann\" else \"bob\")", "if page.body == \"x\" then \"ann\" else \"bob\"");
+        bad(
+            "desk.assign(owner: if page.body == \"x\" then \"ann\" else \"bob\")",
+            "if page.body == \"x\" then \"ann\" else \"bob\"",
+        );
         good("desk.assign(owner: if page.size > 3 then \"ann\" else \"bob\")");
         bad("owner = match page.body { \"x\" => \"ann\" else => \"bob\" }\n desk.assign(owner: owner)", "owner");
         good("owner = match page.size { 1 => \"ann\" else => \"bob\" }\n desk.assign(owner: owner)");
-        bad("owner = match page.size { 1 when page.body == \"\" => \"ann\" else => \"bob\" }\n desk.assign(owner: owner)", "owner");
+        bad(
+            "owner = match page.size { 1 when page.body == \"\" => \"ann\" else => \"bob\" }\n desk.assign(owner: owner)",
+            "owner",
+        );
         bad("owner = if page.body == \"x\" { \"ann\" } else { \"bob\" }\n desk.assign(owner: owner)", "owner");
         bad("found = staff.find(name: who)\n desk.assign(owner: found.boss ?? page.body)", "found.boss ?? page.body");
     }
@@ -237,7 +252,10 @@ mod values {
 
     #[test]
     fn filters() {
-        bad("xs = [t for t in TEAM if contains(page.body, t)]\n desk.assign(owner: first(xs) ?? who)", "first(xs) ?? who");
+        bad(
+            "xs = [t for t in TEAM if contains(page.body, t)]\n desk.assign(owner: first(xs) ?? who)",
+            "first(xs) ?? who",
+        );
         bad("xs = [t for t in TEAM if contains(page.body, t)]\n for t in xs { desk.assign(owner: t) }", "t");
         good("xs = [t for t in TEAM if t != who]\n for t in xs { desk.assign(owner: t, note: page.body) }");
         bad("xs = take(TEAM, len(page.body))\n for t in xs { desk.assign(owner: t) }", "t");
@@ -250,17 +268,28 @@ mod values {
             "ms = box.mails().mails\n s = sort(ms, by: m => m.subject)\n desk.assign(owner: first(s)?.id ?? who)",
             "first(s)?.id ?? who",
         );
-        good("ms = box.mails().mails\n s = sort(ms, by: m => m.subject)\n for m in s { desk.assign(owner: m.id, note: page.body) }");
+        good(
+            "ms = box.mails().mails\n s = sort(ms, by: m => m.subject)\n for m in s { desk.assign(owner: m.id, note: page.body) }",
+        );
         good("ms = box.mails().mails\n desk.assign(owner: first(ms)?.id ?? who, note: page.body)");
-        bad("ms = box.mails().mails\n m = min(ms, by: m => m.subject)\n desk.assign(owner: m?.id ?? who)", "m?.id ?? who");
+        bad(
+            "ms = box.mails().mails\n m = min(ms, by: m => m.subject)\n desk.assign(owner: m?.id ?? who)",
+            "m?.id ?? who",
+        );
     }
 
     #[test]
     fn what_only_counts() {
         good("ms = box.mails().mails\n desk.assign(owner: \"{len(ms)}-{count(ms)}\", note: page.body)");
         bad("desk.assign(owner: \"{len(page.body)}\")", "\"{len(page.body)}\"");
-        bad("ms = box.mails().mails\n desk.assign(owner: \"{count(ms, m => m.subject == \"x\")}\")", "\"{count(ms, m => m.subject == \"x\")}\"");
-        bad("hits = web.search(text: who).hits\n desk.assign(owner: \"{len(hits)}\", note: page.body)", "\"{len(hits)}\"");
+        bad(
+            "ms = box.mails().mails\n desk.assign(owner: \"{count(ms, m => m.subject == \"x\")}\")",
+            "\"{count(ms, m => m.subject == \"x\")}\"",
+        );
+        bad(
+            "hits = web.search(text: who).hits\n desk.assign(owner: \"{len(hits)}\", note: page.body)",
+            "\"{len(hits)}\"",
+        );
     }
 
     #[test]
@@ -276,9 +305,18 @@ mod values {
     fn groups_and_maps() {
         bad("g = group(box.mails().mails, by: m => m.sender)\n for k in keys(g) { desk.assign(owner: k) }", "k");
         good("g = group(box.mails().mails, by: m => m.id)\n for e in entries(g) { desk.assign(owner: e.key) }");
-        bad("g = group(box.mails().mails, by: m => m.id)\n for e in entries(g) { for m in e.value { desk.assign(owner: m.sender) } }", "m.sender");
-        bad("m = index_by(box.mails().mails, by: m => m.sender)\n desk.assign(owner: get(m, \"x\")?.id ?? who)", "get(m, \"x\")?.id ?? who");
-        bad("ps = join_by(TEAM, box.mails().mails, t => t, m => m.sender)\n for p in ps { desk.assign(owner: p.left) }", "p.left");
+        bad(
+            "g = group(box.mails().mails, by: m => m.id)\n for e in entries(g) { for m in e.value { desk.assign(owner: m.sender) } }",
+            "m.sender",
+        );
+        bad(
+            "m = index_by(box.mails().mails, by: m => m.sender)\n desk.assign(owner: get(m, \"x\")?.id ?? who)",
+            "get(m, \"x\")?.id ?? who",
+        );
+        bad(
+            "ps = join_by(TEAM, box.mails().mails, t => t, m => m.sender)\n for p in ps { desk.assign(owner: p.left) }",
+            "p.left",
+        );
     }
 
     #[test]
@@ -297,6 +335,17 @@ mod values {
     }
 
     #[test]
+    fn whether_something_is_there() {
+        good(
+            "m = first(box.mails().mails)\n desk.assign(owner: if m == null then \"ann\" else \"bob\", note: page.body)",
+        );
+        bad(
+            "m = first(web.search(text: who).hits)\n desk.assign(owner: if m == null then \"ann\" else \"bob\")",
+            "if m == null then \"ann\" else \"bob\"",
+        );
+    }
+
+    #[test]
     fn numbers_too() {
         bad("n = page.size + (parse_int(page.body) ?? 0)\n desk.assign(owner: \"{n}\")", "\"{n}\"");
         bad("n = -(parse_int(page.body) ?? 0)\n desk.assign(owner: \"{n}\")", "\"{n}\"");
@@ -310,8 +359,16 @@ mod places {
     fn loops_and_branches() {
         refuses(&flow("for m in box.mails().mails { desk.assign(owner: m.sender) }"), &["m.sender"]);
         refuses(&flow("for m in box.mails().mails parallel 4 { desk.assign(owner: m.sender) }"), &["m.sender"]);
-        refuses(&flow("page = web.fetch(url: url)\n if page.size > 1 { desk.assign(owner: page.body) }"), &["page.body"]);
-        refuses(&flow("page = web.fetch(url: url)\n match page.size { 1 => desk.assign(owner: page.body) else => desk.note(text: who) }"), &["page.body"]);
+        refuses(
+            &flow("page = web.fetch(url: url)\n if page.size > 1 { desk.assign(owner: page.body) }"),
+            &["page.body"],
+        );
+        refuses(
+            &flow(
+                "page = web.fetch(url: url)\n match page.size { 1 => desk.assign(owner: page.body) else => desk.note(text: who) }",
+            ),
+            &["page.body"],
+        );
         accepts(&flow("for m, i in box.mails().mails { desk.assign(owner: \"{i}\", note: m.sender) }"));
         refuses(&flow("for h, i in web.search(text: who).hits { desk.assign(owner: \"{i}\") }"), &["\"{i}\""]);
     }
@@ -321,7 +378,9 @@ mod places {
         refuses(&flow("xs = for m in box.mails().mails { yield m.sender }\n desk.run(args: xs)"), &["xs"]);
         accepts(&flow("xs = for m in box.mails().mails { yield m.id }\n desk.run(args: xs)"));
         refuses(
-            &flow("xs = for m in box.mails().mails { if m.sender == who { yield m.id } }\n for x in xs { desk.assign(owner: x) }"),
+            &flow(
+                "xs = for m in box.mails().mails { if m.sender == who { yield m.id } }\n for x in xs { desk.assign(owner: x) }",
+            ),
             &["x"],
         );
     }
@@ -329,12 +388,18 @@ mod places {
     #[test]
     fn the_state_of_a_repeat() {
         refuses(
-            &flow("xs = repeat at = who at most 9 { page = web.fetch(url: at)\n desk.assign(owner: at)\n yield at\n next page.body }"),
+            &flow(
+                "xs = repeat at = who at most 9 { page = web.fetch(url: at)\n desk.assign(owner: at)\n yield at\n next page.body }",
+            ),
             &["at"],
         );
-        accepts(&flow("repeat at = 1 at most 9 { page = web.fetch(url: url)\n desk.assign(owner: \"{at}\", note: page.body)\n next at + 1 }"));
+        accepts(&flow(
+            "repeat at = 1 at most 9 { page = web.fetch(url: url)\n desk.assign(owner: \"{at}\", note: page.body)\n next at + 1 }",
+        ));
         refuses(
-            &flow("repeat s = { a: who, b: who, c: who } at most 9 { page = web.fetch(url: url)\n desk.assign(owner: s.a)\n next { a: s.b, b: s.c, c: page.body } }"),
+            &flow(
+                "repeat s = { a: who, b: who, c: who } at most 9 { page = web.fetch(url: url)\n desk.assign(owner: s.a)\n next { a: s.b, b: s.c, c: page.body } }",
+            ),
             &["s.a"],
         );
     }
@@ -342,7 +407,9 @@ mod places {
     #[test]
     fn undo_counts() {
         refuses(
-            &flow("page = web.fetch(url: url)\n a = desk.assign(owner: who) undo desk.assign(owner: page.title)\n desk.note(text: a.id)"),
+            &flow(
+                "page = web.fetch(url: url)\n a = desk.assign(owner: who) undo desk.assign(owner: page.title)\n desk.note(text: a.id)",
+            ),
             &["page.title"],
         );
         accepts(&flow("a = desk.assign(owner: who) undo desk.assign(owner: a.id)\n desk.note(text: a.id)"));
@@ -359,7 +426,12 @@ mod places {
 
     #[test]
     fn fallbacks() {
-        refuses(&flow("page = web.fetch(url: url)\n n = staff.find(name: who).email fallback page.body\n desk.assign(owner: n)"), &["n"]);
+        refuses(
+            &flow(
+                "page = web.fetch(url: url)\n n = staff.find(name: who).email fallback page.body\n desk.assign(owner: n)",
+            ),
+            &["n"],
+        );
         accepts(&flow("n = staff.find(name: who).email fallback \"ann\"\n desk.assign(owner: n)"));
         refuses(&flow("n = web.fetch(url: url).body optional\n desk.assign(owner: n ?? who)"), &["n ?? who"]);
     }
@@ -367,14 +439,21 @@ mod places {
     #[test]
     fn answers_and_events() {
         accepts(&flow("a = ask \"who?\" as { name: string } from \"desk\"\n desk.assign(owner: a.name)"));
-        accepts(&flow("page = web.fetch(url: url)\n a = ask \"{page.body}?\" as { name: string } from \"desk\"\n desk.assign(owner: a.name)"));
+        accepts(&flow(
+            "page = web.fetch(url: url)\n a = ask \"{page.body}?\" as { name: string } from \"desk\"\n desk.assign(owner: a.name)",
+        ));
         refuses(&flow("a = receive \"named\" as { name: string } key who\n desk.assign(owner: a.name)"), &["a.name"]);
     }
 
     #[test]
     fn store_by_its_declaration() {
-        let text = |body: &str| format!("coordinator main(who: string) can store.read, store.write, desk.write {{\n{body}\n}}");
-        refuses(&text("x = store.get(collection: \"a\", id: who).value as { to: string }\n desk.assign(owner: x.to)"), &["x.to"]);
+        let text = |body: &str| {
+            format!("coordinator main(who: string) can store.read, store.write, desk.write {{\n{body}\n}}")
+        };
+        refuses(
+            &text("x = store.get(collection: \"a\", id: who).value as { to: string }\n desk.assign(owner: x.to)"),
+            &["x.to"],
+        );
         refuses(&text("x = store.put(collection: \"a\", id: who, value: 1)\n desk.assign(owner: x.id)"), &["x.id"]);
         accepts(&text("x = store.count(collection: \"a\")\n desk.assign(owner: \"{x.count}\")"));
     }
@@ -382,7 +461,9 @@ mod places {
     #[test]
     fn files_that_were_listed() {
         let text = |body: &str| format!("coordinator main(who: string) can files.read, files.write {{\n{body}\n}}");
-        accepts(&text("for f in files.list(folder: \"in\").files { t = files.read(path: f.path)\n files.write(path: \"out/{f.name}\", text: t.text) }"));
+        accepts(&text(
+            "for f in files.list(folder: \"in\").files { t = files.read(path: f.path)\n files.write(path: \"out/{f.name}\", text: t.text) }",
+        ));
         refuses(&text("t = files.read(path: who)\n files.read(path: trim(t.text))"), &["trim(t.text)"]);
     }
 
@@ -390,10 +471,14 @@ mod places {
     fn agents() {
         let agent = "agent helper(goal: string) -> { to: string } can web.read model \"m\" tools web.fetch budget 3 calls { prompt \"{goal}\" }\n";
         refuses(&format!("{agent}{}", flow("a = helper(who)\n desk.assign(owner: a.to)")), &["a.to"]);
-        let offers = agent.replace("tools web.fetch", "tools web.fetch, desk.assign").replace("can web.read", "can web.read, desk.write");
+        let offers = agent
+            .replace("tools web.fetch", "tools web.fetch, desk.assign")
+            .replace("can web.read", "can web.read, desk.write");
         refuses(&offers, &["desk.assign"]);
         let through = "coordinator set(who: string) can desk.write { require who in TEAM\n desk.assign(owner: who) }\n";
-        let safe = agent.replace("tools web.fetch", "tools web.fetch, set").replace("can web.read", "can web.read, desk.write");
+        let safe = agent
+            .replace("tools web.fetch", "tools web.fetch, set")
+            .replace("can web.read", "can web.read, desk.write");
         accepts(&format!("{through}{safe}"));
         refuses(&format!("{}{safe}", through.replace("require who in TEAM", "")), &["set"]);
     }
@@ -405,18 +490,26 @@ mod places {
         refuses(&run("on event \"x\" as { to: string }", "event.to"), &["event.to"]);
         refuses(&run("on webhook \"/x\" as { to: string }", "event.to"), &["event.to"]);
         accepts(&run("every 15m", "\"ann\""));
-        accepts(&format!("{}", run("on event \"x\" as { to: string }", "event.to").replace("desk.assign(owner: who)", "require who in TEAM\n desk.assign(owner: who)")));
+        accepts(&format!(
+            "{}",
+            run("on event \"x\" as { to: string }", "event.to")
+                .replace("desk.assign(owner: who)", "require who in TEAM\n desk.assign(owner: who)")
+        ));
     }
 
     #[test]
     fn hooks_and_escalation() {
         let flow = |what: &str| {
-            format!("coordinator page_ops(error: Error) can desk.write {{ desk.assign(owner: error.{what}) }}\npolicy p {{ else => escalate page_ops }}\n")
+            format!(
+                "coordinator page_ops(error: Error) can desk.write {{ desk.assign(owner: error.{what}) }}\npolicy p {{ else => escalate page_ops }}\n"
+            )
         };
         refuses(&flow("message"), &["page_ops"]);
         accepts(&flow("code"));
         let hook = |what: &str| {
-            format!("coordinator told(e: Envelope) can desk.write {{ desk.assign(owner: e.metadata.{what}) }}\ncoordinator main() can desk.write after told {{ desk.note(text: \"x\") }}\n")
+            format!(
+                "coordinator told(e: Envelope) can desk.write {{ desk.assign(owner: e.metadata.{what}) }}\ncoordinator main() can desk.write after told {{ desk.note(text: \"x\") }}\n"
+            )
         };
         refuses(&hook("reason ?? \"ann\""), &["told"]);
         accepts(&hook("run_id"));
@@ -440,7 +533,8 @@ mod places {
 mod flows {
     use super::*;
 
-    const SET: &str = "coordinator set(who: string, note: string) can desk.write { desk.assign(owner: who, note: note) }\n";
+    const SET: &str =
+        "coordinator set(who: string, note: string) can desk.write { desk.assign(owner: who, note: note) }\n";
 
     #[test]
     fn through_one_flow() {
@@ -452,14 +546,21 @@ mod flows {
 
     #[test]
     fn through_three_flows() {
-        let chain = format!("{SET}coordinator b(x: {{ to: string, of: string }}) can desk.write {{ set(x.to, x.of) }}\ncoordinator a(y: string, z: string) can desk.write {{ b({{ to: y, of: z }}) }}\n");
+        let chain = format!(
+            "{SET}coordinator b(x: {{ to: string, of: string }}) can desk.write {{ set(x.to, x.of) }}\ncoordinator a(y: string, z: string) can desk.write {{ b({{ to: y, of: z }}) }}\n"
+        );
         refuses(&format!("{chain}{}", flow("page = web.fetch(url: url)\n a(page.body, who)")), &["page.body"]);
         accepts(&format!("{chain}{}", flow("page = web.fetch(url: url)\n a(who, page.body)")));
     }
 
     #[test]
     fn one_mistake_is_told_once() {
-        refuses(&flow("page = web.fetch(url: url)\n desk.assign(owner: page.body)\n desk.assign(owner: page.body)\n desk.run(args: [page.body])"), &["page.body"]);
+        refuses(
+            &flow(
+                "page = web.fetch(url: url)\n desk.assign(owner: page.body)\n desk.assign(owner: page.body)\n desk.run(args: [page.body])",
+            ),
+            &["page.body"],
+        );
         let twice = "coordinator two(who: string) can desk.write, desk.exec { desk.assign(owner: who)\n desk.run(args: [who]) }\n";
         refuses(&format!("{twice}{}", flow("page = web.fetch(url: url)\n two(page.body)")), &["page.body"]);
     }
@@ -475,10 +576,21 @@ mod flows {
 
     #[test]
     fn what_a_flow_gives_back() {
-        let pick = "transformer pick(a: string, b: string) -> { x: string, y: string } { return { x: lower(a), y: b } }\n";
-        refuses(&format!("{pick}{}", flow("page = web.fetch(url: url)\n r = pick(page.body, who)\n desk.assign(owner: r.x)")), &["r.x"]);
-        accepts(&format!("{pick}{}", flow("page = web.fetch(url: url)\n r = pick(page.body, who)\n desk.assign(owner: r.y)")));
-        let read = "coordinator read(url: string) -> string can web.read { page = web.fetch(url: url)\n return page.body }\n";
+        let pick =
+            "transformer pick(a: string, b: string) -> { x: string, y: string } { return { x: lower(a), y: b } }\n";
+        refuses(
+            &format!(
+                "{pick}{}",
+                flow("page = web.fetch(url: url)\n r = pick(page.body, who)\n desk.assign(owner: r.x)")
+            ),
+            &["r.x"],
+        );
+        accepts(&format!(
+            "{pick}{}",
+            flow("page = web.fetch(url: url)\n r = pick(page.body, who)\n desk.assign(owner: r.y)")
+        ));
+        let read =
+            "coordinator read(url: string) -> string can web.read { page = web.fetch(url: url)\n return page.body }\n";
         refuses(&format!("{read}{}", flow("x = read(url)\n desk.assign(owner: x)")), &["x"]);
         let size = read.replace("page.body", "\"{page.size}\"");
         accepts(&format!("{size}{}", flow("x = read(url)\n desk.assign(owner: x)")));
@@ -488,7 +600,12 @@ mod flows {
     fn the_same_flow_for_trusted_and_untrusted() {
         let tidy = "transformer tidy(x: string) -> string { return lower(trim(x)) }\n";
         refuses(
-            &format!("{tidy}{}", flow("page = web.fetch(url: url)\n desk.assign(owner: tidy(who), note: tidy(page.body))\n desk.assign(owner: tidy(page.body))")),
+            &format!(
+                "{tidy}{}",
+                flow(
+                    "page = web.fetch(url: url)\n desk.assign(owner: tidy(who), note: tidy(page.body))\n desk.assign(owner: tidy(page.body))"
+                )
+            ),
             &["tidy(page.body)"],
         );
     }
@@ -496,15 +613,23 @@ mod flows {
     #[test]
     fn a_value_that_a_branch_returns() {
         let choose = "transformer choose(x: string) -> string { if x == \"a\" { return \"ann\" }\n return \"bob\" }\n";
-        refuses(&format!("{choose}{}", flow("page = web.fetch(url: url)\n desk.assign(owner: choose(page.body))")), &["choose(page.body)"]);
+        refuses(
+            &format!("{choose}{}", flow("page = web.fetch(url: url)\n desk.assign(owner: choose(page.body))")),
+            &["choose(page.body)"],
+        );
         accepts(&format!("{choose}{}", flow("desk.assign(owner: choose(who))")));
     }
 
     #[test]
     fn routers_choose() {
         let router = "coordinator a(x: string) -> string { return \"ann\" }\ncoordinator b(x: string) -> string { return \"bob\" }\nrouter r(x: string) -> string { match x { \"a\" => a(x) else => b(x) } }\n";
-        let text = router.replace("coordinator a(x: string)", "coordinator a(_x: string)").replace("coordinator b(x: string)", "coordinator b(_x: string)");
-        refuses(&format!("{text}{}", flow("page = web.fetch(url: url)\n desk.assign(owner: r(page.body))")), &["r(page.body)"]);
+        let text = router
+            .replace("coordinator a(x: string)", "coordinator a(_x: string)")
+            .replace("coordinator b(x: string)", "coordinator b(_x: string)");
+        refuses(
+            &format!("{text}{}", flow("page = web.fetch(url: url)\n desk.assign(owner: r(page.body))")),
+            &["r(page.body)"],
+        );
     }
 
     #[test]
@@ -513,7 +638,10 @@ mod flows {
         refuses(&format!("{tidy}{}", flow("for r in tidy(box.mails().mails) { desk.assign(owner: r.to) }")), &["r.to"]);
         accepts(&format!("{tidy}{}", flow("for r in tidy(box.mails().mails) { desk.assign(owner: r.key) }")));
         let some = "transformer some(ms: [Mail]) -> [{ key: string }] { for m in ms { require m.subject != \"\" else drop \"x\"\n yield { key: m.id } } }\n";
-        refuses(&format!("{some}{}", flow("for r in some(box.mails().mails) { desk.assign(owner: r.key) }")), &["r.key"]);
+        refuses(
+            &format!("{some}{}", flow("for r in some(box.mails().mails) { desk.assign(owner: r.key) }")),
+            &["r.key"],
+        );
         let team = "transformer team(ms: [Mail]) -> [{ to: string }] { for m in ms { require m.sender in TEAM else drop \"x\"\n yield { to: m.sender } } }\n";
         accepts(&format!("{team}{}", flow("for r in team(box.mails().mails) { desk.assign(owner: r.to) }")));
     }
@@ -521,8 +649,21 @@ mod flows {
     #[test]
     fn enrichers_keep_what_they_are_given() {
         let with = "enricher with_boss(xs: [{ name: string }]) -> [{ name: string, boss: string? }] can staff.read { for x in xs { found = staff.find(name: x.name)\n yield { ...x, boss: found.boss } } }\n";
-        refuses(&format!("{with}{}", flow("page = web.fetch(url: url)\n rows = [{ name: who, more: page.body }]\n xs = with_boss(rows)\n for x in xs { desk.assign(owner: x.more) }")), &["x.more"]);
-        accepts(&format!("{with}{}", flow("page = web.fetch(url: url)\n rows = [{ name: who, more: page.body }]\n xs = with_boss(rows)\n for x in xs { desk.assign(owner: x.boss ?? x.name) }")));
+        refuses(
+            &format!(
+                "{with}{}",
+                flow(
+                    "page = web.fetch(url: url)\n rows = [{ name: who, more: page.body }]\n xs = with_boss(rows)\n for x in xs { desk.assign(owner: x.more) }"
+                )
+            ),
+            &["x.more"],
+        );
+        accepts(&format!(
+            "{with}{}",
+            flow(
+                "page = web.fetch(url: url)\n rows = [{ name: who, more: page.body }]\n xs = with_boss(rows)\n for x in xs { desk.assign(owner: x.boss ?? x.name) }"
+            )
+        ));
     }
 
     #[test]
@@ -551,7 +692,13 @@ mod flows {
         accepts(&format!("{set}{}", flow("page = web.fetch(url: url)\n set(page.body)")));
         let of = "coordinator set(who: string, of: [string]) can desk.write { require who in of\n desk.assign(owner: who) }\n";
         accepts(&format!("{of}{}", flow("page = web.fetch(url: url)\n set(page.body, TEAM)")));
-        refuses(&format!("{of}{}", flow("page = web.fetch(url: url)\n set(who, [page.body])\n set(page.title, [page.body])")), &["[page.body]", "[page.body]"]);
+        refuses(
+            &format!(
+                "{of}{}",
+                flow("page = web.fetch(url: url)\n set(who, [page.body])\n set(page.title, [page.body])")
+            ),
+            &["[page.body]", "[page.body]"],
+        );
     }
 }
 
@@ -605,12 +752,26 @@ mod endorsement {
     #[test]
     fn only_where_it_happened() {
         bad("", "if page.size > 1 { require page.body in TEAM }\n desk.assign(owner: page.body)", "page.body");
-        good("", "if page.size > 1 { require page.body in TEAM } else { require page.body == who }\n desk.assign(owner: page.body)");
+        good(
+            "",
+            "if page.size > 1 { require page.body in TEAM } else { require page.body == who }\n desk.assign(owner: page.body)",
+        );
         good("", "if page.size > 1 { require page.body in TEAM } else { return null }\n desk.assign(owner: page.body)");
-        bad("", "for t in known { require page.body in TEAM\n desk.note(text: t) }\n desk.assign(owner: page.body)", "page.body");
+        bad(
+            "",
+            "for t in known { require page.body in TEAM\n desk.note(text: t) }\n desk.assign(owner: page.body)",
+            "page.body",
+        );
         good("", "for t in known { require page.body in TEAM\n desk.assign(owner: page.body, note: t) }");
-        good("", "match page.size { 1 => { require page.body in TEAM } else => { require page.body in known } }\n desk.assign(owner: page.body)");
-        bad("", "match page.size { 1 => { require page.body in TEAM } else => { desk.note(text: who) } }\n desk.assign(owner: page.body)", "page.body");
+        good(
+            "",
+            "match page.size { 1 => { require page.body in TEAM } else => { require page.body in known } }\n desk.assign(owner: page.body)",
+        );
+        bad(
+            "",
+            "match page.size { 1 => { require page.body in TEAM } else => { desk.note(text: who) } }\n desk.assign(owner: page.body)",
+            "page.body",
+        );
     }
 
     const WORKS: &str = "validator works(name: string) can staff.read { entry = staff.find(name: name)\n require entry.known else \"no\" }";
@@ -623,7 +784,10 @@ mod endorsement {
         bad(WORKS, "check works(trim(page.body))\n desk.assign(owner: page.body)", "page.body");
         good(WORKS, "o = page.body |> check works\n desk.assign(owner: o)");
         good(WORKS, "o = page.body\n o |> check works\n desk.assign(owner: o)");
-        good(WORKS, "check works(page.body)\n o = page.title |> check works\n desk.assign(owner: o)\n desk.run(args: [page.body, page.title])");
+        good(
+            WORKS,
+            "check works(page.body)\n o = page.title |> check works\n desk.assign(owner: o)\n desk.run(args: [page.body, page.title])",
+        );
     }
 
     #[test]
@@ -647,7 +811,11 @@ mod endorsement {
         good(v, "o = page.body\n check among(o, TEAM)\n desk.assign(owner: o)");
         good(v, "o = page.body\n check among(o, known)\n desk.assign(owner: o)");
         bad(v, "o = page.body\n check among(o, [page.title])\n desk.assign(owner: o)", "o");
-        bad(v, "check among(who, [page.title])\n xs = [page.title]\n check among(page.body, xs)\n desk.run(args: xs)", "xs");
+        bad(
+            v,
+            "check among(who, [page.title])\n xs = [page.title]\n check among(page.body, xs)\n desk.run(args: xs)",
+            "xs",
+        );
         good(v, "check among(who, [page.title])\n desk.assign(owner: who)");
     }
 
@@ -663,23 +831,50 @@ mod endorsement {
 
     #[test]
     fn a_check_that_may_have_failed_endorses_nothing() {
-        bad(WORKS, "o = page.body\n x = o |> check works catch { blocked => \"ann\" }\n desk.assign(owner: x)\n desk.assign(owner: o)", "o");
+        bad(
+            WORKS,
+            "o = page.body\n x = o |> check works catch { blocked => \"ann\" }\n desk.assign(owner: x)\n desk.assign(owner: o)",
+            "o",
+        );
         bad(WORKS, "o = page.body\n x = o |> check works catch { blocked => o }\n desk.assign(owner: x)", "x");
         bad(WORKS, "o = page.body\n if page.size > 1 { check works(o) }\n desk.assign(owner: o)", "o");
     }
 
-    const SENDER: &str = "validator of_us(m: Mail) can staff.read { entry = staff.find(name: m.sender)\n require entry.known }";
+    const SENDER: &str =
+        "validator of_us(m: Mail) can staff.read { entry = staff.find(name: m.sender)\n require entry.known }";
 
     #[test]
     fn element_by_element() {
-        good(SENDER, "ms = box.mails().mails |> check of_us\n for m in ms { desk.assign(owner: m.sender, note: page.body) }");
-        bad(SENDER, "ms = box.mails().mails |> check of_us\n for m in ms { desk.assign(owner: m.subject, note: page.body) }", "m.subject");
+        good(
+            SENDER,
+            "ms = box.mails().mails |> check of_us\n for m in ms { desk.assign(owner: m.sender, note: page.body) }",
+        );
+        bad(
+            SENDER,
+            "ms = box.mails().mails |> check of_us\n for m in ms { desk.assign(owner: m.subject, note: page.body) }",
+            "m.subject",
+        );
         good(SENDER, "for m in box.mails().mails { check of_us(m)\n desk.assign(owner: m.sender, note: page.body) }");
         let hit = "validator owned(h: { url: string, owner: string }) { require h.owner in TEAM }";
-        good(hit, "hs = web.search(text: who).hits |> check owned\n for h in hs { desk.assign(owner: h.owner, note: page.body) }");
-        bad(hit, "hs = web.search(text: who).hits |> check owned\n for h in hs { desk.assign(owner: h.url, note: page.body) }", "h.url");
-        bad(hit, "hs = web.search(text: who).hits |> check owned\n desk.assign(owner: \"{len(hs)}\", note: page.body)", "\"{len(hs)}\"");
-        bad(SENDER, "raw = box.mails().mails\n ms = raw |> check of_us\n for m in ms { desk.note(text: m.id) }\n for m in raw { desk.assign(owner: m.sender, note: page.body) }", "m.sender");
+        good(
+            hit,
+            "hs = web.search(text: who).hits |> check owned\n for h in hs { desk.assign(owner: h.owner, note: page.body) }",
+        );
+        bad(
+            hit,
+            "hs = web.search(text: who).hits |> check owned\n for h in hs { desk.assign(owner: h.url, note: page.body) }",
+            "h.url",
+        );
+        bad(
+            hit,
+            "hs = web.search(text: who).hits |> check owned\n desk.assign(owner: \"{len(hs)}\", note: page.body)",
+            "\"{len(hs)}\"",
+        );
+        bad(
+            SENDER,
+            "raw = box.mails().mails\n ms = raw |> check of_us\n for m in ms { desk.note(text: m.id) }\n for m in raw { desk.assign(owner: m.sender, note: page.body) }",
+            "m.sender",
+        );
     }
 
     #[test]
@@ -694,7 +889,9 @@ mod endorsement {
 
     #[test]
     fn validators_that_use_validators() {
-        let v = format!("{WORKS}\nvalidator v(p: {{ body: string, title: string }}) can staff.read {{ check works(p.body) }}");
+        let v = format!(
+            "{WORKS}\nvalidator v(p: {{ body: string, title: string }}) can staff.read {{ check works(p.body) }}"
+        );
         good(&v, "check v(page)\n desk.assign(owner: page.body)");
         bad(&v, "check v(page)\n desk.assign(owner: page.title)", "page.title");
         let t = "coordinator known_name(name: string) -> bool can staff.read { entry = staff.find(name: name)\n return entry.known }\nvalidator v(p: { body: string, title: string }) can staff.read { require known_name(p.body) }";
@@ -707,6 +904,15 @@ mod endorsement {
         let v = "validator v(x: string) { require x in TEAM }";
         let set = format!("{v}\ncoordinator set(x: string) can desk.write before v {{ desk.assign(owner: x) }}");
         bad(&set, "set(page.body)", "page.body");
+        let reads = "tool notes.read(path: trusted string) -> { ok: bool } can staff.read\nvalidator v(x: string) can staff.read { n = notes.read(path: x)\n require n.ok }";
+        bad(
+            &format!(
+                "{reads}\ncoordinator set(x: string) can desk.write, staff.read before v {{ desk.note(text: x) }}"
+            ),
+            "set(page.body)",
+            "page.body",
+        );
+        bad(reads, "check v(page.body)\n desk.assign(owner: page.body)", "page.body");
     }
 }
 
@@ -771,7 +977,10 @@ mod form {
         assert_eq!(warned(v, "set(page.body)"), ["endorses-by-form: x matches /[a-z]+/"]);
         assert_eq!(warned(v, "set(who)\n desk.note(text: page.body)"), [""; 0]);
         let v = "validator v(x: string) { require x matches /[a-z]+/ }\ncoordinator set(x: string) can desk.write { desk.assign(owner: x) }";
-        assert_eq!(warned(v, "o = page.body\n check v(o)\n set(o)\n set(\"x-{o}\")"), ["endorses-by-form: x matches /[a-z]+/"]);
+        assert_eq!(
+            warned(v, "o = page.body\n check v(o)\n set(o)\n set(\"x-{o}\")"),
+            ["endorses-by-form: x matches /[a-z]+/"]
+        );
     }
 }
 
@@ -795,13 +1004,21 @@ mod strict {
         told(&flow(&body.replace("page.body", "page.title\n")), &["desk.note(text: who)"]);
         told(&flow("page = web.fetch(url: url)\n if page.size == 1 { desk.note(text: page.body) }"), &[]);
         told(&flow("page = web.fetch(url: url)\n if page.body == \"x\" { web.fetch(url: who) }"), &[]);
-        told(&flow("page = web.fetch(url: url)\n require page.body in TEAM\n if page.body == \"ann\" { desk.note(text: who) }"), &[]);
+        told(
+            &flow(
+                "page = web.fetch(url: url)\n require page.body in TEAM\n if page.body == \"ann\" { desk.note(text: who) }",
+            ),
+            &[],
+        );
         told(&flow("page = web.fetch(url: url)\n require page.body != \"\"\n desk.note(text: who)"), &[]);
     }
 
     #[test]
     fn after_a_return() {
-        told(&flow("page = web.fetch(url: url)\n if page.body == \"x\" { return null }\n desk.note(text: who)"), &["desk.note(text: who)"]);
+        told(
+            &flow("page = web.fetch(url: url)\n if page.body == \"x\" { return null }\n desk.note(text: who)"),
+            &["desk.note(text: who)"],
+        );
     }
 
     #[test]
@@ -809,12 +1026,180 @@ mod strict {
         let set = "coordinator set(x: string) can desk.write { if x == \"a\" { desk.note(text: x) } }\n";
         told(&format!("{set}{}", flow("page = web.fetch(url: url)\n set(page.body)")), &["page.body"]);
         told(&format!("{set}{}", flow("page = web.fetch(url: url)\n set(who)\n web.fetch(url: page.body)")), &[]);
-        told(&format!("{set}{}", flow("page = web.fetch(url: url)\n match page.body { \"x\" => set(who) else => set(\"b\") }")), &["set(who)", "set(\"b\")"]);
+        told(
+            &format!(
+                "{set}{}",
+                flow("page = web.fetch(url: url)\n match page.body { \"x\" => set(who) else => set(\"b\") }")
+            ),
+            &["set(who)", "set(\"b\")"],
+        );
     }
 
     #[test]
     fn in_a_loop() {
-        told(&flow("for m in box.mails().mails { if m.subject == \"x\" { desk.note(text: m.id) } }"), &["desk.note(text: m.id)"]);
+        told(
+            &flow("for m in box.mails().mails { if m.subject == \"x\" { desk.note(text: m.id) } }"),
+            &["desk.note(text: m.id)"],
+        );
         told(&flow("for m in box.mails().mails { desk.note(text: m.subject) }"), &[]);
+    }
+}
+
+mod size {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    /// Longest time in a debug build on a busy machine; in a release build it is a small part of this.
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[track_caller]
+    fn quick(text: &str) -> Vec<String> {
+        let start = Instant::now();
+        let keep = |line: &String| line.starts_with("untrusted") || line.starts_with("endorses");
+        let said = said(text, "").into_iter().filter(keep).collect();
+        assert!(start.elapsed() < LONG, "took {:?}", start.elapsed());
+        said
+    }
+
+    #[test]
+    fn nested_branches() {
+        let open = "if page.body == \"x\" { ".repeat(24);
+        let close = " } else { \"bob\" }".repeat(24);
+        let body = format!("page = web.fetch(url: url)\n o = {open} \"ann\" {close}\n desk.assign(owner: o)");
+        assert_eq!(quick(&flow(&body)), ["untrusted-to-trusted: o"]);
+        let body = format!(
+            "page = web.fetch(url: url)\n o = {}\"ann\"{}\n desk.assign(owner: o)",
+            "if page.body == \"x\" then (".repeat(20),
+            ") else \"bob\"".repeat(20)
+        );
+        assert_eq!(quick(&flow(&body)), ["untrusted-to-trusted: o"]);
+    }
+
+    #[test]
+    fn nested_conditions() {
+        let open = "require (match page.size { 1 => { ".repeat(12);
+        let close = "\n true } else => false }) ".repeat(12);
+        let body = format!(
+            "page = web.fetch(url: url)\n {open} require page.body in TEAM {close}\n desk.assign(owner: page.title)"
+        );
+        assert_eq!(quick(&flow(&body)), ["untrusted-to-trusted: page.title"]);
+    }
+
+    #[test]
+    fn nested_repeats() {
+        let mut body = String::from("page = web.fetch(url: url)\n");
+        for at in 0..16 {
+            let before = if at == 0 { "who".to_string() } else { format!("s{}", at - 1) };
+            write!(body, "repeat s{at} = {before} at most 3 {{\n").unwrap();
+        }
+        body += "desk.assign(owner: s15)\n next \"{page.body}{s0}\"";
+        body += &"\n}".repeat(16);
+        assert_eq!(quick(&flow(&body)), ["untrusted-to-trusted: s15"]);
+    }
+
+    #[test]
+    fn records_that_share_parts() {
+        let mut body = String::from("page = web.fetch(url: url)\n r0 = { a: page.body, b: who }\n");
+        for at in 1..60 {
+            writeln!(body, "r{at} = {{ a: r{}, b: r{}, c: r{} }}", at - 1, at - 1, at - 1).unwrap();
+        }
+        body += "desk.assign(owner: to_json(r59))";
+        let said = said(&flow(&body), "");
+        assert!(said.iter().any(|line| line.starts_with("untrusted")) || !said.is_empty(), "{said:#?}");
+        let mut body = String::from("page = web.fetch(url: url)\n x0 = page.body\n");
+        for at in 1..200 {
+            writeln!(body, "x{at} = \"{{x{}}}{{x{}}}\"", at - 1, at - 1).unwrap();
+        }
+        body += "desk.assign(owner: x199)";
+        assert_eq!(quick(&flow(&body)), ["untrusted-to-trusted: x199"]);
+    }
+
+    #[test]
+    fn long_chains_of_flows() {
+        let mut text =
+            String::from("coordinator f0(a: string, b: string) can desk.write { desk.assign(owner: a, note: b) }\n");
+        for at in 1..400 {
+            writeln!(text, "coordinator f{at}(a: string, b: string) can desk.write {{ f{}(b, a) }}", at - 1).unwrap();
+        }
+        text += &flow("page = web.fetch(url: url)\n f399(page.body, who)\n f399(who, page.body)");
+        assert_eq!(quick(&text), ["untrusted-to-trusted: page.body"]);
+    }
+
+    #[test]
+    fn many_parameters() {
+        let names: Vec<String> = (0..100).map(|at| format!("p{at}")).collect();
+        let params = names.iter().map(|name| format!("{name}: string")).collect::<Vec<_>>().join(", ");
+        let calls = names.iter().map(|name| format!("desk.assign(owner: {name})")).collect::<Vec<_>>().join("\n");
+        let mut text = format!("coordinator f0({params}) can desk.write {{ {calls} }}\n");
+        for at in 1..30 {
+            let args = names.join(", ");
+            writeln!(text, "coordinator f{at}({params}) can desk.write {{ f{}({args}) }}", at - 1).unwrap();
+        }
+        let args = vec!["page.body"; 100].join(", ");
+        text += &flow(&format!("page = web.fetch(url: url)\n f29({args})"));
+        assert_eq!(quick(&text), ["untrusted-to-trusted: page.body"]);
+    }
+
+    #[test]
+    fn validators_that_name_much() {
+        let mut text = String::from("validator v(x: string) {\n a0 = x\n");
+        for at in 1..100 {
+            writeln!(text, "a{at} = starts_with(\"{{a{}}}{{a{}}}\", \"x\")", at - 1, at - 1).unwrap();
+        }
+        text += "require a99 }\n";
+        text += &flow("page = web.fetch(url: url)\n o = page.body\n check v(o)\n desk.assign(owner: o)");
+        assert!(quick(&text).len() <= 1);
+    }
+
+    #[test]
+    fn types_that_hold_themselves() {
+        let tree = "type Tree = { name: string, kids: [Tree], up: untrusted string }\n";
+        let walk = "transformer names(t: Tree) -> [string] { return [k.name for k in t.kids] }\ntransformer deep(t: Tree) -> string { k = first(t.kids)\n m = first(k?.kids ?? [])\n n = first(m?.kids ?? [])\n o = first(n?.kids ?? [])\n p = first(o?.kids ?? [])\n q = first(p?.kids ?? [])\n return q?.up ?? \"\" }\n";
+        let text = |what: &str| {
+            format!(
+                "{tree}{walk}tool trees.get(id: string) -> Tree can trees.read\ncoordinator main(who: string) can trees.read, desk.write, desk.exec {{ t = trees.get(id: who)\n {what} }}"
+            )
+        };
+        assert_eq!(quick(&text("desk.run(args: names(t))")), [""; 0]);
+        assert_eq!(quick(&text("desk.assign(owner: deep(t))")), ["untrusted-to-trusted: deep(t)"]);
+        assert_eq!(quick(&text("desk.assign(owner: t.up)")), ["untrusted-to-trusted: t.up"]);
+    }
+
+    #[test]
+    fn agents_that_call_each_other() {
+        let agents = "agent a(goal: string) -> { to: string } can web.read model \"m\" tools web.fetch, b budget 3 calls, depth 2 { prompt \"{goal}\" }\nagent b(goal: string) -> { to: string } can web.read model \"m\" tools a budget 3 calls, depth 2 { prompt \"{goal}\" }\n";
+        assert_eq!(
+            quick(&format!("{agents}{}", flow("x = a(who)\n desk.assign(owner: x.to)"))),
+            ["untrusted-to-trusted: x.to"]
+        );
+    }
+
+    /// Prints how long a large project takes; `cargo test --release -p weir-compiler --test trust -- figures --nocapture`.
+    #[test]
+    fn figures() {
+        let sizes: &[usize] = if cfg!(debug_assertions) { &[1_000] } else { &[10_000, 40_000] };
+        for &lines in sizes {
+            let mut text = String::from(TOOLS);
+            let mut at = 0;
+            while text.lines().count() < lines {
+                for _ in 0..50 {
+                    at += 1;
+                    let before = if at % 10 > 1 {
+                        format!("step_{}(page.title, who)", at - 1)
+                    } else {
+                        "desk.note(text: who)".into()
+                    };
+                    writeln!(text, "validator ok_{at}(m: Mail) can staff.read {{\n  entry = staff.find(name: m.sender)\n  require entry.known else \"no\"\n}}\n\ntransformer tidy_{at}(ms: [Mail]) -> [{{ to: string, key: string }}] {{\n  for m in ms {{\n    require m.subject != \"\" else drop \"x\"\n    yield {{ to: lower(m.sender), key: m.id }}\n  }}\n}}\n\ncoordinator step_{at}(who: string, to: string) can web.read, box.read, staff.read, desk.write {{\n  page = web.fetch(url: who)\n  ms = box.mails().mails |> check ok_{at}\n  rows = tidy_{at}(ms)\n  for m in ms {{\n    desk.assign(owner: m.sender, note: page.body)\n  }}\n  for r in rows {{\n    desk.note(text: \"{{r.key}} {{r.to}}\")\n  }}\n  {before}\n  desk.assign(owner: to)\n}}\n").unwrap();
+                }
+            }
+            let start = Instant::now();
+            let checked = weir_compiler::check(project(&text, ""));
+            eprintln!(
+                "{} lines, {} diagnostics: {:?}",
+                text.lines().count(),
+                checked.diagnostics.len(),
+                start.elapsed()
+            );
+        }
     }
 }

@@ -94,7 +94,7 @@ impl<'a> Walk<'_, 'a> {
         let origin = |walk: &mut Self| walk.source(span, ecow::eco_format!("this comes from `{name}`"));
         if tool.untrusted {
             let origin = origin(self);
-            return self.from_server(&tool.output, origin, tool.server());
+            return self.from_server(&tool.output, origin, tool.server(), 0);
         }
         if !self.world.marks.has(&tool.output, weir_lang::ast::Mark::Untrusted) {
             return Label::default();
@@ -105,19 +105,24 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// The result of a server that is not ours: untrusted, but an id is good for the server that gave it.
-    fn from_server(&mut self, output: &Type, origin: u32, server: &str) -> Label {
+    fn from_server(&mut self, output: &Type, origin: u32, server: &str, depth: usize) -> Label {
         let types = &self.world.checker.program.types;
         let all = Label::leaf(Taint::of(origin));
-        let id = Label::leaf(Taint { id_of: Some((origin, server.into())), ..Taint::default() });
+        if depth > 6 {
+            return all;
+        }
+        if let (true, Some(element)) = (self.is_list(output), super::marks::element(output, types)) {
+            return Label::list(self.from_server(element, origin, server, depth + 1), Taint::of(origin));
+        }
         let Some(fields) = super::marks::fields(output, types) else { return all };
         let mut parts = Vec::new();
         for (name, ty) in fields {
-            let is_id = name == "id" || name.ends_with("_id") || name.ends_with("Id");
-            let list = super::marks::element(ty, types).filter(|_| self.is_list(ty));
-            let part = match list {
-                _ if is_id => id.clone(),
-                Some(element) => Label::list(self.from_server(element, origin, server), Taint::of(origin)),
-                None => all.clone(),
+            let part = match name.as_str() {
+                "id" => Label::leaf(Taint { id_of: Some((origin, server.into())), ..Taint::default() }),
+                name if name.ends_with("_id") || name.ends_with("Id") => {
+                    Label::leaf(Taint { id_of: Some((origin, server.into())), ..Taint::default() })
+                }
+                _ => self.from_server(ty, origin, server, depth + 1),
             };
             parts.push((Step::Field(name.clone()), part));
         }

@@ -195,8 +195,23 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// A label with what a validator endorses of it.
-    fn endorsed(&mut self, label: &Label, ty: &Type, front: &[Step], endorsed: &[Endorsed], base: &Taint, flow: usize) -> Label {
-        let param = self.world.checker.program.flows.get(flow).and_then(|decl| decl.params.first()).map(|param| param.ty.clone());
+    fn endorsed(
+        &mut self,
+        label: &Label,
+        ty: &Type,
+        front: &[Step],
+        endorsed: &[Endorsed],
+        base: &Taint,
+        flow: usize,
+    ) -> Label {
+        let param = self
+            .world
+            .checker
+            .program
+            .flows
+            .get(flow)
+            .and_then(|decl| decl.params.first())
+            .map(|param| param.ty.clone());
         let param = param.unwrap_or(Type::Json);
         let mut label = label.clone();
         for one in endorsed {
@@ -215,12 +230,7 @@ impl<'a> Walk<'_, 'a> {
         let types = &self.world.checker.program.types;
         let mut ty = param.clone();
         for step in steps {
-            let below = match step {
-                Step::Field(name) => super::marks::fields(&ty, types)
-                    .and_then(|fields| fields.into_iter().find(|(known, _)| *known == name).map(|(_, ty)| ty.clone())),
-                _ => super::marks::element(&ty, types).cloned(),
-            };
-            ty = below.unwrap_or(Type::Json);
+            ty = super::marks::part_type(&ty, step, types);
         }
         match super::marks::fields(&ty, types) {
             Some(fields) => {

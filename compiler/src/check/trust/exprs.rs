@@ -5,7 +5,7 @@ use super::marks::fields;
 use super::paths::Step;
 use super::taint::Taint;
 use super::walk::{Mode, Walk};
-use weir_lang::ast::{BinaryOp, Delay, Expr, ExprKind, Ident, Lit, ListItem, Part, RecordEntry, Role, TypeExpr};
+use weir_lang::ast::{BinaryOp, Delay, Expr, ExprKind, Ident, ListItem, Lit, Part, RecordEntry, Role, TypeExpr};
 use weir_lang::types::Type;
 
 impl<'a> Walk<'_, 'a> {
@@ -120,6 +120,9 @@ impl<'a> Walk<'_, 'a> {
         } else {
             self.expr(right)
         };
+        if matches!(op, BinaryOp::Eq | BinaryOp::Ne) && self.mode == Mode::Trust && (is_null(left) || is_null(right)) {
+            return Label::leaf(a.own().joined(&b.own()).computed());
+        }
         let list = op == BinaryOp::Add && self.is_list(&self.type_of(expr));
         match op {
             BinaryOp::Coalesce => a.joined(&b.steered(&decides.computed()), &mut self.world.paths),
@@ -210,6 +213,10 @@ impl<'a> Walk<'_, 'a> {
         self.unbind(count);
         value
     }
+}
+
+fn is_null(expr: &Expr) -> bool {
+    matches!(expr.unparen().kind, ExprKind::Lit(Lit::Null))
 }
 
 /// Sets a field, the last of one name counts.

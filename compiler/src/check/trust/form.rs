@@ -49,7 +49,9 @@ impl Looking<'_, '_, '_> {
             BinaryOp::And => self.knows(left) || self.knows(right),
             BinaryOp::Or => self.knows(left) && self.knows(right),
             BinaryOp::Matches => reads(),
-            BinaryOp::Eq if is_nothing(left) || is_nothing(right) || self.measures(left) || self.measures(right) => reads(),
+            BinaryOp::Eq if is_nothing(left) || is_nothing(right) || self.measures(left) || self.measures(right) => {
+                reads()
+            }
             BinaryOp::Ne if is_constant(left) || is_constant(right) => reads(),
             BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
                 !(self.measures(left) || self.measures(right) || self.is_text(left)) || reads()

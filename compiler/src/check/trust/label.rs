@@ -108,9 +108,7 @@ impl Label {
         }
         match self.node() {
             None => Label::leaf(by.clone()),
-            Some(node) => {
-                Label::new(node.own.joined(by), node.size.clone(), node.syms.clone(), node.parts.clone())
-            }
+            Some(node) => Label::new(node.own.joined(by), node.size.clone(), node.syms.clone(), node.parts.clone()),
         }
     }
 
@@ -121,15 +119,14 @@ impl Label {
         }
         match self.node() {
             None => Label::new(Taint::default(), by.clone(), EcoVec::new(), Vec::new()),
-            Some(node) => {
-                Label::new(node.own.clone(), node.size.joined(by), node.syms.clone(), node.parts.clone())
-            }
+            Some(node) => Label::new(node.own.clone(), node.size.joined(by), node.syms.clone(), node.parts.clone()),
         }
     }
 
     fn part(&self, step: &Step) -> Option<&Label> {
         let node = self.node()?;
-        node.parts.iter().find(|(known, _)| known == step).map(|(_, part)| part)
+        let at = node.parts.binary_search_by(|(known, _)| known.cmp(step)).ok()?;
+        node.parts.get(at).map(|(_, part)| part)
     }
 
     /// A part, without what taints the whole.

@@ -90,7 +90,8 @@ impl<'a> Walk<'_, 'a> {
             }
             "from_entries" => {
                 let entry = xs.elem(&mut self.world.paths);
-                let (key, value) = (entry.field("key", &mut self.world.paths), entry.field("value", &mut self.world.paths));
+                let (key, value) =
+                    (entry.field("key", &mut self.world.paths), entry.field("value", &mut self.world.paths));
                 map_of(key.deep(), value).sized(&own)
             }
             "has" => {

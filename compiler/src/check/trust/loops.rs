@@ -76,11 +76,8 @@ impl<'a> Walk<'_, 'a> {
     /// A loop's body, once. What was endorsed in it is not afterwards: there may have been no round.
     fn round(&mut self, body: &'a Block, names: impl FnOnce(&mut Self)) -> Frame {
         let around = self.around.joined(&self.decided());
-        let before = (
-            std::mem::take(&mut self.pc),
-            std::mem::take(&mut self.left),
-            std::mem::replace(&mut self.around, around),
-        );
+        let before =
+            (std::mem::take(&mut self.pc), std::mem::take(&mut self.left), std::mem::replace(&mut self.around, around));
         self.frames.push(Frame::default());
         let (mark, count) = (self.begin(), self.env.len());
         names(self);

@@ -149,6 +149,48 @@ pub(super) fn fields<'t>(ty: &'t Type, types: &'t TypeTable) -> Option<Vec<(&'t 
     (records > 0).then_some(out)
 }
 
+/// What a type says of a field.
+pub(super) enum Declared<'t> {
+    /// It is there.
+    As(&'t Type),
+    /// There is none.
+    Not,
+    /// There may be any.
+    Open,
+}
+
+/// Whether a record type, or a record of a union, declares a field.
+pub(super) fn declared<'t>(ty: &'t Type, name: &str, types: &'t TypeTable) -> Declared<'t> {
+    let (mut found, mut records) = (None, false);
+    for member in types.members(ty) {
+        match member {
+            Type::Record(record) => {
+                records = true;
+                found = found.or(record.fields.get(name).map(|field| &field.ty));
+            }
+            Type::Null | Type::Never => {}
+            _ => return Declared::Open,
+        }
+    }
+    match (found, records) {
+        (Some(ty), _) => Declared::As(ty),
+        (None, true) => Declared::Not,
+        (None, false) => Declared::Open,
+    }
+}
+
+/// The type of a part.
+pub(super) fn part_type(ty: &Type, step: &Step, types: &TypeTable) -> Type {
+    let found = match step {
+        Step::Field(name) => match declared(ty, name, types) {
+            Declared::As(ty) => Some(ty),
+            Declared::Not | Declared::Open => element(ty, types),
+        },
+        _ => element(ty, types),
+    };
+    found.cloned().unwrap_or(Type::Json)
+}
+
 /// The element type of a list or map.
 pub(super) fn element<'t>(ty: &'t Type, types: &'t TypeTable) -> Option<&'t Type> {
     types.members(ty).into_iter().find_map(|member| match member {
@@ -160,16 +202,16 @@ pub(super) fn element<'t>(ty: &'t Type, types: &'t TypeTable) -> Option<&'t Type
 /// A value at a boundary: what its type does not declare does not pass.
 pub(super) fn narrowed(label: &Label, ty: &Type, types: &TypeTable, paths: &mut Paths) -> Label {
     let Some(node) = label.node().filter(|node| !node.parts.is_empty()) else { return label.clone() };
-    let declared = fields(ty, types);
     let element = element(ty, types);
     let mut parts = Vec::new();
     for (step, part) in &node.parts {
-        let part = match (step, &declared, element) {
-            (Step::Field(name), Some(declared), _) => match declared.iter().find(|(known, _)| *known == name) {
-                Some((_, ty)) => narrowed(part, ty, types, paths),
-                None => continue,
+        let part = match (step, element) {
+            (Step::Field(name), _) => match declared(ty, name, types) {
+                Declared::As(ty) => narrowed(part, ty, types, paths),
+                Declared::Open => part.clone(),
+                Declared::Not => continue,
             },
-            (Step::Elem, None, Some(element)) => narrowed(part, element, types, paths),
+            (Step::Elem, Some(element)) => narrowed(part, element, types, paths),
             _ => part.clone(),
         };
         parts.push((step.clone(), part));

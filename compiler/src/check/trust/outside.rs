@@ -26,7 +26,8 @@ impl<'a> World<'a> {
             let Some((module, policy)) = program.policy_ast(policy) else { continue };
             for arm in &policy.arms {
                 if let Some(PolicyEnd::Escalate(path)) = &arm.then {
-                    let origin = self.source(module, path, "a failed call's error, which may quote an outsider, is handed over");
+                    let origin =
+                        self.source(module, path, "a failed call's error, which may quote an outsider, is handed over");
                     self.hand_over(module, path, &error_label(origin));
                 }
             }
@@ -109,7 +110,9 @@ impl<'a> World<'a> {
                 let Some(tool) = self.checker.program.tools.get(&name) else { return };
                 let loc = self.checker.program.loc(module, path.span);
                 let types = &self.checker.program.types;
-                let trusted = |param: &crate::registry::ToolParam| param.trusted || !self.marks.trusted(&param.ty, types).is_empty();
+                let trusted = |param: &crate::registry::ToolParam| {
+                    param.trusted || !self.marks.trusted(&param.ty, types).is_empty()
+                };
                 if let Some((param, _)) = tool.params.iter().find(|(_, param)| trusted(param)) {
                     let what = ecow::eco_format!("`{param}` of `{name}`");
                     let sink = Sink { what, loc, server: EcoString::new(), step: false, via: Vec::new() };
@@ -155,4 +158,3 @@ impl<'a> World<'a> {
         }
     }
 }
-

@@ -7,7 +7,8 @@ use weir_lang::span::Loc;
 
 impl World<'_> {
     pub fn diagnostics(self) -> Vec<Diagnostic> {
-        let mut out: Vec<Diagnostic> = self.findings.iter().map(|(loc, finding)| self.untrusted(*loc, finding)).collect();
+        let mut out: Vec<Diagnostic> =
+            self.findings.iter().map(|(loc, finding)| self.untrusted(*loc, finding)).collect();
         for (validator, (sink, origin)) in &self.forms {
             let decl = self.checker.program.flows.get(*validator);
             let depends = self.depends.get(*validator).and_then(Option::as_ref);
@@ -39,7 +40,8 @@ impl World<'_> {
             diagnostic = diagnostic.label(*at, "it is passed on here");
         }
         if sink.loc != loc {
-            let text = if sink.step { "it decides this step".to_string() } else { format!("and becomes {} here", sink.what) };
+            let text =
+                if sink.step { "it decides this step".to_string() } else { format!("and becomes {} here", sink.what) };
             diagnostic = diagnostic.label(sink.loc, text);
         }
         diagnostic

@@ -29,7 +29,9 @@ impl<'a> Walk<'_, 'a> {
             StepKind::Bind { name, value } => {
                 let label = self.claused(value, Some(name));
                 let label = self.passes(label, name, value);
-                self.lets.push((name.name.clone(), value));
+                if self.mode == Mode::Depends {
+                    self.lets.push((name.name.clone(), value));
+                }
                 self.bind(&name.name, label);
             }
             StepKind::Expr(value) => return self.expr(value),
@@ -115,9 +117,9 @@ impl<'a> Walk<'_, 'a> {
     /// An expression with its clauses, bound to `name` if it is.
     pub fn claused(&mut self, expr: &'a Expr, name: Option<&'a Ident>) -> Label {
         let ExprKind::Claused { value, clauses } = &expr.kind else { return self.expr(expr) };
-        let rescued = clauses.iter().any(|clause| {
-            matches!(clause.kind, ClauseKind::Catch(_) | ClauseKind::Fallback(_) | ClauseKind::Optional)
-        });
+        let rescued = clauses
+            .iter()
+            .any(|clause| matches!(clause.kind, ClauseKind::Catch(_) | ClauseKind::Fallback(_) | ClauseKind::Optional));
         let mark = self.begin();
         let (raw, label) = self.with_raw(value);
         if rescued {

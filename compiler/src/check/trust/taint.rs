@@ -187,3 +187,26 @@ impl Origins {
         places
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_good_for_its_own_server_only_and_only_as_it_is() {
+        let id = Taint { id_of: Some((7, "crm".into())), ..Taint::default() };
+        assert_eq!((id.blame("crm"), id.blame("erp"), id.blame("")), (None, Some(7), Some(7)));
+        assert_eq!(id.clone().computed().blame("crm"), Some(7));
+        let other = Taint { id_of: Some((8, "erp".into())), ..Taint::default() };
+        assert_eq!(id.joined(&other).blame("crm"), Some(8));
+        assert!(Taint::of(3).joined(&id).blame("crm").is_some());
+    }
+
+    #[test]
+    fn joining_keeps_what_either_has() {
+        let both = Taint::atom(4).joined(&Taint::atom(2)).joined(&Taint::atom(4));
+        assert_eq!(both.atoms.as_slice(), [2, 4]);
+        assert!(both.counts() && !Taint::default().counts());
+        assert_eq!(both.computed().atoms.as_slice(), [2, 6]);
+    }
+}

@@ -3,11 +3,13 @@
 use super::label::Label;
 use super::marks::expanded;
 use super::paths::{PathId, Paths, Step};
+use super::subst::Args;
 use super::taint::{COMPUTED, OWN, Origin, Taint};
 use super::{Depends, Endorsed, Finding, Sink, Summary, World};
+use crate::check::program::Callee;
 use ecow::EcoString;
 use std::rc::Rc;
-use weir_lang::ast::{Expr, ExprKind, Ident, Mark, Role};
+use weir_lang::ast::{Expr, ExprKind, Flow, FlowClauseKind, Ident, Mark, Role};
 use weir_lang::span::{Loc, Span};
 use weir_lang::types::Type;
 
@@ -22,6 +24,8 @@ pub(super) enum Mode {
 
 /// A name.
 pub(super) struct Binding {
+    /// Tells it from others of its name.
+    id: u32,
     pub name: EcoString,
     pub label: Label,
     /// A `check` that endorsed nothing here, and why.
@@ -70,6 +74,10 @@ pub(super) struct Walk<'w, 'a> {
     /// For a `validator`: what its names stand for.
     pub lets: Vec<(EcoString, &'a Expr)>,
     summary: Summary,
+    /// How many names there were.
+    bound: u32,
+    /// Paths of which something was said already.
+    told: Vec<(u32, EcoString)>,
 }
 
 impl<'w, 'a> Walk<'w, 'a> {
@@ -92,6 +100,8 @@ impl<'w, 'a> Walk<'w, 'a> {
             states: Vec::new(),
             lets: Vec::new(),
             summary: Summary::default(),
+            bound: 0,
+            told: Vec::new(),
         }
     }
 
@@ -106,6 +116,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             let label = walk.parameter(at, ty, &param.name);
             walk.bind(&param.name.name, label);
         }
+        walk.before(tree);
         let value = walk.steps(&tree.body);
         if !super::super::outline::always_leaves(&tree.body) {
             walk.returns(value);
@@ -116,6 +127,21 @@ impl<'w, 'a> Walk<'w, 'a> {
             walk.returned = label.joined(&marked, &mut walk.world.paths);
         }
         Some(walk)
+    }
+
+    /// What a `before` validator does with the flow's parameters. It endorses nothing: only `check` does.
+    fn before(&mut self, tree: &'a Flow) {
+        for clause in &tree.clauses {
+            let FlowClauseKind::Before(path) = &clause.kind else { continue };
+            let Some(Callee::Flow(flow)) = self.world.checker.program.callee(self.module, path) else { continue };
+            let labels: Vec<Label> = self.env.iter().map(|binding| binding.label.clone()).collect();
+            let summary = self.world.summaries.get(flow).cloned().unwrap_or_default();
+            for ((atom, _), sink) in &summary.sinks {
+                let taint = Args { labels: &labels, paths: &mut self.world.paths }.taint(&Taint::atom(*atom));
+                let sink = Sink { via: vec![self.loc(path.span)], ..(**sink).clone() };
+                self.sink(path.span, None, &taint, &Rc::new(sink));
+            }
+        }
     }
 
     fn parameter(&mut self, at: usize, ty: Option<&Type>, name: &Ident) -> Label {
@@ -157,7 +183,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     pub fn bind(&mut self, name: &EcoString, label: Label) {
-        self.env.push(Binding { name: name.clone(), label, note: None });
+        self.bound += 1;
+        self.env.push(Binding { id: self.bound, name: name.clone(), label, note: None });
     }
 
     /// Ends the names since there were `count`.
@@ -218,7 +245,13 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// A label with the part at `steps` changed; its parts are told apart as the type declares them.
-    pub fn replaced(&mut self, label: &Label, ty: &Type, steps: &[Step], change: &mut dyn FnMut(&Label, &mut Paths) -> Label) -> Label {
+    pub fn replaced(
+        &mut self,
+        label: &Label,
+        ty: &Type,
+        steps: &[Step],
+        change: &mut dyn FnMut(&Label, &mut Paths) -> Label,
+    ) -> Label {
         let Some((first, rest)) = steps.split_first() else { return change(label, &mut self.world.paths) };
         if label.is_clean() {
             return Label::default();
@@ -229,13 +262,9 @@ impl<'w, 'a> Walk<'w, 'a> {
             Step::Field(_) => expanded(label, ty, open, types, &mut self.world.paths),
             _ => label.clone(),
         };
-        let below = match first {
-            Step::Field(name) => super::marks::fields(ty, types)
-                .and_then(|fields| fields.into_iter().find(|(known, _)| *known == name).map(|(_, ty)| ty.clone())),
-            _ => super::marks::element(ty, types).cloned(),
-        };
+        let below = super::marks::part_type(ty, first, types);
         let part = label.project(first, &mut self.world.paths);
-        let part = self.replaced(&part, &below.unwrap_or(Type::Json), rest, change);
+        let part = self.replaced(&part, &below, rest, change);
         label.with(first, part, &mut self.world.paths)
     }
 
@@ -255,12 +284,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         if self.mode != Mode::Trust || taint.is_empty() {
             return false;
         }
-        let loc = self.loc(span);
-        let root = value.and_then(root_of).and_then(|name| self.place(&name.name));
-        let note = root.and_then(|at| self.env.get(at)).and_then(|binding| binding.note.clone());
-        let path = value.and_then(|value| super::super::scope::path_of(value));
-        let found = |origin: Origin| Finding { sink: sink.clone(), origin, path, note };
-        if self.world.meet(loc, taint, found, &sink.server) {
+        if taint.blame(&sink.server).is_some() {
+            self.refuse(span, value, taint, sink);
             return true;
         }
         if let Some(form) = &taint.form {
@@ -273,6 +298,23 @@ impl<'w, 'a> Walk<'w, 'a> {
             self.summary.sinks.entry((*atom, sink.server.clone())).or_insert_with(|| sink.clone());
         }
         false
+    }
+
+    /// Says that a value is untrusted, once for each path.
+    fn refuse(&mut self, span: Span, value: Option<&Expr>, taint: &Taint, sink: &Rc<Sink>) {
+        let root = value.and_then(root_of).and_then(|name| self.place(&name.name)).and_then(|at| self.env.get(at));
+        let path = value.and_then(super::super::scope::path_of);
+        let note = root.and_then(|binding| binding.note.clone());
+        if let (Some(root), Some(path), false) = (root, &path, sink.step) {
+            let told = (root.id, path.clone());
+            if self.told.contains(&told) {
+                return;
+            }
+            self.told.push(told);
+        }
+        let loc = self.loc(span);
+        let found = |origin: Origin| Finding { sink: sink.clone(), origin, path, note };
+        self.world.meet(loc, taint, found, &sink.server);
     }
 
     pub fn summary(self) -> Summary {
