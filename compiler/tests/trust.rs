@@ -1036,6 +1036,29 @@ mod strict {
     }
 
     #[test]
+    fn whether_a_loop_has_rounds() {
+        told(
+            &flow("page = web.fetch(url: url)\n for t in [t for t in TEAM if page.body == t] { desk.note(text: t) }"),
+            &["desk.note(text: t)"],
+        );
+        told(&flow("for h in web.search(text: who).hits { desk.note(text: h.url) }"), &["desk.note(text: h.url)"]);
+        let v = "validator owned(h: { url: string, owner: string }) { require h.owner in TEAM }\n";
+        told(
+            &format!(
+                "{v}{}",
+                flow("hs = web.search(text: who).hits |> check owned\n for h in hs { desk.note(text: h.url) }")
+            ),
+            &[],
+        );
+        let set = "coordinator set(hs: [string]) can desk.write { for h in hs { desk.note(text: h) } }\n";
+        told(
+            &format!("{set}{}", flow("set([h.url for h in web.search(text: who).hits])")),
+            &["[h.url for h in web.search(text: who).hits]"],
+        );
+        told(&format!("{set}{}", flow("set(known)\n set([m.subject for m in box.mails().mails])")), &[]);
+    }
+
+    #[test]
     fn in_a_loop() {
         told(
             &flow("for m in box.mails().mails { if m.subject == \"x\" { desk.note(text: m.id) } }"),

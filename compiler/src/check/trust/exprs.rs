@@ -38,8 +38,16 @@ impl<'a> Walk<'_, 'a> {
             ExprKind::Cast { value, ty, .. } => self.cast(value, ty, expr),
             ExprKind::Pipe { value, stage } => self.pipe(value, stage, expr),
             ExprKind::Claused { .. } => self.claused(expr, None),
-            ExprKind::For { var, index, source, body, .. } => self.for_loop(var, index.as_ref(), source, body),
-            ExprKind::Repeat { var, init, body, .. } => self.repeat_loop(var, init, body),
+            ExprKind::For { var, index, source, parallel, body } => {
+                if let Some(parallel) = parallel {
+                    self.expr(parallel);
+                }
+                self.for_loop(var, index.as_ref(), source, body)
+            }
+            ExprKind::Repeat { var, init, at_most, body } => {
+                self.expr(at_most);
+                self.repeat_loop(var, init, body)
+            }
             ExprKind::Ask { question, .. } => {
                 self.expr(question);
                 self.written(expr, "the answer's type says")

@@ -89,7 +89,13 @@ impl Label {
     /// Of the value alone: its length, its order, whether it is null.
     pub fn own(&self) -> Taint {
         let Some(node) = self.node() else { return Taint::default() };
-        let mut own = node.own.joined(&node.size);
+        self.choice().joined(&node.size)
+    }
+
+    /// Of what chose the value, or which elements a list has: not of their order.
+    pub fn choice(&self) -> Taint {
+        let Some(node) = self.node() else { return Taint::default() };
+        let mut own = node.own.clone();
         for sym in &node.syms {
             own.add(&Taint::atom(Paths::deep(*sym) | OWN));
         }

@@ -4,7 +4,7 @@ use super::super::outline::always_leaves;
 use super::label::Label;
 use super::taint::Taint;
 use super::walk::{Frame, Walk};
-use weir_lang::ast::{ArmBody, Block, Expr, Ident, MatchArm};
+use weir_lang::ast::{ArmBody, Block, Expr, ExprKind, Ident, MatchArm};
 
 impl<'a> Walk<'_, 'a> {
     /// Runs under a condition.
@@ -52,7 +52,7 @@ impl<'a> Walk<'_, 'a> {
             let mark = self.begin();
             let label = self.under(&cond, |walk| walk.arm(&arm.body));
             let changed = self.end(mark);
-            if !matches!(&arm.body, ArmBody::Block(block) if always_leaves(block)) {
+            if !arm_leaves(&arm.body) {
                 value = value.joined(&label, &mut self.world.paths);
                 ends.push(changed);
             }
@@ -63,7 +63,7 @@ impl<'a> Walk<'_, 'a> {
 
     pub fn for_loop(&mut self, var: &'a Ident, index: Option<&'a Ident>, source: &'a Expr, body: &'a Block) -> Label {
         let source = self.expr(source);
-        let frame = self.round(body, |walk| {
+        let frame = self.round(body, &source.choice(), |walk| {
             let element = source.elem(&mut walk.world.paths);
             walk.bind(&var.name, element);
             if let Some(index) = index {
@@ -74,8 +74,9 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// A loop's body, once. What was endorsed in it is not afterwards: there may have been no round.
-    fn round(&mut self, body: &'a Block, names: impl FnOnce(&mut Self)) -> Frame {
-        let around = self.around.joined(&self.decided());
+    /// `rounds`: of what decides whether there is any.
+    fn round(&mut self, body: &'a Block, rounds: &Taint, names: impl FnOnce(&mut Self)) -> Frame {
+        let around = self.around.joined(&self.decided()).joined(rounds);
         let before =
             (std::mem::take(&mut self.pc), std::mem::take(&mut self.left), std::mem::replace(&mut self.around, around));
         self.frames.push(Frame::default());
@@ -99,7 +100,7 @@ impl<'a> Walk<'_, 'a> {
         }
         let mut frame = Frame::default();
         for round in 0..=ROUNDS {
-            frame = self.round(body, |walk| walk.bind(&var.name, state.clone()));
+            frame = self.round(body, &Taint::default(), |walk| walk.bind(&var.name, state.clone()));
             let next = state.joined(&frame.next, &mut self.world.paths);
             if next.same(&state) {
                 break;
@@ -129,6 +130,14 @@ impl<'a> Walk<'_, 'a> {
         let element = self.expr(value);
         self.unbind(count);
         Label::list(element, source.own()).steered(&cond)
+    }
+}
+
+/// Whether an arm always leaves the flow or the round.
+fn arm_leaves(body: &ArmBody) -> bool {
+    match body {
+        ArmBody::Block(block) => always_leaves(block),
+        ArmBody::Expr(expr) => matches!(expr.unparen().kind, ExprKind::Fail { .. } | ExprKind::Block(_)),
     }
 }
 

@@ -182,8 +182,8 @@ impl<'a> Walk<'_, 'a> {
                 });
                 None
             }
-            ClauseKind::Key { key, .. } => {
-                self.expr(key);
+            ClauseKind::Key { key: value, .. } | ClauseKind::Timeout(value) | ClauseKind::From(value) => {
+                self.expr(value);
                 None
             }
             _ => None,
