@@ -112,7 +112,9 @@ fn no_entry(text: &str, what: &str, others: &[&FlowInfo]) -> Error {
 
 fn unknown(name: &str, known: &[&FlowInfo], naming: impl Fn(&FlowInfo) -> &str) -> Error {
     let error = Error::usage(format!("there is no flow `{name}`"));
-    if let Some(full) = known.iter().map(|flow| naming(flow)).find(|full| full.rsplit('.').next() == Some(name)) {
+    if let Some(full) =
+        known.iter().map(|flow| naming(flow)).find(|full| full.rsplit('.').next() == name.rsplit('.').next())
+    {
         return error.help(format!("did you mean `{full}`?"));
     }
     match nearest(name, known.iter().map(|flow| naming(flow))) {

@@ -4,8 +4,8 @@ use super::build::Builder;
 use super::grammar::{Grammar, Rule};
 use super::mistakes::Broken;
 use super::say;
-use super::spelling::{self, Weight};
 use super::spelling::spelling as spelled;
+use super::spelling::{self, Weight};
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
 use pest::Parser;
@@ -84,7 +84,7 @@ impl Broken<'_> {
         if let Some(diagnostic) = self.common(file) {
             return diagnostic;
         }
-        let expected: Vec<&'static str> = self.expected().iter().map(|word| word.trim_matches('`')).collect();
+        let expected: Vec<&'static str> = self.expected().iter().flat_map(|words| words.split('`')).collect();
         for (start, word) in self.words() {
             if let Some(meant) = spelling::near(word, &expected).or_else(|| spelling::near_any(word)) {
                 return say::misspelt(self.loc(file, start, word.len()), word, meant);

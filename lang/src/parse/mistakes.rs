@@ -140,7 +140,9 @@ impl<'a> Broken<'a> {
             "f" | "r" | "b" | "u" if text.get(1..).is_some_and(|rest| rest.starts_with('"')) => {
                 ("a text has no prefix".to_owned(), "leave it out: `\"…{name}…\"` interpolates by itself".to_owned())
             }
-            "retry" | "timeout" | "undo" | "fallback" if is_word || next == "{" || next.starts_with(char::is_numeric) => {
+            "retry" | "timeout" | "undo" | "fallback"
+                if is_word || next == "{" || next.starts_with(char::is_numeric) =>
+            {
                 (format!("`{first}` stands behind a call"), format!("write `tool.call(…) {first} …`"))
             }
             "new" if is_word => {
@@ -152,7 +154,9 @@ impl<'a> Broken<'a> {
             _ => {
                 let operator = matches!(next, "in" | "and" | "or" | "as" | "matches");
                 let beside = is_word && !operator || next == "\"";
-                return spelling::near_step(first).filter(|_| beside && self.rule == Rule::one_step).map(|meant| say::misspelt(here, first, meant));
+                return spelling::near_step(first)
+                    .filter(|_| beside && self.rule == Rule::one_step)
+                    .map(|meant| say::misspelt(here, first, meant));
             }
         };
         Some(say::common(here, message, help))
@@ -221,8 +225,12 @@ impl<'a> Broken<'a> {
                 ("this bracket closes nothing", "remove it, or look for the bracket that is missing before it")
             }
             "=" | "=>" if self.is_condition() => ("`=` gives a name to a value", "write `==` to compare"),
-            "[" if before.ends_with("can") => ("capabilities stand without brackets", "write `can crm.read, crm.write`"),
-            "{" if self.wants(Rule::equals) && token(before) == "type" => ("a type needs `=`", "write `type Name = { … }`"),
+            "[" if before.ends_with("can") => {
+                ("capabilities stand without brackets", "write `can crm.read, crm.write`")
+            }
+            "{" if self.wants(Rule::equals) && token(before) == "type" => {
+                ("a type needs `=`", "write `type Name = { … }`")
+            }
             "=" => return self.equals_sign(here),
             ":" => return self.colon(here),
             sign if !sign.is_ascii() => return Some(odd_character(here, sign)),
@@ -300,7 +308,9 @@ impl<'a> Broken<'a> {
             return Some(say::common(here, "a step behind `=>` stands in braces", help));
         }
         let [_, (start, last)] = self.words();
-        if let Some((start, word)) = [(self.at, found), (start, last)].into_iter().find(|(_, word)| matches!(*word, "await" | "async")) {
+        if let Some((start, word)) =
+            [(self.at, found), (start, last)].into_iter().find(|(_, word)| matches!(*word, "await" | "async"))
+        {
             return Some(say::common(
                 self.loc(here.file, start, word.len()),
                 format!("there is no `{word}`"),

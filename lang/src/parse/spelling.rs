@@ -17,15 +17,41 @@ pub(super) const CLAUSES: [&str; 10] =
 
 /// Words that start a step.
 const STEPS: [&str; 18] = [
-    "require", "return", "yield", "check", "wait", "next", "drop", "annotate", "prompt", "merge", "match", "repeat", "for",
-    "start", "block", "fail", "ask", "receive",
+    "require", "return", "yield", "check", "wait", "next", "drop", "annotate", "prompt", "merge", "match", "repeat",
+    "for", "start", "block", "fail", "ask", "receive",
 ];
 
 /// Every other word that stands in a place of its own.
 const INSIDE: [&str; 29] = [
-    "parallel", "backoff", "else", "then", "matching", "forever", "escalate", "idempotent", "accepts", "costs", "can",
-    "timeout", "limit", "concurrency", "priority", "budget", "before", "after", "error", "sample", "model", "tools",
-    "every", "within", "cron", "event", "webhook", "delivery", "prefer",
+    "parallel",
+    "backoff",
+    "else",
+    "then",
+    "matching",
+    "forever",
+    "escalate",
+    "idempotent",
+    "accepts",
+    "costs",
+    "can",
+    "timeout",
+    "limit",
+    "concurrency",
+    "priority",
+    "budget",
+    "before",
+    "after",
+    "error",
+    "sample",
+    "model",
+    "tools",
+    "every",
+    "within",
+    "cron",
+    "event",
+    "webhook",
+    "delivery",
+    "prefer",
 ];
 
 /// Words of other languages behind which a whole step stands all the same.

@@ -124,12 +124,15 @@ impl<'a> Builder<'a> {
         let word = super::mistakes::token(self.source.get(start as usize..)?);
         let end = start + line_length(start, self.source);
         let behind = Span { start: start + word.len() as u32, end }.text(self.source).trim_start();
-        let operand = behind.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '"' | '{')) || behind.starts_with(|c: char| c.is_ascii_digit());
+        let operand = behind.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '"' | '{'))
+            || behind.starts_with(|c: char| c.is_ascii_digit());
         let operator = ["in ", "and ", "or ", "as ", "matches "].iter().any(|word| behind.starts_with(word));
         if !operand || operator || spelling::is_reserved(word) {
             return None;
         }
-        let clause = spelling::near(word, &spelling::CLAUSES).or_else(|| spelling::near(word, &["else"])).filter(|_| before.is_some());
+        let clause = spelling::near(word, &spelling::CLAUSES)
+            .or_else(|| spelling::near(word, &["else"]))
+            .filter(|_| before.is_some());
         let loc = self.loc(Span { start, end: start + word.len() as u32 });
         let known = self.explain_foreign(Span { start, end }).filter(|_| !spelling::only_in_front(word));
         let diagnostic = match known {
