@@ -61,7 +61,9 @@ impl Body<'_> {
                 items.iter().filter(|item| !item.spread).find_map(|item| self.blame(&item.value, &element))
             }
             ExprKind::Comprehension { value, .. } => self.blame(value, &self.element(expected)?),
-            ExprKind::Choose { then, otherwise, .. } => self.blame(then, expected).or_else(|| self.blame(otherwise, expected)),
+            ExprKind::Choose { then, otherwise, .. } => {
+                self.blame(then, expected).or_else(|| self.blame(otherwise, expected))
+            }
             ExprKind::If { then, otherwise, .. } => {
                 self.blame_block(then, expected).or_else(|| self.blame_block(otherwise.as_ref()?, expected))
             }

@@ -58,7 +58,17 @@ pub struct BlockType {
 
 impl<'a> Body<'a> {
     pub(super) fn new(checker: &'a mut Checker, module: usize, role: Option<Role>) -> Self {
-        Body { checker, module, role, returns: None, scope: Scope::default(), loops: Vec::new(), returned: false, sources: Vec::new(), test: false }
+        Body {
+            checker,
+            module,
+            role,
+            returns: None,
+            scope: Scope::default(),
+            loops: Vec::new(),
+            returned: false,
+            sources: Vec::new(),
+            test: false,
+        }
     }
 
     pub(super) fn loc(&self, span: Span) -> Loc {
@@ -196,7 +206,8 @@ impl<'a> Body<'a> {
         let nodes = super::outline::outline_expr(&self.checker.program, self.module, value);
         let mut acts = false;
         super::outline::sites(&nodes, &mut |site| {
-            acts |= matches!(site.kind, SiteKind::Ask | SiteKind::Receive | SiteKind::Wait) || self.checker.has_effect(site);
+            acts |= matches!(site.kind, SiteKind::Ask | SiteKind::Receive | SiteKind::Wait)
+                || self.checker.has_effect(site);
         });
         acts
     }
@@ -352,7 +363,8 @@ impl<'a> Body<'a> {
     fn merge_step(&mut self, key: &Expr, prefer: &[Ident]) -> Type {
         for one in prefer {
             if !self.sources.iter().any(|(name, _)| *name == one.name) {
-                let near = errors::nearest(&one.name, self.sources.iter().map(|(name, _)| name.as_str())).map(str::to_string);
+                let near =
+                    errors::nearest(&one.name, self.sources.iter().map(|(name, _)| name.as_str())).map(str::to_string);
                 let loc = self.loc(one.span);
                 self.report(errors::unknown_source(loc, &one.name, near.as_deref()));
             }

@@ -10,7 +10,13 @@ use weir_lang::span::Span;
 use weir_lang::types::{Literal, Type, fits};
 
 impl Body<'_> {
-    pub(super) fn if_blocks(&mut self, cond: &Expr, then: &Block, otherwise: Option<&Block>, expected: Option<&Type>) -> Type {
+    pub(super) fn if_blocks(
+        &mut self,
+        cond: &Expr,
+        then: &Block,
+        otherwise: Option<&Block>,
+        expected: Option<&Type>,
+    ) -> Type {
         self.condition(cond, "`if`");
         let yes = self.branch(cond, true, then, expected);
         let no = match otherwise {
@@ -29,7 +35,13 @@ impl Body<'_> {
         if result.leaves { Type::Never } else { result.value }
     }
 
-    pub(super) fn match_arms(&mut self, span: Span, subject: &Expr, arms: &[MatchArm], expected: Option<&Type>) -> Type {
+    pub(super) fn match_arms(
+        &mut self,
+        span: Span,
+        subject: &Expr,
+        arms: &[MatchArm],
+        expected: Option<&Type>,
+    ) -> Type {
         let ty = self.infer_claused(subject, None, None);
         let mut left = ty.clone();
         let mut results = Vec::new();
@@ -79,7 +91,11 @@ impl Body<'_> {
                 let message = format!("`match` on `{}` can never meet `{literal}`", errors::brief(ty));
                 self.report(weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message));
             } else if !matches!(left, Type::Never) && !self.still_possible(left, pattern) {
-                let why = if self.still_possible(ty, pattern) { "an arm before it takes this case" } else { "the value is never that" };
+                let why = if self.still_possible(ty, pattern) {
+                    "an arm before it takes this case"
+                } else {
+                    "the value is never that"
+                };
                 self.report(errors::unreachable_arm(loc, why));
             }
         }
@@ -116,9 +132,15 @@ impl Body<'_> {
             let types = &self.checker.program.types;
             let members = types.members(taken);
             let narrowed = if patterns.is_empty() {
-                members.iter().map(|member| self.narrow_by_field(&base_ty, &name.name, member, true)).collect::<Vec<_>>()
+                members
+                    .iter()
+                    .map(|member| self.narrow_by_field(&base_ty, &name.name, member, true))
+                    .collect::<Vec<_>>()
             } else {
-                patterns.iter().map(|pattern| self.narrow_by_field(&base_ty, &name.name, &pattern_type(pattern), true)).collect()
+                patterns
+                    .iter()
+                    .map(|pattern| self.narrow_by_field(&base_ty, &name.name, &pattern_type(pattern), true))
+                    .collect()
             };
             if !narrowed.is_empty() {
                 facts.push((path, Type::union(narrowed)));
@@ -153,7 +175,8 @@ impl Body<'_> {
     /// A bounded int is used up by ranges that reach from its bound.
     fn without_range(&self, left: &Type, pattern: &Pattern) -> Option<Type> {
         let PatternKind::Range(lo, hi) = &pattern.kind else { return None };
-        let (Type::Literal(Literal::Int(lo)), Type::Literal(Literal::Int(hi))) = (literal_type(lo), literal_type(hi)) else {
+        let (Type::Literal(Literal::Int(lo)), Type::Literal(Literal::Int(hi))) = (literal_type(lo), literal_type(hi))
+        else {
             return None;
         };
         let types = &self.checker.program.types;
@@ -193,7 +216,15 @@ impl Body<'_> {
         }
     }
 
-    pub(super) fn for_loop(&mut self, var: &Ident, index: Option<&Ident>, source: &Expr, parallel: Option<&Expr>, body: &Block, expected: Option<&Type>) -> Type {
+    pub(super) fn for_loop(
+        &mut self,
+        var: &Ident,
+        index: Option<&Ident>,
+        source: &Expr,
+        parallel: Option<&Expr>,
+        body: &Block,
+        expected: Option<&Type>,
+    ) -> Type {
         let element = self.element_of(source, "`for … in`");
         if let Some(parallel) = parallel {
             let at_least_one = weir_lang::types::Range { lo: Some(rust_decimal::Decimal::ONE), hi: None };
@@ -220,7 +251,15 @@ impl Body<'_> {
 
     /// The state's type is what `init` and every `next` have in common. A round that finds that it is wider is
     /// done again, and what it said is forgotten; the type is kept for loops that stand in such rounds.
-    pub(super) fn repeat_loop(&mut self, expr: &Expr, var: &Ident, init: &Expr, at_most: &Expr, body: &Block, expected: Option<&Type>) -> Type {
+    pub(super) fn repeat_loop(
+        &mut self,
+        expr: &Expr,
+        var: &Ident,
+        init: &Expr,
+        at_most: &Expr,
+        body: &Block,
+        expected: Option<&Type>,
+    ) -> Type {
         let init = self.infer_claused(init, None, None).widened();
         self.expect(at_most, &Type::INT, "`at most`");
         let known = self.checker.states.get(&(self.module, expr.id)).cloned();

@@ -26,7 +26,14 @@ pub(super) enum Given<'e> {
 }
 
 impl Body<'_> {
-    pub(super) fn call(&mut self, expr: &Expr, callee: &Path, args: &[Arg], piped: Option<(Type, Span)>, expected: Option<&Type>) -> Type {
+    pub(super) fn call(
+        &mut self,
+        expr: &Expr,
+        callee: &Path,
+        args: &[Arg],
+        piped: Option<(Type, Span)>,
+        expected: Option<&Type>,
+    ) -> Type {
         let bare = callee.parts.len() == 1;
         if self.test && bare && matches!(callee.text().as_str(), "calls" | "attempts") {
             return self.tool_counts(&callee.text(), callee, args);
@@ -62,7 +69,8 @@ impl Body<'_> {
             return;
         }
         if let [name] = path.parts.as_slice() {
-            if matches!(self.checker.program.entity(self.module, &name.name), Some(super::program::Entity::Type(full)) if full.is_empty()) {
+            if matches!(self.checker.program.entity(self.module, &name.name), Some(super::program::Entity::Type(full)) if full.is_empty())
+            {
                 return;
             }
             let scope = self.checker.program.modules.get(self.module).map(|module| module.scope.keys());
@@ -82,7 +90,14 @@ impl Body<'_> {
     }
 
     /// Matches arguments to parameters, checks each, reports what is missing or too much.
-    pub(super) fn arguments(&mut self, callee: &str, params: &[Param], args: &[Arg], piped: Option<(Type, Span)>, span: Span) -> Vec<Option<Type>> {
+    pub(super) fn arguments(
+        &mut self,
+        callee: &str,
+        params: &[Param],
+        args: &[Arg],
+        piped: Option<(Type, Span)>,
+        span: Span,
+    ) -> Vec<Option<Type>> {
         let mut types: Vec<Option<Type>> = vec![None; params.len()];
         for (place, given) in self.places(callee, params.iter().map(|param| &param.name), args, piped) {
             let (Some(param), Some(slot)) = (params.get(place), types.get_mut(place)) else { continue };
@@ -106,7 +121,14 @@ impl Body<'_> {
     }
 
     /// Reports parameters that nothing is given for, unless an argument under another name was meant for them.
-    fn missing_arguments<'n>(&mut self, callee: &str, names: impl Iterator<Item = &'n EcoString>, args: &[Arg], missing: &[(&EcoString, &Type)], span: Span) {
+    fn missing_arguments<'n>(
+        &mut self,
+        callee: &str,
+        names: impl Iterator<Item = &'n EcoString>,
+        args: &[Arg],
+        missing: &[(&EcoString, &Type)],
+        span: Span,
+    ) {
         let names: Vec<&EcoString> = names.collect();
         let strangers = args.iter().filter_map(|arg| arg.name.as_ref()).filter(|name| !names.contains(&&name.name));
         for (name, ty) in missing.iter().skip(strangers.count()) {
@@ -201,7 +223,8 @@ impl Body<'_> {
     }
 
     fn ambient_call(&mut self, ambient: AmbientFn, args: &[Arg], span: Span) -> Type {
-        let text = |name: &str, optional: bool| Param { name: name.into(), ty: Type::STRING, optional, nullable: false };
+        let text =
+            |name: &str, optional: bool| Param { name: name.into(), ty: Type::STRING, optional, nullable: false };
         let (params, ty) = match ambient {
             AmbientFn::Now => (vec![], Type::Time),
             AmbientFn::Today => (vec![text("zone", true)], Type::Date),
@@ -273,7 +296,8 @@ impl Body<'_> {
             None => {
                 let flows = &self.checker.program.flows;
                 let validators = flows.iter().filter(|flow| flow.role == Role::Validator);
-                let near = errors::nearest(&callee.text(), validators.map(|flow| flow.name.rsplit('.').next().unwrap_or("")));
+                let near =
+                    errors::nearest(&callee.text(), validators.map(|flow| flow.name.rsplit('.').next().unwrap_or("")));
                 let near = near.map(str::to_string);
                 self.report(errors::unknown_flow(loc, &callee.text(), near.as_deref()));
             }
@@ -288,7 +312,11 @@ impl Body<'_> {
             }
             Some(_) => {
                 let loc = self.loc(expr.span);
-                self.report(errors::invalid_clause(loc, format!("`start` starts a flow, and `{}` is none", callee.text()), "call it instead"));
+                self.report(errors::invalid_clause(
+                    loc,
+                    format!("`start` starts a flow, and `{}` is none", callee.text()),
+                    "call it instead",
+                ));
             }
             None => {
                 self.call(expr, callee, args, None, None);
@@ -311,7 +339,15 @@ impl Body<'_> {
     }
 
     /// A function of the library: type variables are bound by the arguments, then by the lambdas' results.
-    fn library_call(&mut self, expr: &Expr, function: FunctionId, args: &[Arg], piped: Option<(Type, Span)>, span: Span, expected: Option<&Type>) -> Type {
+    fn library_call(
+        &mut self,
+        expr: &Expr,
+        function: FunctionId,
+        args: &[Arg],
+        piped: Option<(Type, Span)>,
+        span: Span,
+        expected: Option<&Type>,
+    ) -> Type {
         let entry = function.entry();
         let signature = entry.signature();
         let mut bound: IndexMap<EcoString, Type> = IndexMap::new();
@@ -324,7 +360,9 @@ impl Body<'_> {
             }
             let Some(param) = signature.params.get(place) else { continue };
             match value {
-                Given::Expr(value) if matches!(value.unparen().kind, ExprKind::Lambda { .. }) => lambdas.push((place, value)),
+                Given::Expr(value) if matches!(value.unparen().kind, ExprKind::Lambda { .. }) => {
+                    lambdas.push((place, value))
+                }
                 Given::Expr(value) => {
                     let hint = self.hint(&param.ty, &bound);
                     let ty = self.infer_claused(value, hint.as_ref(), None);
@@ -352,7 +390,15 @@ impl Body<'_> {
         Some(ty)
     }
 
-    fn bind_argument(&mut self, callee: &str, signature: &Signature, place: usize, ty: &Type, span: Span, bound: &mut IndexMap<EcoString, Type>) {
+    fn bind_argument(
+        &mut self,
+        callee: &str,
+        signature: &Signature,
+        place: usize,
+        ty: &Type,
+        span: Span,
+        bound: &mut IndexMap<EcoString, Type>,
+    ) {
         let Some(param) = signature.params.get(place) else { return };
         super::generic::unify(&param.ty, ty, bound, &self.checker.program.types);
         let wanted = super::generic::substitute_bound(&param.ty, bound);
@@ -360,7 +406,14 @@ impl Body<'_> {
         self.fit(span, ty, &wanted, &format!("the argument `{}` of `{callee}`", param.name));
     }
 
-    fn bind_lambda(&mut self, callee: &str, signature: &Signature, place: usize, value: &Expr, bound: &mut IndexMap<EcoString, Type>) {
+    fn bind_lambda(
+        &mut self,
+        callee: &str,
+        signature: &Signature,
+        place: usize,
+        value: &Expr,
+        bound: &mut IndexMap<EcoString, Type>,
+    ) {
         let Some(param) = signature.params.get(place) else { return };
         let ExprKind::Lambda { params, body } = &value.unparen().kind else { return };
         let lambda = self.checker.program.types.members(&param.ty).into_iter().find_map(|member| match member {
@@ -369,7 +422,11 @@ impl Body<'_> {
         });
         let Some(lambda) = lambda else {
             let loc = self.loc(value.span);
-            let message = format!("the argument `{}` of `{callee}` is no lambda, but a `{}`", param.name, errors::brief(&param.ty));
+            let message = format!(
+                "the argument `{}` of `{callee}` is no lambda, but a `{}`",
+                param.name,
+                errors::brief(&param.ty)
+            );
             self.report(errors::invalid_clause(loc, message, ""));
             return;
         };

@@ -57,7 +57,8 @@ impl Checker {
                     }
                     _ => {
                         let flows: Vec<_> = body.checker.program.flows.iter().map(|flow| flow.name.clone()).collect();
-                        let near = errors::nearest(&callee.text(), flows.iter().map(|name| name.as_str())).map(str::to_string);
+                        let near =
+                            errors::nearest(&callee.text(), flows.iter().map(|name| name.as_str())).map(str::to_string);
                         let loc = body.loc(callee.span);
                         body.report(errors::unknown_flow(loc, &callee.text(), near.as_deref()));
                     }
@@ -82,7 +83,11 @@ impl Checker {
             }
             CampaignPartKind::Overlap(word) if !matches!(word.name.as_str(), "skip" | "queue" | "allow") => {
                 let loc = self.program.loc(module, word.span);
-                self.report(errors::invalid_clause(loc, format!("`overlap` cannot be `{}`", word.name), "`skip`, `queue` or `allow`"));
+                self.report(errors::invalid_clause(
+                    loc,
+                    format!("`overlap` cannot be `{}`", word.name),
+                    "`skip`, `queue` or `allow`",
+                ));
             }
             _ => {}
         }
@@ -94,7 +99,8 @@ impl Checker {
             self.report(errors::not_constant(loc, "`cron`"));
             return;
         };
-        let parsed = croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Disallowed).build().parse(text);
+        let parsed =
+            croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Disallowed).build().parse(text);
         if let Err(error) = parsed {
             self.report(errors::invalid_cron(loc, error.to_string().trim_end_matches('.')));
         }
@@ -111,7 +117,12 @@ impl Checker {
             };
             let campaigns: Vec<_> = self.program.campaigns().map(campaign).collect();
             if name != "*" && !self.program.flow_places.contains_key(name) && !campaigns.contains(name) {
-                let known = self.program.flows.iter().map(|flow| flow.name.as_str()).chain(campaigns.iter().map(|name| name.as_str()));
+                let known = self
+                    .program
+                    .flows
+                    .iter()
+                    .map(|flow| flow.name.as_str())
+                    .chain(campaigns.iter().map(|name| name.as_str()));
                 let near = errors::nearest(name, known).map(str::to_string);
                 let message = format!("`[grants]` names `{name}`, and there is no such flow or campaign");
                 self.report(errors::invalid_project(loc, &message, near.as_deref()));
@@ -119,7 +130,9 @@ impl Checker {
             for capability in capabilities {
                 let verb = capability.rsplit('.').next().unwrap_or("");
                 if !capability.contains('.') || !matches!(verb, "read" | "write" | "send" | "exec") {
-                    let message = format!("`{capability}` in `[grants]` is no capability: `resource.verb`, the verb `read`, `write`, `send` or `exec`");
+                    let message = format!(
+                        "`{capability}` in `[grants]` is no capability: `resource.verb`, the verb `read`, `write`, `send` or `exec`"
+                    );
                     self.report(errors::invalid_project(loc, &message, None));
                 }
             }

@@ -104,7 +104,9 @@ impl Checker {
             return Some(other);
         }
         let (last, front) = used.path.parts.split_last()?;
-        let span = front.first().map_or(used.path.span, |first| first.span.to(front.last().map_or(first.span, |last| last.span)));
+        let span = front
+            .first()
+            .map_or(used.path.span, |first| first.span.to(front.last().map_or(first.span, |last| last.span)));
         let known = self.program.module_named(&Path { parts: front.to_vec(), span }.text());
         let Some(other) = known else {
             self.module_or_report(module, &used.path);

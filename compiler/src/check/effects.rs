@@ -246,11 +246,15 @@ impl Checker {
             if reached.get_mut(flow).is_none_or(|slot| std::mem::replace(slot, true)) {
                 continue;
             }
-            open.extend(edges.get(flow).into_iter().flatten().filter(|edge| edge.how == How::Inside).map(|edge| edge.to));
+            open.extend(
+                edges.get(flow).into_iter().flatten().filter(|edge| edge.how == How::Inside).map(|edge| edge.to),
+            );
         }
         let mut found = Vec::new();
         for (flow, _) in reached.iter().enumerate().filter(|(_, reached)| !**reached) {
-            let (Some(decl), Some(tree)) = (self.program.flows.get(flow), self.program.flow_ast(flow)) else { continue };
+            let (Some(decl), Some(tree)) = (self.program.flows.get(flow), self.program.flow_ast(flow)) else {
+                continue;
+            };
             // An executor says how it is taken back whether or not a saga uses it yet: that is its contract.
             if decl.role == Role::Executor || self.is_broken(flow) {
                 continue;
@@ -268,7 +272,9 @@ impl Checker {
 
     /// The real set against `can`.
     fn check_capabilities(&mut self, flow: usize) {
-        let (Some(decl), Some(effects), Some(tree)) = (self.program.flows.get(flow), self.effects.get(flow), self.program.flow_ast(flow)) else {
+        let (Some(decl), Some(effects), Some(tree)) =
+            (self.program.flows.get(flow), self.effects.get(flow), self.program.flow_ast(flow))
+        else {
             return;
         };
         let module = decl.at.module;
@@ -286,7 +292,11 @@ impl Checker {
             for capability in capabilities {
                 let text = capability.path.text();
                 if decl.can.contains(&text) && !effects.needs.contains_key(&text) && !agent && !self.is_broken(flow) {
-                    found.push(errors::unused_capability(self.program.loc(module, capability.path.span), &text, &decl.name));
+                    found.push(errors::unused_capability(
+                        self.program.loc(module, capability.path.span),
+                        &text,
+                        &decl.name,
+                    ));
                 }
             }
         }

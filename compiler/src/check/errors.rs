@@ -176,8 +176,11 @@ pub fn field_of_null(loc: Loc, name: &str, ty: &Type, path: &str) -> Diagnostic 
 }
 
 pub fn missing_argument(loc: Loc, callee: &str, name: &str, ty: &Type) -> Diagnostic {
-    Diagnostic::new(Rule::MissingArgument, loc, format!("`{callee}` needs `{name}`"))
-        .help(format!("add `{name}: …`, {} `{}`", article(&brief(ty)), brief(ty)))
+    Diagnostic::new(Rule::MissingArgument, loc, format!("`{callee}` needs `{name}`")).help(format!(
+        "add `{name}: …`, {} `{}`",
+        article(&brief(ty)),
+        brief(ty)
+    ))
 }
 
 /// `a` or `an`.
@@ -283,7 +286,9 @@ pub fn operator_mismatch(loc: Loc, op: &str, left: &Type, right: &Type, help: &s
 pub fn never_equal(loc: Loc, left: &Type, right: &Type) -> Diagnostic {
     let message = format!("`{}` and `{}` are never equal", brief(left), brief(right));
     let literals = |ty: &Type| match ty {
-        Type::Union(members) => members.iter().filter(|member| matches!(member, Type::Literal(_))).map(|one| one.to_string()).collect(),
+        Type::Union(members) => {
+            members.iter().filter(|member| matches!(member, Type::Literal(_))).map(|one| one.to_string()).collect()
+        }
         Type::Literal(_) => vec![ty.to_string()],
         _ => Vec::new(),
     };

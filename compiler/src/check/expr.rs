@@ -10,7 +10,7 @@ use ecow::EcoString;
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use weir_lang::ast::{Expr, ExprKind, Ident, Lit, ListItem, Part, RecordEntry};
+use weir_lang::ast::{Expr, ExprKind, Ident, ListItem, Lit, Part, RecordEntry};
 use weir_lang::span::Span;
 use weir_lang::types::{FieldType, Literal, RecordType, Type, fits};
 
@@ -273,7 +273,8 @@ impl Body<'_> {
         } else if !matches!(member, Type::Record(_)) && member != ty {
             diagnostic = diagnostic.help(format!("it can be `{}`, which has no fields", errors::brief(member)));
         } else if matches!(ty, Type::Union(_)) {
-            diagnostic = diagnostic.help(format!("`{}` has none: tell the cases apart with `match`", errors::brief(member)));
+            diagnostic =
+                diagnostic.help(format!("`{}` has none: tell the cases apart with `match`", errors::brief(member)));
         }
         self.report(diagnostic);
         Type::Broken
@@ -400,7 +401,8 @@ impl Body<'_> {
             }
             Type::Broken => {}
             other => {
-                let diagnostic = errors::wants(self.loc(value.span), "`...` in a record", "a record, never null", other);
+                let diagnostic =
+                    errors::wants(self.loc(value.span), "`...` in a record", "a record, never null", other);
                 self.report(diagnostic);
             }
         }
@@ -410,10 +412,13 @@ impl Body<'_> {
     pub(super) fn expected_records(&self, expected: Option<&Type>) -> Vec<Arc<RecordType>> {
         let Some(expected) = expected else { return Vec::new() };
         let members = self.checker.program.types.members(expected);
-        members.into_iter().filter_map(|member| match member {
-            Type::Record(record) => Some(record.clone()),
-            _ => None,
-        }).collect()
+        members
+            .into_iter()
+            .filter_map(|member| match member {
+                Type::Record(record) => Some(record.clone()),
+                _ => None,
+            })
+            .collect()
     }
 
     fn expected_field(&self, wanted: &[Arc<RecordType>], name: &str, expected: Option<&Type>) -> Option<Type> {
@@ -428,13 +433,19 @@ impl Body<'_> {
     fn check_declared(&mut self, name: &Ident, wanted: &[Arc<RecordType>], expected: Option<&Type>) {
         let (Some(first), Some(expected)) = (wanted.first(), expected) else { return };
         let types = &self.checker.program.types;
-        let open = types.members(expected).iter().any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Broken));
+        let open =
+            types.members(expected).iter().any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Broken));
         if open || wanted.iter().any(|record| record.fields.contains_key(&name.name)) {
             return;
         }
         let near = errors::nearest(&name.name, first.fields.keys().map(EcoString::as_str)).map(str::to_string);
         let loc = self.loc(name.span);
-        self.report(errors::undeclared_field(loc, &name.name, &expected.non_null(&self.checker.program.types), near.as_deref()));
+        self.report(errors::undeclared_field(
+            loc,
+            &name.name,
+            &expected.non_null(&self.checker.program.types),
+            near.as_deref(),
+        ));
     }
 
     fn choose(&mut self, cond: &Expr, then: &Expr, otherwise: &Expr, expected: Option<&Type>) -> Type {

@@ -186,7 +186,11 @@ impl Checker {
     fn only_agents(&mut self, module: usize, clause: &FlowClause, role: Role, word: &str) {
         if role != Role::Agent {
             let loc = self.program.loc(module, clause.span);
-            self.report(errors::invalid_clause(loc, format!("`{word}` is for agents"), "take it out, or make this an `agent`"));
+            self.report(errors::invalid_clause(
+                loc,
+                format!("`{word}` is for agents"),
+                "take it out, or make this an `agent`",
+            ));
         }
     }
 
@@ -248,14 +252,28 @@ impl Checker {
             nullable: false,
         }];
         if params.is_some() && decl.role != Role::Validator {
-            self.report(errors::invalid_clause(loc, format!("`{word}` takes a validator, and `{}` is none", decl.name), ""));
+            self.report(errors::invalid_clause(
+                loc,
+                format!("`{word}` takes a validator, and `{}` is none", decl.name),
+                "",
+            ));
         }
         let wanted = params.unwrap_or(&envelope);
         let same = wanted.len() == decl.params.len()
-            && wanted.iter().zip(&decl.params).all(|(given, taken)| fits(&given.ty, &taken.ty, &self.program.types).is_ok());
+            && wanted
+                .iter()
+                .zip(&decl.params)
+                .all(|(given, taken)| fits(&given.ty, &taken.ty, &self.program.types).is_ok());
         if !same {
-            let text = wanted.iter().map(|param| format!("`{}: {}`", param.name, errors::brief(&param.ty))).collect::<Vec<_>>();
-            let message = format!("`{word}` calls `{}` with {}", decl.name, if text.is_empty() { "nothing".into() } else { text.join(", ") });
+            let text = wanted
+                .iter()
+                .map(|param| format!("`{}: {}`", param.name, errors::brief(&param.ty)))
+                .collect::<Vec<_>>();
+            let message = format!(
+                "`{word}` calls `{}` with {}",
+                decl.name,
+                if text.is_empty() { "nothing".into() } else { text.join(", ") }
+            );
             self.report(errors::invalid_clause(loc, message, "give it these parameters"));
         }
     }
@@ -266,7 +284,8 @@ impl Body<'_> {
     fn check_result(&mut self, flow: &Flow, decl: &super::program::FlowDecl, result: &BlockType) {
         let Some(expected) = &decl.returns else { return };
         let settled = matches!(flow.role, Role::Agent | Role::Delivery | Role::Validator);
-        if settled || result.leaves || matches!(result.value, Type::Broken | Type::Never) || has_broken_step(&flow.body) {
+        if settled || result.leaves || matches!(result.value, Type::Broken | Type::Never) || has_broken_step(&flow.body)
+        {
             return;
         }
         let merges = matches!(flow.body.steps.last().map(|step| &step.kind), Some(StepKind::Merge { .. }));

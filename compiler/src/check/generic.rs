@@ -91,7 +91,10 @@ fn replace(ty: &Type, with: &dyn Fn(&EcoString) -> Type) -> Type {
         Type::Union(members) => Type::union(members.iter().map(|member| replace(member, with))),
         Type::Record(record) => {
             let fields = record.fields.iter().map(|(name, field)| {
-                (name.clone(), FieldType { ty: replace(&field.ty, with), optional: field.optional, doc: field.doc.clone() })
+                (
+                    name.clone(),
+                    FieldType { ty: replace(&field.ty, with), optional: field.optional, doc: field.doc.clone() },
+                )
             });
             Type::Record(Arc::new(RecordType { fields: fields.collect() }))
         }
@@ -115,7 +118,9 @@ fn unbound(ty: &Type, bound: &IndexMap<EcoString, Type>) -> bool {
         Type::List(inner) | Type::Map(inner) | Type::Marked(_, inner) => unbound(inner, bound),
         Type::Record(record) => record.fields.values().any(|field| unbound(&field.ty, bound)),
         Type::Union(members) => members.iter().any(|member| unbound(member, bound)),
-        Type::Lambda(lambda) => lambda.params.iter().any(|param| unbound(param, bound)) || unbound(&lambda.returns, bound),
+        Type::Lambda(lambda) => {
+            lambda.params.iter().any(|param| unbound(param, bound)) || unbound(&lambda.returns, bound)
+        }
         _ => false,
     }
 }

@@ -127,7 +127,8 @@ impl Checked {
         if let [only] = named.as_slice() {
             return Ok(only);
         }
-        let called = |flow: &FlowInfo| flows.iter().any(|other| other.name != flow.name && other.calls.contains(&flow.name));
+        let called =
+            |flow: &FlowInfo| flows.iter().any(|other| other.name != flow.name && other.calls.contains(&flow.name));
         let free: Vec<&FlowInfo> = flows.iter().copied().filter(|flow| !called(flow)).collect();
         match free.as_slice() {
             [only] if file.is_some() => Ok(only),
@@ -238,7 +239,12 @@ impl Checker {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
             parsed.diagnostics.into_iter().for_each(|diagnostic| self.report(diagnostic));
             self.expr_types.push(vec![Type::Broken; parsed.module.exprs as usize]);
-            let module = ModuleInfo { name: file.module.clone(), file: id, ast: Arc::new(parsed.module), scope: IndexMap::new() };
+            let module = ModuleInfo {
+                name: file.module.clone(),
+                file: id,
+                ast: Arc::new(parsed.module),
+                scope: IndexMap::new(),
+            };
             if !file.module.is_empty() {
                 self.program.module_places.entry(file.module.clone()).or_insert(at);
             }

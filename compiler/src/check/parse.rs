@@ -16,9 +16,7 @@ pub fn all(files: &[SourceFile]) -> Vec<Parsed> {
         return files.iter().enumerate().map(|(at, file)| one(at, file)).collect();
     }
     let mut parsed: Vec<(usize, Parsed)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|worker| scope.spawn(move || share(files, worker, threads)))
-            .collect();
+        let workers: Vec<_> = (0..threads).map(|worker| scope.spawn(move || share(files, worker, threads))).collect();
         workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
     });
     parsed.sort_by_key(|(at, _)| *at);

@@ -78,7 +78,9 @@ impl Checker {
                 Some(0..=1000) => {}
                 Some(_) => {
                     let loc = self.program.loc(module, count.span);
-                    self.report(errors::invalid_constant(loc, "`retry` counts from 0 to 1000").help("or write `retry forever`"));
+                    self.report(
+                        errors::invalid_constant(loc, "`retry` counts from 0 to 1000").help("or write `retry forever`"),
+                    );
                 }
                 None => {
                     let loc = self.program.loc(module, count.span);

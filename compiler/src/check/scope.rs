@@ -139,7 +139,11 @@ impl Scope {
         for fact in self.facts.iter().rev() {
             match fact {
                 Fact::Known(known, ty) if known == path => return Some(ty),
-                Fact::Forget(name) if path.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) => {
+                Fact::Forget(name)
+                    if path
+                        .strip_prefix(name.as_str())
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) =>
+                {
                     return None;
                 }
                 _ => {}

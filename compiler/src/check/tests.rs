@@ -73,7 +73,8 @@ impl Body<'_> {
 
     fn mock(&mut self, path: &Path, args: Option<&[Arg]>, outcomes: &[MockOutcome]) {
         let tool = self.tool_or_report(path);
-        let output = tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.output.clone());
+        let output =
+            tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.output.clone());
         let codes = tool.as_ref().and_then(|tool| self.checker.program.tools.get(tool)).map(|tool| tool.codes.clone());
         if let (Some(tool), Some(args)) = (&tool, args) {
             let mut params = self.checker.program.tool_params(tool);
@@ -104,7 +105,11 @@ impl Body<'_> {
     pub(super) fn tool_counts(&mut self, name: &str, callee: &Path, args: &[Arg]) -> Type {
         let [Arg { name: None, value }] = args else {
             let loc = self.loc(callee.span);
-            self.report(errors::invalid_clause(loc, format!("`{name}` wants one tool"), &format!("`{name}(crm.search)`")));
+            self.report(errors::invalid_clause(
+                loc,
+                format!("`{name}` wants one tool"),
+                &format!("`{name}(crm.search)`"),
+            ));
             return Type::Broken;
         };
         let tool = path_expr(value).and_then(|path| self.tool_or_report(&path));

@@ -50,7 +50,9 @@ impl Checker {
         let number: rustc_hash::FxHashMap<&EcoString, usize> =
             places.iter().enumerate().map(|(at, (name, _))| (name, at)).collect();
         let bare = |at: usize| -> Vec<usize> {
-            let Some(ty) = places.get(at).and_then(|(name, _)| self.program.types.types.get(name)) else { return Vec::new() };
+            let Some(ty) = places.get(at).and_then(|(name, _)| self.program.types.types.get(name)) else {
+                return Vec::new();
+            };
             let mut names = Vec::new();
             bare_names(ty, &mut names);
             names.into_iter().filter_map(|name| number.get(name).copied()).collect()
@@ -203,7 +205,8 @@ impl Checker {
             Some(had) => {
                 let message = format!("both sides of `&` have a field `{name}`: `{}` and `{}`", had.ty, field.ty);
                 let loc = self.program.loc(module, span);
-                let diagnostic = weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message);
+                let diagnostic =
+                    weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message);
                 self.report(diagnostic.help("rename one, or give both the same type"));
             }
         }
@@ -227,7 +230,9 @@ impl Checker {
             && lo > hi
         {
             let loc = self.program.loc(module, base.span);
-            self.report(errors::invalid_constant(loc, format!("no number lies in `{lo}..{hi}`")).help("swap the bounds"));
+            self.report(
+                errors::invalid_constant(loc, format!("no number lies in `{lo}..{hi}`")).help("swap the bounds"),
+            );
         }
         match self.resolve_type(module, base) {
             Type::Int(_) => Type::Int(range),
@@ -299,7 +304,8 @@ impl Checker {
             }
             ToolAttr::AcceptsKey(name) => {
                 if tool.params.shift_remove(&name.name).is_none() {
-                    let near = errors::nearest(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
+                    let near =
+                        errors::nearest(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
                     let loc = self.program.loc(module, name.span);
                     self.report(errors::unknown_argument(loc, &tool.name, &name.name, near.as_deref(), ""));
                 }

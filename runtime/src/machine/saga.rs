@@ -253,6 +253,7 @@ impl Machine {
             }
             None => self.all_undone_below(&undo.step),
         }
+        self.run.undone = true;
         self.note_undone(id, &undo.step, attempt, took);
         match claim {
             Some(claim) => {

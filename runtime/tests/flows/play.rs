@@ -22,7 +22,8 @@ pub fn play(name: &str, text: &str) -> String {
     let file = SourceFile { path: name.into(), module: "".into(), text: text.into() };
     let config = (!script.toml.is_empty()).then(|| ("weir.toml".into(), script.toml.clone()));
     let checked = weir_compiler::check(ProjectSource { files: vec![file], config });
-    let errors: Vec<String> = checked.diagnostics.iter().filter(|one| one.severity.word() == "error").map(show::diagnostic).collect();
+    let errors: Vec<String> =
+        checked.diagnostics.iter().filter(|one| one.severity.word() == "error").map(show::diagnostic).collect();
     if !errors.is_empty() {
         return errors.concat();
     }
@@ -67,16 +68,25 @@ struct World {
 impl World {
     fn reply(&self, tool: &str, args: &Value) -> Reply {
         let given = self.script.tools.iter().position(|one| {
-            one.tool == tool && one.given.as_ref().is_none_or(|given| {
-                given.as_record().unwrap().fields.iter().all(|(name, value)| args.field(name).to_json() == value.to_json())
-            })
+            one.tool == tool
+                && one.given.as_ref().is_none_or(|given| {
+                    given
+                        .as_record()
+                        .unwrap()
+                        .fields
+                        .iter()
+                        .all(|(name, value)| args.field(name).to_json() == value.to_json())
+                })
         });
         let Some(at) = given else {
             let mut made = self.made.lock().unwrap();
             let count = made.entry(tool.into()).or_default();
             *count += 1;
             let short = tool.split('.').nth(1).unwrap_or(tool);
-            return Reply { after: Duration::from_millis(10), what: What::Ok(format!("{{\"id\":\"{short}-{count}\"}}")) };
+            return Reply {
+                after: Duration::from_millis(10),
+                what: What::Ok(format!("{{\"id\":\"{short}-{count}\"}}")),
+            };
         };
         let replies = &self.script.tools[at].replies;
         let mut used = self.used.lock().unwrap();
@@ -135,7 +145,8 @@ impl Tool for Server {
         let took = world.trace.at();
         let mut lines = world.trace.lines.lock().unwrap();
         let began = lines[place].0;
-        lines[place].1 += &format!("{said}{}", if took == began + 10 { String::new() } else { format!(" ({} ms)", took - began) });
+        lines[place].1 +=
+            &format!("{said}{}", if took == began + 10 { String::new() } else { format!(" ({} ms)", took - began) });
         outcome
     }
 }
