@@ -151,6 +151,15 @@ impl Tool for Server {
     }
 }
 
+/// Says so when a question is taken back.
+struct Withdrawn(Trace, String);
+
+impl Drop for Withdrawn {
+    fn drop(&mut self) {
+        self.0.line(format!("{} is asked no more", self.1));
+    }
+}
+
 #[async_trait]
 impl Answerer for World {
     async fn answer(&self, question: &Question) -> Option<Value> {
@@ -168,6 +177,7 @@ impl Answerer for World {
         let shown = answer.as_ref().map_or("nobody".to_owned(), Value::to_json);
         self.trace.line(format!("{step} asks “{}”{from}{problem}: {shown}", question.text));
         if answer.is_none() && self.script.answers.contains_key("slowly") {
+            let _withdrawn = Withdrawn(self.trace.clone(), step);
             return std::future::pending().await;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
