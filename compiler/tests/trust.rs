@@ -1,6 +1,6 @@
 //! Trust: small programs that are accepted or refused, and what is said about them.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "tests read files and print figures")]
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -1128,7 +1128,7 @@ mod size {
         }
         body += "desk.assign(owner: to_json(r59))";
         let said = said(&flow(&body), "");
-        assert!(said.iter().any(|line| line.starts_with("untrusted")) || !said.is_empty(), "{said:#?}");
+        assert!(said.iter().any(|line| line.starts_with("untrusted")), "{said:#?}");
         let mut body = String::from("page = web.fetch(url: url)\n x0 = page.body\n");
         for at in 1..200 {
             writeln!(body, "x{at} = \"{{x{}}}{{x{}}}\"", at - 1, at - 1).unwrap();
