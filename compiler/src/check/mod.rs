@@ -26,6 +26,7 @@ mod sagas;
 mod scope;
 mod settings;
 mod tests;
+mod trust;
 pub(crate) mod types;
 
 pub(crate) use clause::TRANSIENT;
@@ -160,6 +161,7 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.check_flows();
     checker.check_effects();
     checker.check_campaigns();
+    checker.check_trust();
     checker.check_tests();
     checker.finish(source)
 }
