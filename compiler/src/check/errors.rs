@@ -567,15 +567,6 @@ pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
         .help("five parts: minute hour day month weekday, e.g. `0 9 * * MON`")
 }
 
-pub fn pass_through_record(loc: Loc, missing: &str) -> Diagnostic {
-    role_violation(
-        loc,
-        "enricher",
-        &format!("keeps every field of the record, and this drops {missing}"),
-        "start with `...record`",
-    )
-}
-
 pub fn untrusted_to_trusted(loc: Loc, what: &str, path: Option<&str>) -> Diagnostic {
     let help = match path {
         Some(path) => format!(
