@@ -12,7 +12,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let (length, letters) = (lower.chars().count(), letters(&lower));
     let most = (length / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
-    for one in known {
+    for one in known.into_iter().filter(|one| !one.is_empty()) {
         // Names of another length or with other letters are not looked at closely: a project has thousands of them.
         let apart = (letters ^ self::letters(one)).count_ones() as usize;
         if one.len().abs_diff(lower.len()) > 4 * most || apart > 2 * most {
@@ -566,7 +566,6 @@ pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
     Diagnostic::new(Rule::InvalidCron, loc, format!("this is no cron schedule: {why}"))
         .help("five parts: minute hour day month weekday, e.g. `0 9 * * MON`")
 }
-
 
 pub fn untrusted_to_trusted(loc: Loc, what: &str, path: Option<&str>) -> Diagnostic {
     let help = match path {

@@ -23,7 +23,9 @@ pub fn servers(root: &Path, config: &Config) -> Result<(Servers, RunControlSlot)
     let slot = RunControlSlot::default();
     let outbox = section("mail").and_then(|mail| mail.outbox.clone());
     let config = BuiltinConfig {
-        files: FilesConfig { roots: section("files").and_then(|files| files.roots.clone()).unwrap_or_else(project_folder) },
+        files: FilesConfig {
+            roots: section("files").and_then(|files| files.roots.clone()).unwrap_or_else(project_folder),
+        },
         mail: outbox.map_or_else(MailConfig::default, |outbox| MailConfig { outbox }),
         shell: ShellConfig { commands: section("shell").and_then(|shell| shell.commands.clone()).unwrap_or_default() },
         run_control: slot.clone(),
