@@ -37,9 +37,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// `sha256:…` over the canonical text: the same source and tools give the same hash.
+    /// `sha256:…` over the canonical text: the same source and tools give the same hash. Where things stand in files
+    /// and what those are called does not count, so a comment changes nothing.
     pub fn hash(&self) -> EcoString {
-        let text = serde_json::to_vec(self).unwrap_or_default();
+        let mut plan = self.clone();
+        plan.files.clear();
+        plan.flows.iter_mut().for_each(|flow| flow.body.forget_places());
+        let text = serde_json::to_vec(&plan).unwrap_or_default();
         let mut out = EcoString::from("sha256:");
         for byte in Sha256::digest(&text) {
             out.push_str(&format!("{byte:02x}"));
@@ -171,6 +175,25 @@ pub struct BlockPlan {
     pub graph: DiGraph<StepPlan, Edge>,
     /// The block's value, evaluated when every step is through. None: null.
     pub value: Option<Pure>,
+}
+
+impl BlockPlan {
+    /// Forgets where the steps stand, in the blocks inside too.
+    fn forget_places(&mut self) {
+        for step in self.graph.node_weights_mut() {
+            step.loc = Loc::default();
+            match &mut step.kind {
+                StepKind::Act(act) => {
+                    let arms = act.handlers.iter_mut().flat_map(|handler| &mut handler.arms);
+                    arms.for_each(|arm| arm.block.forget_places());
+                }
+                StepKind::Branch { arms, .. } => arms.iter_mut().for_each(|arm| arm.block.forget_places()),
+                StepKind::For(plan) => plan.body.forget_places(),
+                StepKind::Repeat(plan) => plan.body.forget_places(),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Why a step waits for another.

@@ -1,5 +1,14 @@
 //! Plans: order between steps, slots, paths, policies, and a hash that only the program changes.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test reads its files, and a panic is its failure"
+)]
+
 use weir_compiler::plan::{BlockPlan, EffectClass, Plan, PolicyEndPlan, StepKind, Target};
 use weir_compiler::project::{ProjectSource, SourceFile};
 
@@ -178,6 +187,8 @@ fn the_hash_is_the_programs() {
     let other =
         format!("{text}\n/// Another flow.\ncoordinator g() -> int can a.read {{\n  return a.read(q: \"2\").n\n}}\n");
     assert_eq!(first, plan(&other, "f").hash(), "a flow that cannot be reached does not matter");
+    let moved = format!("// A word before everything.\n{text}");
+    assert_eq!(first, plan(&moved, "f").hash(), "where it stands does not matter");
     let changed = text.replace("\"1\"", "\"3\"");
     assert_ne!(first, plan(&changed, "f").hash());
     assert!(first.starts_with("sha256:"));

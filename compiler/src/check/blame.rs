@@ -18,11 +18,14 @@ impl Body<'_> {
     /// Reports at the innermost part that is wrong. Says whether all fits.
     pub(super) fn check_fit(&mut self, expr: &Expr, ty: &Type, expected: &Type, context: &str) -> bool {
         let Err(wrong) = fits(ty, expected, &self.checker.program.types) else {
-            self.check_temporal(expr, ty, expected);
             return true;
         };
         let blame = self.inner(expr, expected).unwrap_or(Blame { span: expr.span, wrong, context: None });
         let loc = self.loc(blame.span);
+        if blame.wrong.why == Why::MissingField && self.checker.is_wrong(loc) {
+            // A field under a wrong name was reported; the right one is missing for that reason.
+            return false;
+        }
         self.report(errors::mismatch(loc, &blame.wrong, blame.context.as_deref().unwrap_or(context)));
         false
     }

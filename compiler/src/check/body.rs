@@ -30,6 +30,8 @@ pub struct Body<'a> {
     pub(super) sources: Vec<(EcoString, Type)>,
     /// Whether it is a test: `calls(tool)` and `attempts(tool)` are known.
     pub(super) test: bool,
+    /// Whether it is a campaign with a clock, which has no `event`.
+    pub(super) clock: bool,
 }
 
 /// A loop that is being checked.
@@ -68,6 +70,7 @@ impl<'a> Body<'a> {
             returned: false,
             sources: Vec::new(),
             test: false,
+            clock: false,
         }
     }
 
@@ -184,7 +187,7 @@ impl<'a> Body<'a> {
             }
             StepKind::Key { key, .. } => self.key_value(key),
             StepKind::Prompt(text) => self.text(text),
-            StepKind::From { source, name } => self.from_step(source, name),
+            StepKind::From { source, name } => self.source_step(source, name),
             StepKind::Merge { key, prefer } => return Some(self.merge_step(key, prefer)),
             StepKind::Error => {}
         }
@@ -285,8 +288,8 @@ impl<'a> Body<'a> {
                 );
             }
             (None, Some(expected)) => {
-                let (loc, ty) = (self.loc(span), expected);
-                self.report(errors::missing_return(loc, "this flow", &ty));
+                let loc = self.loc(span);
+                self.report(errors::bare_return(loc, &expected));
             }
             (None, None) => {}
         }
@@ -352,10 +355,16 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn from_step(&mut self, source: &Expr, name: &Ident) {
+    fn source_step(&mut self, source: &Expr, name: &Ident) {
         let ty = self.infer_claused(source, None, Some(name));
         let list = Type::list(Type::Broken).nullable();
-        self.fit(source.span, &ty, &list, "`from`");
+        if fits(&ty, &list, &self.checker.program.types).is_err() {
+            let loc = self.loc(source.span);
+            self.report(
+                errors::wants(loc, "`from`", "a list", &ty)
+                    .help("read the list out of the result: `from crm.search(…).rows as crm`"),
+            );
+        }
         self.bind(name, ty.clone(), false);
         self.sources.push((name.name.clone(), ty));
     }

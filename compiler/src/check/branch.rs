@@ -5,9 +5,10 @@ use super::errors;
 use super::ops::{join, join_all};
 use super::scope::path_of;
 use super::types::literal_type;
-use weir_lang::ast::{ArmBody, Block, Expr, ExprKind, Ident, MatchArm, Pattern, PatternKind};
+use rust_decimal::Decimal;
+use weir_lang::ast::{ArmBody, Block, Expr, ExprKind, Ident, Lit, MatchArm, Pattern, PatternKind};
 use weir_lang::span::Span;
-use weir_lang::types::{Literal, Type, fits};
+use weir_lang::types::{Literal, Range, Type, fits};
 
 impl Body<'_> {
     pub(super) fn if_blocks(
@@ -156,11 +157,12 @@ impl Body<'_> {
         }
         let mut left = left.clone();
         for pattern in patterns {
-            if let PatternKind::Lit(_) = pattern.kind {
-                left = self.without(&left, &pattern_type(pattern));
-            } else if let Some(rest) = self.without_range(&left, pattern) {
-                left = rest;
-            }
+            left = match &pattern.kind {
+                PatternKind::Lit(Lit::Int(value)) => self.without_range(&left, *value, *value),
+                PatternKind::Range(Lit::Int(lo), Lit::Int(hi)) => self.without_range(&left, *lo, *hi),
+                PatternKind::Range(..) => left,
+                PatternKind::Lit(_) => self.without(&left, &pattern_type(pattern)),
+            };
         }
         left
     }
@@ -172,31 +174,23 @@ impl Body<'_> {
         }
     }
 
-    /// A bounded int is used up by ranges that reach from its bound.
-    fn without_range(&self, left: &Type, pattern: &Pattern) -> Option<Type> {
-        let PatternKind::Range(lo, hi) = &pattern.kind else { return None };
-        let (Type::Literal(Literal::Int(lo)), Type::Literal(Literal::Int(hi))) = (literal_type(lo), literal_type(hi))
-        else {
-            return None;
-        };
+    /// What is left of ints without `lo..=hi`: a bounded int falls into the parts on both sides.
+    fn without_range(&self, left: &Type, lo: i64, hi: i64) -> Type {
         let types = &self.checker.program.types;
+        let (from, to) = (Decimal::from(lo), Decimal::from(hi));
         let mut kept = Vec::new();
         for member in types.members(left) {
             match member {
                 Type::Literal(Literal::Int(value)) if (lo..=hi).contains(value) => {}
-                Type::Int(range) => {
-                    let (mut rest, lo, hi) = (range.clone(), lo.into(), rust_decimal::Decimal::from(hi));
-                    if rest.lo.is_some_and(|from| from >= lo && from <= hi) {
-                        rest.lo = Some(hi + rust_decimal::Decimal::ONE);
-                    }
-                    if rest.lo.zip(rest.hi).is_none_or(|(lo, hi)| lo <= hi) {
-                        kept.push(Type::Int(rest));
-                    }
+                Type::Int(Range { lo: Some(least), hi: Some(most) }) => {
+                    let sides = [(*least, (*most).min(from - Decimal::ONE)), ((*least).max(to + Decimal::ONE), *most)];
+                    let sides = sides.into_iter().filter(|(lo, hi)| lo <= hi);
+                    kept.extend(sides.map(|(lo, hi)| Type::Int(Range { lo: Some(lo), hi: Some(hi) })));
                 }
                 other => kept.push(other.clone()),
             }
         }
-        Some(Type::union(kept))
+        Type::union(kept)
     }
 
     fn check_exhaustive(&mut self, span: Span, left: &Type) {
@@ -207,6 +201,8 @@ impl Body<'_> {
             .filter(|member| !matches!(member, Type::Never | Type::Broken))
             .map(|member| match member {
                 Type::Literal(_) | Type::Null | Type::Bool => member.to_string(),
+                Type::Int(Range { lo: Some(lo), hi: Some(hi) }) if lo == hi => lo.to_string(),
+                Type::Int(Range { lo: Some(lo), hi: Some(hi) }) => format!("{lo}..{hi}"),
                 other => format!("any other {}", errors::brief(other)),
             })
             .collect();

@@ -4,8 +4,26 @@ use super::Checker;
 use super::body::Body;
 use super::errors;
 use super::program::Callee;
+use ecow::EcoString;
+use rustc_hash::FxHashSet;
 use weir_lang::ast::{Campaign, CampaignPart, CampaignPartKind, Expr, ExprKind, ItemKind, Lit};
 use weir_lang::types::Type;
+
+/// What a run can be.
+const STATUSES: [&str; 12] = [
+    "queued",
+    "running",
+    "waiting",
+    "paused",
+    "succeeded",
+    "blocked",
+    "failed",
+    "compensating",
+    "compensated",
+    "compensation_failed",
+    "cancelled",
+    "needs_attention",
+];
 
 impl Checker {
     pub(super) fn check_campaigns(&mut self) {
@@ -50,6 +68,8 @@ impl Checker {
                 let mut body = Body::new(self, module, None);
                 if let Some(ty) = &event {
                     body.scope.bind(&"event".into(), ty.clone(), Default::default(), false);
+                } else {
+                    body.clock = true;
                 }
                 match body.checker.program.callee(module, callee) {
                     Some(Callee::Flow(flow)) => {
@@ -109,30 +129,31 @@ impl Checker {
     /// Entries of `[grants]` are flows or campaigns.
     fn check_grants(&mut self) {
         let config = self.config.clone();
+        let campaigns: FxHashSet<EcoString> = self
+            .program
+            .campaigns()
+            .map(|(module, campaign)| {
+                let module = self.program.modules.get(module).map(|module| module.name.as_str()).unwrap_or_default();
+                super::program::full_name(module, &campaign.name.name)
+            })
+            .collect();
         for (name, capabilities) in config.grants.iter().flatten() {
-            let loc = self.config_loc(name);
-            let campaign = |(module, campaign): (usize, &Campaign)| {
-                let module = self.program.modules.get(module).map(|module| module.name.clone()).unwrap_or_default();
-                super::program::full_name(&module, &campaign.name.name)
-            };
-            let campaigns: Vec<_> = self.program.campaigns().map(campaign).collect();
             if name != "*" && !self.program.flow_places.contains_key(name) && !campaigns.contains(name) {
-                let known = self
-                    .program
-                    .flows
-                    .iter()
-                    .map(|flow| flow.name.as_str())
-                    .chain(campaigns.iter().map(|name| name.as_str()));
-                let near = errors::nearest(name, known).map(str::to_string);
+                let known = || self.program.flows.iter().map(|flow| &flow.name).chain(&campaigns);
+                let own = known().find(|full| full.rsplit('.').next() == Some(name));
+                let near = own.map(EcoString::as_str).or_else(|| errors::nearest(name, known().map(EcoString::as_str)));
+                let near = near.map(str::to_string);
                 let message = format!("`[grants]` names `{name}`, and there is no such flow or campaign");
+                let loc = self.config_key(&["grants", name]);
                 self.report(errors::invalid_project(loc, &message, near.as_deref()));
             }
-            for capability in capabilities {
+            for (at, capability) in capabilities.iter().enumerate() {
                 let verb = capability.rsplit('.').next().unwrap_or("");
                 if !capability.contains('.') || !matches!(verb, "read" | "write" | "send" | "exec") {
                     let message = format!(
-                        "`{capability}` in `[grants]` is no capability: `resource.verb`, the verb `read`, `write`, `send` or `exec`"
+                        "`{capability}` is no capability: `resource.verb`, the verb `read`, `write`, `send` or `exec`"
                     );
+                    let loc = self.config_entry(&["grants", name], at);
                     self.report(errors::invalid_project(loc, &message, None));
                 }
             }
@@ -142,7 +163,7 @@ impl Checker {
     /// The type of a run in a test.
     pub(super) fn run_type(value: Type) -> Type {
         Type::record([
-            ("status", Type::STRING),
+            ("status", Type::union(STATUSES.map(Type::text))),
             ("partial", Type::Bool),
             ("blocked", Type::Bool),
             ("reason", Type::STRING.nullable()),

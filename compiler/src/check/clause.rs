@@ -52,11 +52,18 @@ impl Body<'_> {
         name: Option<&Ident>,
     ) -> Type {
         if !self.takes_clauses(core) {
+            let key = clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Key { .. }));
+            if let (Some(weir_lang::ast::Role::Delivery), Some(key)) = (self.role, key) {
+                let loc = self.loc(key.span);
+                self.report(errors::missing_key(loc));
+                return ty;
+            }
             let loc = self.loc(clauses.first().map_or(expr.span, |clause| clause.span));
             let help = "clauses such as `retry`, `timeout` and `fallback` stand behind the call of a tool or flow";
             self.report(errors::invalid_clause(loc, "this is no call, so it takes no clauses", help));
             return ty;
         }
+        self.check_reached(clauses);
         let codes = self.tool_codes(core);
         let mut result = ty.clone();
         let wanted = expected.cloned().unwrap_or_else(|| ty.clone());
@@ -131,13 +138,34 @@ impl Body<'_> {
             _ => true,
         };
         if !fits_here {
+            let help = match &clause.kind {
+                ClauseKind::From(_) => "`from` says whom an `ask` asks",
+                _ => "take it out",
+            };
             let what = match &core.kind {
                 ExprKind::Ask { .. } => "`ask`",
                 ExprKind::Receive { .. } => "`receive`",
                 ExprKind::Start { .. } => "`start`",
                 _ => "a call",
             };
-            self.report(errors::invalid_clause(loc, format!("{what} takes no `{word}`"), ""));
+            self.report(errors::invalid_clause(loc, format!("{what} takes no `{word}`"), help));
+        }
+    }
+
+    /// `fallback`, `optional` and a `catch` with `else` each take every failure, so a second one never sees any. (A
+    /// policy may still fall back past a `catch`.)
+    fn check_reached(&mut self, clauses: &[Clause]) {
+        let takes_all = |clause: &&Clause| match &clause.kind {
+            ClauseKind::Catch(arms) => arms.iter().any(|arm| arm.codes.is_empty()),
+            ClauseKind::Fallback(_) | ClauseKind::Optional => true,
+            _ => false,
+        };
+        let policy = clauses.iter().any(|clause| matches!(clause.kind, ClauseKind::With(_)));
+        let mut all =
+            clauses.iter().filter(takes_all).filter(|clause| !policy || !matches!(clause.kind, ClauseKind::Catch(_)));
+        if let (Some(first), Some(second)) = (all.next(), all.next()) {
+            let (loc, first) = (self.loc(second.span), clause_word(&first.kind));
+            self.report(errors::unreachable_clause(loc, clause_word(&second.kind), first));
         }
     }
 
@@ -204,13 +232,32 @@ impl Body<'_> {
         }
         let loc = self.loc(code.span);
         if code.name == "cancelled" {
-            self.report(errors::invalid_clause(loc, "a cancelled run cannot be caught", ""));
+            self.report(errors::invalid_clause(
+                loc,
+                "a cancelled run cannot be caught",
+                "take it out: what is done is undone, and the run ends",
+            ));
             return;
         }
         let near =
             errors::nearest(&code.name, CODES.into_iter().chain(own.iter().map(EcoString::as_str))).map(str::to_string);
         let list = CODES.iter().copied().chain(own.iter().map(EcoString::as_str)).collect::<Vec<_>>().join(" ");
         self.report(errors::unknown_error_code(loc, &code.name, near.as_deref(), &list));
+    }
+
+    /// The code of a `fail`: the language's, or one that some tool declares.
+    pub(super) fn check_own_code(&mut self, code: &Ident) {
+        let declared = self.checker.declared_codes();
+        if CODES.contains(&code.name.as_str())
+            || declared.contains(&code.name)
+            || self.checker.own_codes.contains(&code.name)
+        {
+            return;
+        }
+        let loc = self.loc(code.span);
+        let near = errors::nearest(&code.name, CODES.into_iter().chain(declared.iter().map(EcoString::as_str)))
+            .map(str::to_string);
+        self.report(errors::no_error_code(loc, &code.name, near.as_deref(), &CODES.join(" ")));
     }
 
     /// Codes that the called tool declares itself.
@@ -224,6 +271,8 @@ impl Body<'_> {
             Some(Callee::Tool(tool)) => {
                 self.checker.program.tools.get(&tool).map(|tool| tool.codes.clone()).unwrap_or_default()
             }
+            // What a flow fails with comes from any tool that it reaches.
+            Some(Callee::Flow(_)) => self.checker.declared_codes(),
             _ => Vec::new(),
         }
     }

@@ -13,7 +13,7 @@ impl Checker {
     /// Names of all modules and their own declarations.
     pub(super) fn collect_items(&mut self) {
         for module in 0..self.program.modules.len() {
-            let ast = self.program.modules[module].ast.clone();
+            let ast = self.program.ast(module);
             for (item, node) in ast.items.iter().enumerate() {
                 self.collect_item(ItemRef { module, item }, &node.kind);
             }
@@ -23,7 +23,7 @@ impl Checker {
     fn collect_item(&mut self, at: ItemRef, kind: &ItemKind) {
         match kind {
             ItemKind::Flow(flow) => {
-                let name = full_name(&self.program.modules[at.module].name, &flow.name.name);
+                let name = full_name(self.program.module_name(at.module), &flow.name.name);
                 let place = self.program.flows.len();
                 if self.declare(at.module, &flow.name, Entity::Flow(place)) {
                     self.program.flow_places.insert(name.clone(), place);
@@ -32,7 +32,7 @@ impl Checker {
                 self.program.flows.push(decl);
             }
             ItemKind::Type(decl) => {
-                let full = full_name(&self.program.modules[at.module].name, &decl.name.name);
+                let full = full_name(self.program.module_name(at.module), &decl.name.name);
                 if super::types::base_type(&decl.name.name).is_some() {
                     let loc = self.program.loc(at.module, decl.name.span);
                     self.report(errors::base_type_taken(loc, &decl.name.name));
@@ -51,6 +51,16 @@ impl Checker {
                 self.program.policies.push(at);
                 self.declare(at.module, &decl.name, Entity::Policy(place));
             }
+            ItemKind::Campaign(decl) => {
+                let name = ecow::eco_format!("campaign {}", decl.name.name);
+                let loc = self.program.loc(at.module, decl.name.span);
+                match self.declared.get(&(at.module, name.clone())).copied() {
+                    Some(first) => self.report(errors::duplicate_name(loc, &decl.name.name, first)),
+                    None => {
+                        self.declared.insert((at.module, name), loc);
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -64,22 +74,26 @@ impl Checker {
             return false;
         }
         self.declared.insert((module, name.name.clone()), loc);
-        self.program.modules[module].scope.insert(name.name.clone(), entity);
+        if let Some(module) = self.program.modules.get_mut(module) {
+            module.scope.insert(name.name.clone(), entity);
+        }
         true
     }
 
     /// `use` of every module, and circles among them.
     pub(super) fn collect_uses(&mut self) {
-        let mut edges: Vec<Vec<(usize, Loc)>> = vec![Vec::new(); self.program.modules.len()];
+        let mut edges: Vec<Vec<(usize, Loc)>> = Vec::with_capacity(self.program.modules.len());
         for module in 0..self.program.modules.len() {
-            let ast = self.program.modules[module].ast.clone();
+            let ast = self.program.ast(module);
+            let mut used_here = Vec::new();
             for item in &ast.items {
                 if let ItemKind::Use(used) = &item.kind
                     && let Some(other) = self.collect_use(module, used)
                 {
-                    edges[module].push((other, self.program.loc(module, used.path.span)));
+                    used_here.push((other, self.program.loc(module, used.path.span)));
                 }
             }
+            edges.push(used_here);
         }
         self.report_import_cycles(&edges);
     }
@@ -130,8 +144,16 @@ impl Checker {
     }
 
     fn import(&mut self, module: usize, other: usize, name: &Ident, alias: &Ident) {
-        let theirs = &self.program.modules[other];
-        let own = |entity: &&Entity| !matches!(entity, Entity::Module(_));
+        let Some(theirs) = self.program.modules.get(other) else { return };
+        // What a module declares itself can be imported, not what it has imported.
+        let at = |place: Option<&ItemRef>| place.is_some_and(|at| at.module == other);
+        let own = |entity: &&Entity| match entity {
+            Entity::Flow(flow) => at(self.program.flows.get(*flow).map(|flow| &flow.at)),
+            Entity::Type(full) => at(self.type_places.get(full)),
+            Entity::Const(place) => at(self.program.consts.get(*place)),
+            Entity::Policy(place) => at(self.program.policies.get(*place)),
+            Entity::Module(_) => false,
+        };
         match theirs.scope.get(&name.name).filter(own).cloned() {
             Some(entity) => {
                 self.declare(module, alias, entity);
@@ -180,8 +202,9 @@ impl Checker {
             let params = self.params(module, &flow.params);
             let returns = flow.returns.as_ref().map(|ty| self.resolve_type(module, ty));
             let can = self.flow_can(module, &flow.clauses);
-            let decl = &mut self.program.flows[place];
-            (decl.params, decl.returns, decl.can) = (params, returns, can);
+            if let Some(decl) = self.program.flows.get_mut(place) {
+                (decl.params, decl.returns, decl.can) = (params, returns, can);
+            }
         }
     }
 
@@ -205,8 +228,8 @@ impl Checker {
     }
 
     /// `tool` declarations of the built-in file and of every module, sorted by name.
-    pub(super) fn collect_tools(&mut self, builtin: Option<ModuleInfo>) {
-        if let Some(builtin) = builtin {
+    pub(super) fn collect_tools(&mut self, builtin: ModuleInfo) {
+        {
             let ast = builtin.ast.clone();
             self.program.modules.push(builtin);
             let module = self.program.modules.len() - 1;
@@ -219,7 +242,7 @@ impl Checker {
             self.program.modules.pop();
         }
         for module in 0..self.program.modules.len() {
-            let ast = self.program.modules[module].ast.clone();
+            let ast = self.program.ast(module);
             for item in &ast.items {
                 if let ItemKind::Tool(decl) = &item.kind {
                     self.collect_tool(module, decl, item.doc.clone());
@@ -228,6 +251,9 @@ impl Checker {
         }
         self.apply_settings();
         self.program.tools.sort_keys();
+        let codes: std::collections::BTreeSet<&EcoString> =
+            self.program.tools.values().flat_map(|tool| &tool.codes).collect();
+        self.codes = codes.into_iter().cloned().collect();
         self.collect_spellings();
     }
 
@@ -252,6 +278,7 @@ impl Checker {
     /// What `weir.toml` says of tools that are there.
     fn apply_settings(&mut self) {
         let config = self.config.clone();
+        self.check_settings(&config);
         for (server, section) in &config.tools {
             for (name, tool) in self.program.tools.iter_mut().filter(|(name, _)| name.split('.').next() == Some(server))
             {

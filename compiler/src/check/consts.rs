@@ -50,49 +50,59 @@ pub fn builtin_types() -> Vec<(EcoString, Type)> {
 }
 
 impl Checker {
+    /// Types of the constants, those that others use first; one that leads back to itself is broken.
     pub(super) fn check_consts(&mut self) {
-        for place in 0..self.program.consts.len() {
-            self.const_type(place);
+        let uses: Vec<Vec<usize>> = (0..self.program.consts.len()).map(|place| self.const_uses(place)).collect();
+        for group in super::graphs::groups(uses.len(), |place| uses.get(place).cloned().unwrap_or_default()) {
+            let round = group.len() > 1
+                || group.first().is_some_and(|one| uses.get(*one).is_some_and(|uses| uses.contains(one)));
+            if round {
+                self.break_consts(&group);
+            }
+            for place in group {
+                let ty = if round { Type::Broken } else { self.infer_const(place) };
+                if let Some(slot) = self.const_types.get_mut(place) {
+                    *slot = Some(ty);
+                }
+            }
         }
     }
 
-    /// The type of a constant, found on first use; one that needs itself is broken.
+    fn break_consts(&mut self, group: &[usize]) {
+        let first = group.iter().min().and_then(|place| self.program.const_ast(*place));
+        if let Some((module, decl)) = first {
+            let loc = self.program.loc(module, decl.name.span);
+            let message = format!("`{}` is defined by itself", decl.name.name);
+            self.report(errors::invalid_constant(loc, message).help("give one of them a value of its own"));
+        }
+    }
+
+    /// The constants that a constant's value names.
+    fn const_uses(&self, place: usize) -> Vec<usize> {
+        let Some((module, decl)) = self.program.const_ast(place) else { return Vec::new() };
+        let mut uses = Vec::new();
+        each_name(&decl.value, &mut |name| {
+            if let Some(Entity::Const(other)) = self.program.entity(module, name) {
+                uses.push(*other);
+            }
+        });
+        uses
+    }
+
+    /// The type of a constant.
     pub(super) fn const_type(&mut self, place: usize) -> Type {
-        if let Some(Some(known)) = self.const_types.get(place) {
-            return known.clone();
-        }
-        if let Some(slot) = self.const_types.get_mut(place) {
-            *slot = Some(Type::Broken);
-        }
+        self.const_types.get(place).cloned().flatten().unwrap_or(Type::Broken)
+    }
+
+    fn infer_const(&mut self, place: usize) -> Type {
         let Some(at) = self.program.consts.get(place).copied() else { return Type::Broken };
         let (module, ast) = (at.module, self.program.ast(at.module));
         let Some(ItemKind::Const(decl)) = ast.items.get(at.item).map(|item| &item.kind) else { return Type::Broken };
-        if self.const_refers(module, &decl.value, place, 0) {
-            let loc = self.program.loc(module, decl.name.span);
-            self.report(errors::invalid_constant(loc, format!("`{}` is defined by itself", decl.name.name)));
-            return Type::Broken;
-        }
-        let ty = Body::new(self, module, None).infer(&decl.value, None);
+        let mut body = Body::new(self, module, None);
+        let ty = body.infer(&decl.value, None);
+        body.finish();
         self.require_pure(module, &decl.value, "a constant");
-        if let Some(slot) = self.const_types.get_mut(place) {
-            *slot = Some(ty.clone());
-        }
         ty
-    }
-
-    /// Whether a constant's value leads back to it.
-    fn const_refers(&self, module: usize, expr: &Expr, place: usize, depth: usize) -> bool {
-        let mut found = false;
-        each_name(expr, &mut |name| {
-            if let Some(Entity::Const(other)) = self.program.entity(module, name) {
-                let deeper = || {
-                    let (module, decl) = self.program.const_ast(*other)?;
-                    Some(depth < 64 && self.const_refers(module, &decl.value, place, depth + 1))
-                };
-                found |= *other == place || deeper().unwrap_or(false);
-            }
-        });
-        found
     }
 
     /// Milliseconds of a constant duration, at least zero.

@@ -224,17 +224,21 @@ impl Checker {
             policies.extend(named.and_then(|name| self.program.policy_by_name(name)));
             policies.extend(self.config.project.policy.as_ref().and_then(|name| self.program.policy_by_name(name)));
         }
-        let ends = policies.into_iter().filter_map(|place| self.program.policy_ast(place)).flat_map(|(home, decl)| {
-            decl.arms.iter().filter_map(move |arm| match &arm.then {
-                Some(PolicyEnd::Escalate(path)) => self.program.callee(home, path),
-                _ => None,
-            })
-        });
-        let flow = |callee: Callee| match callee {
-            Callee::Flow(flow) => Some((flow, site.span)),
-            _ => None,
-        };
-        ends.filter_map(flow).collect()
+        let mut found = Vec::new();
+        for (home, decl) in policies.into_iter().filter_map(|place| self.program.policy_ast(place)) {
+            for arm in &decl.arms {
+                if let Some(PolicyEnd::Escalate(path)) = &arm.then
+                    && let Some(Callee::Flow(flow)) = self.program.callee(home, path)
+                {
+                    found.push((flow, site.span));
+                }
+            }
+            // Its `else` takes every failure: wider policies never see one.
+            if decl.arms.iter().any(|arm| arm.codes.is_empty()) {
+                break;
+            }
+        }
+        found
     }
 
     /// An `undo` that no saga ever runs: its flow is reached from none.
@@ -282,11 +286,15 @@ impl Checker {
         let can_loc = clause.map(|clause| self.program.loc(module, clause.span));
         let mut found = Vec::new();
         let agent = decl.role == Role::Agent;
-        for (capability, (span, via)) in &effects.needs {
-            if !decl.can.contains(capability) {
-                let loc = self.program.loc(module, *span);
-                found.push(errors::undeclared_capability(loc, capability, &decl.name, &format!("`{via}`"), can_loc));
-            }
+        let mut lacking: IndexMap<(Span, &EcoString), Vec<&str>> = IndexMap::new();
+        for (capability, (span, via)) in effects.needs.iter().filter(|(capability, _)| !decl.can.contains(*capability))
+        {
+            lacking.entry((*span, via)).or_default().push(capability);
+        }
+        for ((span, via), capabilities) in lacking {
+            let loc = self.program.loc(module, span);
+            let way = self.way_to(via, capabilities.first().copied().unwrap_or_default());
+            found.push(errors::undeclared_capability(loc, &capabilities, &decl.name, &way, can_loc));
         }
         if let Some(FlowClauseKind::Can(capabilities)) = clause.map(|clause| &clause.kind) {
             for capability in capabilities {
@@ -303,6 +311,20 @@ impl Checker {
         for diagnostic in found {
             self.report(diagnostic);
         }
+    }
+
+    /// From a flow or tool that needs a capability to the tool that it needs it for.
+    fn way_to(&self, via: &EcoString, capability: &str) -> Vec<EcoString> {
+        let mut way = vec![via.clone()];
+        while let Some(flow) = way.last().and_then(|name| self.program.flow_places.get(name)) {
+            let next =
+                self.effects.get(*flow).and_then(|effects| effects.needs.get(capability)).map(|(_, via)| via.clone());
+            match next {
+                Some(next) if !way.contains(&next) => way.push(next),
+                _ => break,
+            }
+        }
+        way
     }
 
     /// Whether something in a flow could not be read or resolved, so that what it lacks is no second mistake.

@@ -8,14 +8,27 @@ use weir_lang::types::{Mismatch, Type, Why};
 
 /// The nearest of `known` to `name`, if it is near enough to be meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    let (length, letters) = (lower.chars().count(), letters(&lower));
+    let most = (length / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
-    for one in known {
-        let distance = strsim::osa_distance(&name.to_lowercase(), &one.to_lowercase());
-        if distance <= (name.chars().count() / 3).max(1) && best.is_none_or(|(had, _)| distance < had) {
+    for one in known.into_iter().filter(|one| !one.is_empty()) {
+        // Names of another length or with other letters are not looked at closely: a project has thousands of them.
+        let apart = (letters ^ self::letters(one)).count_ones() as usize;
+        if one.len().abs_diff(lower.len()) > 4 * most || apart > 2 * most {
+            continue;
+        }
+        let distance = strsim::osa_distance(&lower, &one.to_lowercase());
+        if distance <= most && best.is_none_or(|(had, _)| distance < had) {
             best = Some((distance, one));
         }
     }
     best.map(|(_, one)| one)
+}
+
+/// Which letters and digits stand in a name, a bit each.
+fn letters(name: &str) -> u64 {
+    name.bytes().fold(0, |bits, byte| bits | 1 << (byte.to_ascii_lowercase() % 64))
 }
 
 /// Adds a did-you-mean with its fix, or `otherwise` as help.
@@ -36,6 +49,23 @@ pub fn invalid_project(loc: Loc, message: &str, near: Option<&str>) -> Diagnosti
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic,
     }
+}
+
+pub fn config_duration(loc: Loc, text: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidProject, loc, format!("`{text}` is no duration"))
+        .help("write `200ms`, `5s`, `1h30m`, `3d` or `1w`")
+}
+
+/// What the reader of the project file says, with a did-you-mean for a key that it does not know.
+pub fn unreadable_project(loc: Loc, message: &str) -> Diagnostic {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let near = names.next().and_then(|unknown| nearest(unknown, names)).map(str::to_string);
+    let short = if near.is_some() { message.split(", expected").next().unwrap_or(message) } else { message };
+    suggest(
+        Diagnostic::new(Rule::InvalidProject, loc, short.replace("unknown field", "there is no key")),
+        near.as_deref(),
+        "",
+    )
 }
 
 pub fn duplicate_name(loc: Loc, name: &str, first: Loc) -> Diagnostic {
@@ -83,6 +113,11 @@ pub fn import_cycle(loc: Loc, names: &[EcoString]) -> Diagnostic {
 
 pub fn unknown_name(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
     suggest(Diagnostic::new(Rule::UnknownName, loc, format!("nothing here is called `{name}`")), near, "")
+}
+
+pub fn no_event(loc: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownName, loc, "this campaign has no `event`: it is started by a clock")
+        .help("start it `on event \"name\" as T`, or pass a value of your own")
 }
 
 pub fn unknown_source(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
@@ -184,7 +219,7 @@ pub fn missing_argument(loc: Loc, callee: &str, name: &str, ty: &Type) -> Diagno
 }
 
 /// `a` or `an`.
-fn article(word: &str) -> &'static str {
+pub fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
@@ -218,6 +253,9 @@ pub fn mismatch(loc: Loc, wrong: &Mismatch, context: &str) -> Diagnostic {
             let name = wrong.path.last().map(|name| name.as_str()).unwrap_or("it");
             format!("{context} wants a field `{name}: {expected}`, which is missing")
         }
+        Why::Constant if matches!(wrong.expected, Type::Union(_) | Type::Literal(_)) => {
+            format!("{context} wants `{expected}`, found `{found}`{at}")
+        }
         Why::Constant => format!("{context} wants `{expected}`, and `{found}` is outside{at}"),
         _ => format!("{context} wants `{expected}`, found `{found}`{at}"),
     };
@@ -234,7 +272,16 @@ pub fn mismatch(loc: Loc, wrong: &Mismatch, context: &str) -> Diagnostic {
             Some(help) => diagnostic.help(help),
             None => diagnostic,
         },
-        Why::Constant => diagnostic,
+        Why::Constant => {
+            let known = match &wrong.expected {
+                Type::Union(members) => members.iter().map(Type::to_string).collect(),
+                other => vec![other.to_string()],
+            };
+            match nearest(&wrong.found.to_string(), known.iter().map(String::as_str)) {
+                Some(near) => suggest(diagnostic, Some(near), ""),
+                None => diagnostic,
+            }
+        }
     }
 }
 
@@ -334,6 +381,16 @@ pub fn unreachable_arm(loc: Loc, why: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnreachableArm, loc, format!("this arm is never taken: {why}")).help("remove it")
 }
 
+pub fn unreachable_clause(loc: Loc, word: &str, first: &str) -> Diagnostic {
+    let message = format!("this `{word}` never sees a failure: `{first}` takes every one before it");
+    Diagnostic::new(Rule::UnreachableArm, loc, message).help("keep one of the two")
+}
+
+pub fn no_error_code(loc: Loc, code: &str, near: Option<&str>, known: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Rule::UnknownErrorCode, loc, format!("there is no error code `{code}`"));
+    suggest(diagnostic, near, &format!("codes are {known}; a tool may declare its own: `tool … fails {code}`"))
+}
+
 pub fn unknown_error_code(loc: Loc, code: &str, near: Option<&str>, known: &str) -> Diagnostic {
     let diagnostic = Diagnostic::new(Rule::UnknownErrorCode, loc, format!("no call here fails with `{code}`"));
     suggest(diagnostic, near, &format!("codes are {known}"))
@@ -345,8 +402,12 @@ pub fn invalid_clause(loc: Loc, message: impl Into<String>, help: &str) -> Diagn
 }
 
 pub fn impure_step(loc: Loc, what: &str, place: &str) -> Diagnostic {
-    Diagnostic::new(Rule::ImpureStep, loc, format!("{what} cannot stand in {place}, which is pure"))
-        .help("do it in a step before, and use the step's name here")
+    let help = match place {
+        "a constant" => "compute it in a flow",
+        "a transformer" => "do it in the flow that calls this one, and pass the value in",
+        _ => "do it in a step before, and use the step's name here",
+    };
+    Diagnostic::new(Rule::ImpureStep, loc, format!("{what} cannot stand in {place}, which is pure")).help(help)
 }
 
 pub fn role_violation(loc: Loc, role: &str, message: &str, help: &str) -> Diagnostic {
@@ -354,12 +415,25 @@ pub fn role_violation(loc: Loc, role: &str, message: &str, help: &str) -> Diagno
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
-pub fn undeclared_capability(loc: Loc, capability: &str, flow: &str, via: &str, can: Option<Loc>) -> Diagnostic {
-    let message = format!("`{flow}` may not `{capability}`, which {via} needs");
+/// `way`: the flows and the tool by which it is reached, nearest first.
+pub fn undeclared_capability(
+    loc: Loc,
+    capabilities: &[&str],
+    flow: &str,
+    way: &[EcoString],
+    can: Option<Loc>,
+) -> Diagnostic {
+    let names = capabilities.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(" and ");
+    let list = capabilities.join(", ");
+    let mut way = way.iter().map(|one| format!("`{one}`"));
+    let first = way.next().unwrap_or_default();
+    let rest = way.collect::<Vec<_>>().join(", ");
+    let through = if rest.is_empty() { String::new() } else { format!(" (through {rest})") };
+    let message = format!("`{flow}` may not {names}, which {first}{through} needs");
     let diagnostic = Diagnostic::new(Rule::UndeclaredCapability, loc, message);
     match can {
-        Some(can) => diagnostic.label(can, "declared here").help(format!("add `{capability}` to its `can`")),
-        None => diagnostic.help(format!("declare it behind the parameters: `can {capability}`")),
+        Some(can) => diagnostic.label(can, "declared here").help(format!("add `{list}` to its `can`")),
+        None => diagnostic.help(format!("declare it behind the parameters: `can {list}`")),
     }
 }
 
@@ -385,12 +459,22 @@ pub fn missing_key(loc: Loc) -> Diagnostic {
 }
 
 pub fn missing_undo(loc: Loc, what: &str, role: &str, opposite: Option<&str>) -> Diagnostic {
-    let message = format!("{what} in a {role} says neither how to take it back nor that it is final");
+    let message = format!("{what} in {} {role} says neither how to take it back nor that it is final", article(role));
     let help = match opposite {
+        Some("runs.cancel") => "add `undo runs.cancel(id: it)`, or `final` if it is the point of no return".to_string(),
         Some(tool) => format!("add `undo {tool}(…)`, or `final` if it is the point of no return"),
         None => "add `undo tool(…)`, or `final` if it is the point of no return".to_string(),
     };
     Diagnostic::new(Rule::MissingUndo, loc, message).help(help)
+}
+
+pub fn missing_final(loc: Loc, delivery: &str) -> Diagnostic {
+    Diagnostic::new(
+        Rule::MissingUndo,
+        loc,
+        format!("what `{delivery}` sends cannot be taken back, and this saga does not say so"),
+    )
+    .help("add `final`, and let it be the last step that can fail")
 }
 
 pub fn fallible_after_final(loc: Loc, what: &str, last: Loc) -> Diagnostic {
@@ -435,12 +519,9 @@ pub fn key_not_sent(loc: Loc, tool: &str) -> Diagnostic {
 }
 
 pub fn write_without_undo(loc: Loc, flow: &str, count: usize) -> Diagnostic {
-    Diagnostic::new(
-        Rule::WriteWithoutUndo,
-        loc,
-        format!("`{flow}` writes {count} times and takes nothing back when it fails between"),
-    )
-    .help("make it a `saga` with `undo`, or mark what need not be undone `final`")
+    let message = format!("`{flow}` writes {count} times and takes nothing back when it fails between");
+    Diagnostic::new(Rule::WriteWithoutUndo, loc, message)
+        .help("make it a `saga` with `undo`, or mark what need not be undone `final`")
 }
 
 pub fn unused_binding(loc: Loc, name: &str) -> Diagnostic {
@@ -451,6 +532,11 @@ pub fn unused_binding(loc: Loc, name: &str) -> Diagnostic {
 pub fn empty_validator(loc: Loc, name: &str) -> Diagnostic {
     Diagnostic::new(Rule::EmptyValidator, loc, format!("`{name}` requires nothing, so it lets everything pass"))
         .help("add `require condition else \"reason\"`")
+}
+
+pub fn bare_return(loc: Loc, ty: &Type) -> Diagnostic {
+    Diagnostic::new(Rule::MissingReturn, loc, format!("this flow declares `{}`, and `return` gives nothing", brief(ty)))
+        .help("write `return …` with a value, or leave with `block \"reason\"` or `fail \"message\"`")
 }
 
 pub fn missing_return(loc: Loc, flow: &str, ty: &Type) -> Diagnostic {
@@ -474,15 +560,42 @@ pub fn missing_fallback(loc: Loc, policy: &str) -> Diagnostic {
 }
 
 pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
+    let why = why.rsplit(": ").next().unwrap_or(why).to_lowercase();
+    let why =
+        if why.contains("must have 5 fields") { "it has another number of parts than five".to_string() } else { why };
     Diagnostic::new(Rule::InvalidCron, loc, format!("this is no cron schedule: {why}"))
         .help("five parts: minute hour day month weekday, e.g. `0 9 * * MON`")
 }
 
-pub fn pass_through_record(loc: Loc, missing: &str) -> Diagnostic {
-    role_violation(
-        loc,
-        "enricher",
-        &format!("keeps every field of the record, and this drops {missing}"),
-        "start with `...record`",
-    )
+pub fn untrusted_to_trusted(loc: Loc, what: &str, path: Option<&str>) -> Diagnostic {
+    let help = match path {
+        Some(path) => format!(
+            "compare it first: `require {path} in known` with a list that you trust, or `check` it with a validator that \
+             looks it up; or let a person answer it: `ask`"
+        ),
+        None => {
+            "give it a name, and compare that first: `require name in known` with a list that you trust, or `check` it \
+                 with a validator that looks it up; or let a person answer it: `ask`"
+                .to_string()
+        }
+    };
+    Diagnostic::new(Rule::UntrustedToTrusted, loc, format!("untrusted data decides {what}"))
+        .here("an outsider may have written or chosen this")
+        .help(help)
+}
+
+pub fn untrusted_choice(loc: Loc, what: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UntrustedToTrusted, loc, format!("untrusted data decides {what}"))
+        .help("this project is `trust = \"strict\"`: decide by something that you trust, `require` it to be among known values first, or `ask`")
+}
+
+pub fn endorses_by_form(loc: Loc, validator: &str, what: &str, at: Loc, source: Option<(Loc, String)>) -> Diagnostic {
+    let message = format!("`{validator}` only looks at the form of what becomes {what}");
+    let diagnostic = Diagnostic::new(Rule::EndorsesByForm, loc, message).label(at, format!("here it becomes {what}"));
+    let diagnostic = match source {
+        Some((loc, text)) => diagnostic.label(loc, text),
+        None => diagnostic,
+    };
+    diagnostic
+        .help("a forged one has the right form too: compare it with what you know, a list, a look-up or trusted data")
 }

@@ -36,17 +36,23 @@ impl Body<'_> {
     }
 
     /// A text constant that stands for a time, date or duration must read as one.
-    pub(super) fn check_temporal(&mut self, expr: &Expr, ty: &Type, expected: &Type) {
+    fn check_temporal(&mut self, expr: &Expr, text: &EcoString, expected: &Type) {
         let types = &self.checker.program.types;
-        let (Type::Literal(Literal::String(text)), head) = (ty, types.head(expected)) else { return };
-        if matches!(head, Type::Time | Type::Date | Type::Duration) {
-            let boundary = weir_stdlib::narrow::Boundary::new(head.clone());
-            let value = weir_stdlib::value::Value::text(text.as_str());
-            if weir_stdlib::narrow::narrow(&value, &boundary, types).is_err() {
-                let message = format!("`{text}` does not read as a `{head}`");
-                let loc = self.loc(expr.span);
-                self.report(errors::invalid_constant(loc, message));
-            }
+        let members = types.members(expected);
+        let mut wanted = members.iter().filter(|member| matches!(member, Type::Time | Type::Date | Type::Duration));
+        let Some(head) = wanted.next() else { return };
+        if members.iter().any(|member| {
+            fits(&Type::text(text.clone()), member, types).is_ok()
+                && !matches!(member, Type::Time | Type::Date | Type::Duration)
+        }) {
+            return;
+        }
+        let boundary = weir_stdlib::narrow::Boundary::new((*head).clone());
+        let value = weir_stdlib::value::Value::text(text.as_str());
+        if weir_stdlib::narrow::narrow(&value, &boundary, types).is_err() {
+            let message = format!("`{text}` does not read as a `{head}`");
+            let loc = self.loc(expr.span);
+            self.report(errors::invalid_constant(loc, message));
         }
     }
 
@@ -106,7 +112,7 @@ impl Body<'_> {
             }
             ExprKind::Fail { code, message } => {
                 if let Some(code) = code {
-                    self.check_code(code, &[]);
+                    self.check_own_code(code);
                 }
                 self.text(message);
                 Type::Never
@@ -125,6 +131,9 @@ impl Body<'_> {
 
     fn literal(&mut self, expr: &Expr, lit: &Lit, expected: Option<&Type>) -> Type {
         let ty = literal_type(lit);
+        if let (Lit::String(text), Some(expected)) = (lit, expected) {
+            self.check_temporal(expr, text, expected);
+        }
         let wants_decimal = expected.is_some_and(|expected| {
             let members = self.checker.program.types.members(expected);
             members.iter().any(|member| matches!(member, Type::Decimal(_)))
@@ -177,6 +186,10 @@ impl Body<'_> {
             Some(Entity::Type(_)) => "type",
             Some(Entity::Policy(_)) => "policy",
             Some(Entity::Module(_)) => "module",
+            None if self.clock && name.name == "event" => {
+                self.report(errors::no_event(loc));
+                return Type::Broken;
+            }
             None if self.scope.was_bound(&name.name) => "",
             None if weir_stdlib::functions::FunctionId::named(&name.name).is_some() => "function",
             None => {

@@ -102,17 +102,17 @@ impl Body<'_> {
             };
             return if ty.keep(types, &covers).is_empty() { ty.non_null(types) } else { literal.clone() };
         }
-        let kept = match literal {
-            Type::Literal(Literal::Bool(value)) => {
-                let other = Type::Literal(Literal::Bool(!value));
-                ty.keep(types, &|member| member != literal)
-                    .into_iter()
-                    .map(|member| if member == Type::Bool { other.clone() } else { member })
-                    .collect()
-            }
-            _ => ty.keep(types, &|member| member != literal),
+        let other = match literal {
+            Type::Literal(Literal::Bool(value)) => Some(Type::Literal(Literal::Bool(!value))),
+            _ => None,
         };
-        Type::union(kept)
+        let mut kept = ty.keep(types, &|member| member != literal);
+        if let Some(other) = other {
+            kept.iter_mut().filter(|member| **member == Type::Bool).for_each(|member| *member = other.clone());
+            return Type::union(kept);
+        }
+        // What is left of a union needs no second look for doubles: a `match` of a thousand arms comes here each time.
+        if kept.len() > 1 { Type::Union(std::sync::Arc::new(kept)) } else { kept.pop().unwrap_or(Type::Never) }
     }
 
     /// A union of records where a field equals (or does not equal) a literal.

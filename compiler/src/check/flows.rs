@@ -23,7 +23,12 @@ impl Checker {
     fn check_flow(&mut self, place: usize, flow: &Flow) {
         let Some(decl) = self.program.flows.get(place).cloned() else { return };
         let module = decl.at.module;
-        for clause in &flow.clauses {
+        for (at, clause) in flow.clauses.iter().enumerate() {
+            let same = |other: &FlowClause| std::mem::discriminant(&other.kind) == std::mem::discriminant(&clause.kind);
+            if flow.clauses.iter().take(at).any(same) {
+                let loc = self.program.loc(module, clause.span);
+                self.report(errors::invalid_clause(loc, "this clause stands here twice", "join the two into one"));
+            }
             self.check_flow_clause(module, &decl.params, decl.role, clause);
         }
         let mut body = Body::new(self, module, Some(decl.role));
@@ -255,7 +260,7 @@ impl Checker {
             self.report(errors::invalid_clause(
                 loc,
                 format!("`{word}` takes a validator, and `{}` is none", decl.name),
-                "",
+                "make it a `validator`",
             ));
         }
         let wanted = params.unwrap_or(&envelope);
@@ -264,7 +269,8 @@ impl Checker {
                 .iter()
                 .zip(&decl.params)
                 .all(|(given, taken)| fits(&given.ty, &taken.ty, &self.program.types).is_ok());
-        if !same {
+        let other_role = params.is_some() && decl.role != Role::Validator;
+        if !same && !other_role {
             let text = wanted
                 .iter()
                 .map(|param| format!("`{}: {}`", param.name, errors::brief(&param.ty)))
@@ -283,13 +289,18 @@ impl Body<'_> {
     /// The value of the last expression is the flow's, where it declares one.
     fn check_result(&mut self, flow: &Flow, decl: &super::program::FlowDecl, result: &BlockType) {
         let Some(expected) = &decl.returns else { return };
-        let settled = matches!(flow.role, Role::Agent | Role::Delivery | Role::Validator);
+        let sources = flow.role == Role::Aggregator
+            && !flow.body.steps.iter().any(|step| matches!(step.kind, StepKind::Merge { .. }));
+        let settled = sources || matches!(flow.role, Role::Agent | Role::Delivery | Role::Validator);
         if settled || result.leaves || matches!(result.value, Type::Broken | Type::Never) || has_broken_step(&flow.body)
         {
             return;
         }
         let merges = matches!(flow.body.steps.last().map(|step| &step.kind), Some(StepKind::Merge { .. }));
         let branches = self.returned && matches!(result.value, Type::Null);
+        if self.checker.is_wrong(self.loc(flow.body.span)) && (branches || !result.has_value) {
+            return;
+        }
         if (!result.has_value && !merges) || (branches && !expected.has_null(&self.checker.program.types)) {
             let loc = self.loc(flow.name.span);
             self.report(errors::missing_return(loc, &flow.name.name, expected));

@@ -1,8 +1,10 @@
-//! Circles in small graphs of names.
+//! Circles in graphs of names.
 
-/// The circles of a graph of `count` nodes, each once, starting at its smallest node.
-pub fn cycles(count: usize, edges: impl Fn(usize) -> Vec<usize>) -> Vec<Vec<usize>> {
-    let mut graph = petgraph::graph::DiGraph::<usize, ()>::new();
+use rustc_hash::FxHashSet;
+
+/// The nodes of a graph in groups that lead back to themselves (most are alone), those that others lead to first.
+pub fn groups(count: usize, edges: impl Fn(usize) -> Vec<usize>) -> Vec<Vec<usize>> {
+    let mut graph = petgraph::graph::DiGraph::<usize, ()>::with_capacity(count, count);
     let nodes: Vec<_> = (0..count).map(|node| graph.add_node(node)).collect();
     for (from, node) in nodes.iter().enumerate() {
         for to in edges(from) {
@@ -11,9 +13,18 @@ pub fn cycles(count: usize, edges: impl Fn(usize) -> Vec<usize>) -> Vec<Vec<usiz
             }
         }
     }
+    // Kosaraju's way needs no recursion, so a chain of a hundred thousand flows is no stack overflow.
+    let groups = petgraph::algo::kosaraju_scc(&graph);
+    groups
+        .into_iter()
+        .map(|group| group.iter().filter_map(|node| graph.node_weight(*node).copied()).collect())
+        .collect()
+}
+
+/// The circles of a graph of `count` nodes, each once, starting at its smallest node.
+pub fn cycles(count: usize, edges: impl Fn(usize) -> Vec<usize>) -> Vec<Vec<usize>> {
     let mut out = Vec::new();
-    for component in petgraph::algo::tarjan_scc(&graph) {
-        let mut members: Vec<usize> = component.iter().filter_map(|node| graph.node_weight(*node).copied()).collect();
+    for mut members in groups(count, &edges) {
         members.sort_unstable();
         let Some(first) = members.first().copied() else { continue };
         if members.len() > 1 || edges(first).contains(&first) {
@@ -26,6 +37,8 @@ pub fn cycles(count: usize, edges: impl Fn(usize) -> Vec<usize>) -> Vec<Vec<usiz
 
 /// A shortest way from `first` back to itself through `members`.
 fn walk(first: usize, members: &[usize], edges: &impl Fn(usize) -> Vec<usize>) -> Vec<usize> {
+    let members: FxHashSet<usize> = members.iter().copied().collect();
+    let mut seen: FxHashSet<usize> = FxHashSet::default();
     let mut came: Vec<(usize, Option<usize>)> = vec![(first, None)];
     let mut at = 0;
     while let Some((node, _)) = came.get(at).copied() {
@@ -40,13 +53,13 @@ fn walk(first: usize, members: &[usize], edges: &impl Fn(usize) -> Vec<usize>) -
                 way.reverse();
                 return way;
             }
-            if members.contains(&next) && !came.iter().any(|(had, _)| *had == next) {
+            if members.contains(&next) && seen.insert(next) {
                 came.push((next, Some(at)));
             }
         }
         at += 1;
     }
-    members.to_vec()
+    vec![first]
 }
 
 #[cfg(test)]

@@ -24,7 +24,9 @@ pub(crate) mod program;
 mod roles;
 mod sagas;
 mod scope;
+mod settings;
 mod tests;
+mod trust;
 pub(crate) mod types;
 
 pub(crate) use clause::TRANSIENT;
@@ -38,8 +40,8 @@ use indexmap::IndexMap;
 use program::{ItemRef, ModuleInfo, Program};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use weir_lang::ast::{ExprId, Role};
+use std::sync::{Arc, LazyLock};
+use weir_lang::ast::{ExprId, Module, Role};
 use weir_lang::diagnostic::{Diagnostic, Severity};
 use weir_lang::span::{FileId, Loc, Span};
 use weir_lang::types::{Type, TypeTable};
@@ -159,19 +161,17 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.check_flows();
     checker.check_effects();
     checker.check_campaigns();
+    checker.check_trust();
     checker.check_tests();
     checker.finish(source)
 }
 
-fn builtin_module() -> Option<ModuleInfo> {
-    let parsed = weir_lang::parse::parse(FileId(u32::MAX), BUILTIN);
-    let scope = IndexMap::new();
-    parsed.diagnostics.is_empty().then(|| ModuleInfo {
-        name: EcoString::new(),
-        file: FileId(u32::MAX),
-        ast: Arc::new(parsed.module),
-        scope,
-    })
+/// The tree of the built-in tools' declarations, parsed once.
+static BUILTIN_TREE: LazyLock<Arc<Module>> =
+    LazyLock::new(|| Arc::new(weir_lang::parse(FileId(u32::MAX), BUILTIN).module));
+
+fn builtin_module() -> ModuleInfo {
+    ModuleInfo { name: EcoString::new(), file: FileId(u32::MAX), ast: BUILTIN_TREE.clone(), scope: IndexMap::new() }
 }
 
 /// The state of a check.
@@ -179,6 +179,7 @@ fn builtin_module() -> Option<ModuleInfo> {
 pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
+    config_text: String,
     diagnostics: Vec<Diagnostic>,
     /// Types of the states of `repeat` loops.
     states: FxHashMap<(usize, ExprId), Type>,
@@ -192,14 +193,21 @@ pub(crate) struct Checker {
     written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
     own_codes: FxHashSet<EcoString>,
+    /// Codes that tools declare, each once.
+    codes: Vec<EcoString>,
+    /// Where parsing reported something: nothing more is said there.
+    misread: FxHashSet<(u32, u32)>,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
 }
 
 impl Checker {
     fn report(&mut self, diagnostic: Diagnostic) {
+        let loc = diagnostic.loc();
+        if self.misread.contains(&(loc.file.0, loc.span.start)) {
+            return;
+        }
         if diagnostic.severity == Severity::Error {
-            let loc = diagnostic.loc();
             self.wrong.insert((loc.file.0, loc.span.start));
         }
         self.diagnostics.push(diagnostic);
@@ -223,6 +231,11 @@ impl Checker {
         }
     }
 
+    /// Every error code that some tool declares itself.
+    fn declared_codes(&self) -> Vec<EcoString> {
+        self.codes.clone()
+    }
+
     fn set_type(&mut self, module: usize, id: ExprId, ty: Type) {
         if let Some(slot) = self.expr_types.get_mut(module).and_then(|types| types.get_mut(id.0 as usize)) {
             *slot = ty;
@@ -237,7 +250,10 @@ impl Checker {
     fn load(&mut self, source: &ProjectSource) {
         for ((at, file), parsed) in source.files.iter().enumerate().zip(parse::all(&source.files)) {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
+            let places =
+                parsed.diagnostics.iter().map(|diagnostic| (id.0, diagnostic.loc().span.start)).collect::<Vec<_>>();
             parsed.diagnostics.into_iter().for_each(|diagnostic| self.report(diagnostic));
+            self.misread.extend(places);
             self.expr_types.push(vec![Type::Broken; parsed.module.exprs as usize]);
             let module = ModuleInfo {
                 name: file.module.clone(),
@@ -255,11 +271,12 @@ impl Checker {
         }
         if let Some((_, text)) = &source.config {
             let file = FileId(u32::try_from(source.files.len()).unwrap_or(u32::MAX));
+            self.config_text = text.clone();
             match Config::parse(text) {
                 Ok(config) => self.config = Arc::new(config),
                 Err(error) => {
                     let loc = Loc { file, span: Span::new(error.span.start, error.span.end) };
-                    self.report(errors::invalid_project(loc, &error.message, None));
+                    self.report(errors::unreadable_project(loc, &error.message));
                 }
             }
         }

@@ -2,9 +2,13 @@
 
 use super::body::Body;
 use super::errors;
+use ecow::EcoString;
+use indexmap::IndexMap;
+use rustc_hash::{FxBuildHasher, FxHashSet};
+use std::sync::Arc;
 use weir_lang::ast::{BinaryOp, Expr, ExprKind, Lit, UnaryOp};
 use weir_lang::span::Span;
-use weir_lang::types::{Literal, Type, TypeTable, fits};
+use weir_lang::types::{FieldType, Literal, RecordType, Type, TypeTable, fits};
 
 /// The one of two types that the other fits, else their union.
 pub fn join(a: &Type, b: &Type, types: &TypeTable) -> Type {
@@ -36,11 +40,55 @@ fn fits_plainly(from: &Type, to: &Type, types: &TypeTable) -> bool {
     }
 }
 
+/// How many distinct literals of one kind, or records of the same fields, a union keeps apart. Beyond it they are
+/// what they have in common: a table of ten thousand rows is a list of one record.
+const MOST_APART: usize = 1_024;
+const MOST_RECORDS: usize = 64;
+
 /// [`join`] of all; [`Type::Never`] of none.
 pub fn join_all(types: Vec<Type>, table: &TypeTable) -> Type {
-    let mut types = types.into_iter();
-    let Some(first) = types.next() else { return Type::Never };
-    types.fold(first, |joined, ty| join(&joined, &ty, table))
+    if types.len() <= 2 {
+        let mut types = types.into_iter();
+        let Some(first) = types.next() else { return Type::Never };
+        return types.fold(first, |joined, ty| join(&joined, &ty, table));
+    }
+    let mut seen: FxHashSet<Type> = FxHashSet::default();
+    let distinct: Vec<Type> = types.into_iter().filter(|ty| seen.insert(ty.clone())).collect();
+    let (literals, others): (Vec<Type>, Vec<Type>) =
+        distinct.into_iter().partition(|ty| matches!(ty, Type::Literal(_)));
+    let literals = match literals.len() > MOST_APART {
+        true => Type::union(literals.iter().map(Type::base).collect::<FxHashSet<Type>>()),
+        false => Type::union(literals),
+    };
+    let others = if others.len() > MOST_RECORDS { merge_records(others, table) } else { others };
+    let mut others = others.into_iter();
+    let Some(first) = others.next() else { return literals };
+    let others = others.fold(first, |joined, ty| join(&joined, &ty, table));
+    if matches!(literals, Type::Never) { others } else { Type::union([others, literals]) }
+}
+
+/// Records of the same fields as one record each, field by field.
+fn merge_records(types: Vec<Type>, table: &TypeTable) -> Vec<Type> {
+    let mut groups: IndexMap<Vec<(EcoString, bool)>, Vec<Arc<RecordType>>, FxBuildHasher> = IndexMap::default();
+    let mut out = Vec::new();
+    for ty in types {
+        match ty {
+            Type::Record(record) => {
+                let names = record.fields.iter().map(|(name, field)| (name.clone(), field.optional)).collect();
+                groups.entry(names).or_default().push(record);
+            }
+            other => out.push(other),
+        }
+    }
+    for (names, records) in groups {
+        let field = |(name, optional): (EcoString, bool)| {
+            let types =
+                records.iter().filter_map(|record| record.fields.get(&name)).map(|field| field.ty.clone()).collect();
+            (name, FieldType { ty: join_all(types, table), optional, doc: None })
+        };
+        out.push(Type::Record(Arc::new(RecordType { fields: names.into_iter().map(field).collect() })));
+    }
+    out
 }
 
 /// What a value is for arithmetic.
@@ -311,7 +359,13 @@ fn arithmetic_help(op: BinaryOp, a: Kind, b: Kind, l: &Type, r: &Type, types: &T
 
 /// Whether values of two types can be equal at all.
 fn comparable(l: &Type, r: &Type, types: &TypeTable) -> bool {
-    types.members(l).iter().any(|a| types.members(r).iter().any(|b| comparable_members(a, b, types)))
+    // A null beside something that is never null: comparing is harmless and common.
+    let null = |ty: &Type| matches!(types.head(ty), Type::Null);
+    if null(l) || null(r) {
+        return true;
+    }
+    let right = types.members(r);
+    types.members(l).iter().any(|a| right.iter().any(|b| comparable_members(a, b, types)))
 }
 
 fn comparable_members(a: &Type, b: &Type, types: &TypeTable) -> bool {
@@ -321,8 +375,7 @@ fn comparable_members(a: &Type, b: &Type, types: &TypeTable) -> bool {
         (Type::Literal(x), Type::Literal(y)) if std::mem::discriminant(x) == std::mem::discriminant(y) => x == y,
         (Type::Record(_), Type::Record(_) | Type::Map(_)) | (Type::Map(_), Type::Record(_) | Type::Map(_)) => true,
         (Type::List(x), Type::List(y)) => comparable(x, y, types),
-        // A null beside something that is never null: comparing is harmless and common.
-        (Type::Null, _) | (_, Type::Null) => true,
+        (Type::Null, Type::Null) => true,
         (Type::Time | Type::Date | Type::Duration, Type::Literal(Literal::String(_))) => true,
         _ => {
             let (x, y) = (kind(a, types), kind(b, types));

@@ -13,10 +13,10 @@ use weir_lang::span::Span;
 pub enum Node<'a> {
     /// One thing.
     Site(Site<'a>),
-    /// Exactly one (or none) of these happens; the second says whether `match`/`if` stands at a step's place.
-    Branch(Vec<Vec<Node<'a>>>, Span),
+    /// Exactly one (or none) of these happens.
+    Branch(Vec<Vec<Node<'a>>>),
     /// Happens any number of times.
-    Loop { parallel: bool, body: Vec<Node<'a>>, span: Span },
+    Loop { parallel: bool, body: Vec<Node<'a>> },
 }
 
 /// One thing with consequences.
@@ -179,7 +179,7 @@ pub fn sites<'n, 'a>(nodes: &'n [Node<'a>], visit: &mut dyn FnMut(&'n Site<'a>))
     for node in nodes {
         match node {
             Node::Site(site) => visit(site),
-            Node::Branch(arms, _) => arms.iter().for_each(|arm| sites(arm, visit)),
+            Node::Branch(arms) => arms.iter().for_each(|arm| sites(arm, visit)),
             Node::Loop { body, .. } => sites(body, visit),
         }
     }
@@ -306,12 +306,12 @@ impl<'a> Walk<'a> {
                         self.arm(&arm.body, &mut body);
                         branches.push(body);
                     }
-                    push_branch(branches, clause.span, out);
+                    push_branch(branches, out);
                 }
                 ClauseKind::Fallback(value) => {
                     let mut body = Vec::new();
                     self.expr(value, &[], &mut body);
-                    push_branch(vec![Vec::new(), body], clause.span, out);
+                    push_branch(vec![Vec::new(), body], out);
                 }
                 _ => {}
             }
@@ -366,7 +366,7 @@ impl<'a> Walk<'a> {
                 if matches!(op, And | Or | Coalesce) {
                     let mut body = Vec::new();
                     self.expr(right, &[], &mut body);
-                    push_branch(vec![Vec::new(), body], right.span, out);
+                    push_branch(vec![Vec::new(), body], out);
                 } else {
                     self.expr(right, &[], out);
                 }
@@ -380,7 +380,7 @@ impl<'a> Walk<'a> {
                 let (mut yes, mut no) = (Vec::new(), Vec::new());
                 self.expr(then, &[], &mut yes);
                 self.expr(otherwise, &[], &mut no);
-                push_branch(vec![yes, no], expr.span, out);
+                push_branch(vec![yes, no], out);
             }
             ExprKind::If { cond, then, otherwise } => {
                 self.expr(cond, &[], out);
@@ -389,7 +389,7 @@ impl<'a> Walk<'a> {
                 if let Some(block) = otherwise {
                     self.block(block, &mut no);
                 }
-                out.push(Node::Branch(vec![yes, no], expr.span));
+                out.push(Node::Branch(vec![yes, no]));
             }
             ExprKind::Match { subject, arms } => {
                 self.expr(subject, &[], out);
@@ -402,7 +402,7 @@ impl<'a> Walk<'a> {
                     self.arm(&arm.body, &mut body);
                     branches.push(body);
                 }
-                out.push(Node::Branch(branches, expr.span));
+                out.push(Node::Branch(branches));
             }
             ExprKind::List(items) => items.iter().for_each(|item| self.expr(&item.value, &[], out)),
             ExprKind::Comprehension { value, source, cond, .. } => {
@@ -428,14 +428,14 @@ impl<'a> Walk<'a> {
                 self.expr(source, &[], out);
                 let mut inner = Vec::new();
                 self.block(body, &mut inner);
-                out.push(Node::Loop { parallel: parallel.is_some(), body: inner, span: expr.span });
+                out.push(Node::Loop { parallel: parallel.is_some(), body: inner });
             }
             ExprKind::Repeat { init, at_most, body, .. } => {
                 self.expr(init, &[], out);
                 self.expr(at_most, &[], out);
                 let mut inner = Vec::new();
                 self.block(body, &mut inner);
-                out.push(Node::Loop { parallel: false, body: inner, span: expr.span });
+                out.push(Node::Loop { parallel: false, body: inner });
             }
             ExprKind::Ask { question, .. } => {
                 self.expr(question, &[], out);
@@ -465,8 +465,8 @@ impl<'a> Walk<'a> {
 }
 
 /// A branch that only matters when something happens in it.
-fn push_branch<'a>(arms: Vec<Vec<Node<'a>>>, span: Span, out: &mut Vec<Node<'a>>) {
+fn push_branch<'a>(arms: Vec<Vec<Node<'a>>>, out: &mut Vec<Node<'a>>) {
     if arms.iter().any(|arm| !arm.is_empty()) {
-        out.push(Node::Branch(arms, span));
+        out.push(Node::Branch(arms));
     }
 }

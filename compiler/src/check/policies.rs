@@ -6,6 +6,7 @@ use super::errors;
 use super::program::{Callee, Entity};
 use ecow::EcoString;
 use weir_lang::ast::{Ident, ItemKind, PolicyArm, PolicyEnd, Retry};
+use weir_lang::types::{Type, fits};
 
 impl Checker {
     pub(super) fn check_policies(&mut self) {
@@ -23,18 +24,7 @@ impl Checker {
                 all |= arm.codes.is_empty();
             }
         }
-        let config = self.config.clone();
-        let named = config.tools.values().flat_map(|section| {
-            section.policy.iter().chain(section.tool.values().filter_map(|settings| settings.policy.as_ref()))
-        });
-        for name in config.project.policy.iter().chain(named) {
-            if self.project_policy(name).is_none() {
-                let known: Vec<EcoString> = self.policy_names();
-                let near = errors::nearest(name, known.iter().map(EcoString::as_str)).map(str::to_string);
-                let loc = self.config_loc(name);
-                self.report(errors::invalid_project(loc, &format!("there is no policy `{name}`"), near.as_deref()));
-            }
-        }
+        self.check_named_policies();
     }
 
     fn check_policy_arm(&mut self, module: usize, arm: &PolicyArm, seen: &mut Vec<EcoString>, all: bool) {
@@ -44,11 +34,10 @@ impl Checker {
         }
         for code in &arm.codes {
             let at = self.program.loc(module, code.span);
-            let tool_codes = self.program.tools.values().flat_map(|tool| tool.codes.iter());
-            let known = CODES.contains(&code.name.as_str()) || tool_codes.clone().any(|own| *own == code.name);
+            let known = CODES.contains(&code.name.as_str()) || self.codes.contains(&code.name);
             if !known && !self.own_codes.contains(&code.name) {
                 let near = errors::nearest(&code.name, CODES).map(str::to_string);
-                self.report(errors::unknown_error_code(at, &code.name, near.as_deref(), &CODES.join(" ")));
+                self.report(errors::no_error_code(at, &code.name, near.as_deref(), &CODES.join(" ")));
             }
             if seen.contains(&code.name) {
                 self.report(errors::unreachable_arm(at, "an arm before it takes this code"));
@@ -61,7 +50,17 @@ impl Checker {
         if let Some(PolicyEnd::Escalate(path)) = &arm.then {
             let at = self.program.loc(module, path.span);
             match self.program.callee(module, path) {
-                Some(Callee::Flow(_)) => {}
+                Some(Callee::Flow(flow)) => {
+                    let error = Type::Named("Error".into());
+                    let fine = self.program.flows.get(flow).is_some_and(|decl| match decl.params.as_slice() {
+                        [only] => fits(&error, &only.ty, &self.program.types).is_ok(),
+                        _ => false,
+                    });
+                    if !fine {
+                        let message = format!("`escalate` calls `{}` with `error: Error`", path.text());
+                        self.report(errors::invalid_clause(at, message, "give it this one parameter"));
+                    }
+                }
                 _ => {
                     let flows = self.program.flows.iter().map(|flow| flow.name.as_str());
                     let near = errors::nearest(&path.text(), flows).map(str::to_string);
@@ -111,26 +110,15 @@ impl Checker {
         None
     }
 
-    fn policy_names(&self) -> Vec<EcoString> {
+    pub(super) fn policy_names(&self) -> Vec<EcoString> {
         let places = 0..self.program.policies.len();
         places.filter_map(|place| self.program.policy_ast(place)).map(|(_, policy)| policy.name.name.clone()).collect()
-    }
-
-    /// A policy that `weir.toml` names: by its own name, in whichever module.
-    pub(super) fn project_policy(&self, name: &str) -> Option<usize> {
-        self.program.policy_by_name(name)
     }
 
     /// Whether a policy sends any code to the call's `fallback`.
     pub(super) fn policy_falls_back(&self, policy: usize) -> bool {
         let Some((_, decl)) = self.program.policy_ast(policy) else { return false };
         decl.arms.iter().any(|arm| matches!(arm.then, Some(PolicyEnd::Fallback)))
-    }
-
-    /// Where a word stands in the project file.
-    pub(super) fn config_loc(&self, _word: &str) -> weir_lang::span::Loc {
-        let file = weir_lang::span::FileId(u32::try_from(self.program.modules.len()).unwrap_or(u32::MAX));
-        weir_lang::span::Loc { file, span: Default::default() }
     }
 }
 

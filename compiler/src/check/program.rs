@@ -168,6 +168,11 @@ impl Program {
         self.modules.get(module).map(|module| module.ast.clone()).unwrap_or_default()
     }
 
+    /// The full name of a module.
+    pub fn module_name(&self, module: usize) -> &str {
+        self.modules.get(module).map_or("", |module| module.name.as_str())
+    }
+
     /// The tree of a constant.
     pub fn const_ast(&self, constant: usize) -> Option<(usize, &Const)> {
         let at = *self.consts.get(constant)?;

@@ -69,8 +69,12 @@ impl Checker {
                 found.extend(self.check_shape(module, flow, &nodes));
             }
         }
+        let mut places = Vec::new();
         for diagnostic in found {
-            self.report(diagnostic);
+            if !places.contains(&diagnostic.loc().span.start) {
+                places.push(diagnostic.loc().span.start);
+                self.report(diagnostic);
+            }
         }
     }
 
@@ -78,7 +82,12 @@ impl Checker {
         let loc = self.program.loc(module, site.span);
         let role = contract.role.word();
         let refuse = |what: String| {
-            Some(errors::role_violation(loc, role, &format!("may not {what}"), &format!("use a {}", contract.instead)))
+            Some(errors::role_violation(
+                loc,
+                role,
+                &format!("may not {what}"),
+                &format!("use {} {}", errors::article(contract.instead), contract.instead),
+            ))
         };
         match &site.kind {
             SiteKind::Tool(name) => {
@@ -435,6 +444,12 @@ impl Checker {
 
     fn delivery(&self, module: usize, flow: &Flow, nodes: &[Node]) -> Vec<Diagnostic> {
         let name = self.program.loc(module, flow.name.span);
+        if let Some(returns) = &flow.returns {
+            let loc = self.program.loc(module, returns.span);
+            let help =
+                "leave the type out: its value is `{ status: \"sent\" | \"duplicate\" | \"disabled\", id: string? }`";
+            return vec![errors::role_violation(loc, "delivery", "has a value of its own", help)];
+        }
         if !matches!(flow.body.steps.first().map(|step| &step.kind), Some(StepKind::Key { .. })) {
             return vec![errors::missing_key(name)];
         }
@@ -466,6 +481,17 @@ impl Checker {
 
     fn agent(&self, module: usize, flow: &Flow, nodes: &[Node]) -> Vec<Diagnostic> {
         let name = self.program.loc(module, flow.name.span);
+        let other = |step: &&Step| {
+            !matches!(
+                step.kind,
+                StepKind::Bind { .. } | StepKind::Prompt(_) | StepKind::Require { .. } | StepKind::Error
+            )
+        };
+        if let Some(step) = flow.body.steps.iter().find(other) {
+            let help =
+                "the model's answer is its value; what comes before or after belongs into the flow that calls it";
+            return vec![self.shape_error(module, step, Role::Agent, "has pure steps and one `prompt`", help)];
+        }
         match count(nodes, &|site| site.kind == SiteKind::Prompt) {
             1 => Vec::new(),
             _ => vec![errors::role_violation(name, "agent", "has one `prompt`", "`prompt \"\"\" … \"\"\"`")],

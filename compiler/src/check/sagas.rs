@@ -4,7 +4,7 @@ use super::Checker;
 use super::TRANSIENT;
 use super::errors;
 use super::outline::{self, Node, Site, SiteKind};
-use super::program::{Callee, Entity};
+use super::program::Callee;
 use weir_lang::ast::{ClauseKind, Role};
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::span::{Loc, Span};
@@ -20,6 +20,7 @@ impl Checker {
             outline::sites(&nodes, &mut |site| {
                 self.check_undo(module, site, &mut found);
                 self.check_repetition(module, site, &mut found);
+                self.check_falls_back(module, tree, site, &mut found);
             });
             if role == Role::Saga {
                 outline::sites(&nodes, &mut |site| found.extend(self.check_settled(module, site)));
@@ -41,7 +42,7 @@ impl Checker {
         }
         let loc = self.program.loc(module, site.span);
         match &site.kind {
-            SiteKind::Tool(tool) if self.has_effect(site) => {
+            SiteKind::Tool(tool) if self.has_effect(site) && !self.sends(tool) => {
                 let opposite = self.opposite(tool);
                 Some(errors::missing_undo(loc, &format!("`{tool}`"), "saga", opposite.as_deref()))
             }
@@ -51,6 +52,9 @@ impl Checker {
                     return None;
                 }
                 let inner = self.effects.get(*flow)?.unsettled.clone()?;
+                if called.role == Role::Delivery {
+                    return Some(errors::missing_final(loc, &called.name));
+                }
                 Some(errors::missing_undo(loc, &format!("{inner} in `{}`", called.name), "saga", None))
             }
             SiteKind::Start(_) => Some(errors::missing_undo(loc, "`start`", "saga", Some("runs.cancel"))),
@@ -61,10 +65,10 @@ impl Checker {
     fn check_undo(&self, module: usize, site: &Site, found: &mut Vec<Diagnostic>) {
         let loc = self.program.loc(module, site.undo_span);
         match &site.undo {
-            Some(Callee::Tool(name)) => {
-                if self.program.tools.get(name).is_some_and(|tool| !tool.idempotent && !tool.reads_only()) {
-                    found.push(errors::undo_not_idempotent(loc, name));
-                }
+            Some(Callee::Tool(name))
+                if self.program.tools.get(name).is_some_and(|tool| !tool.idempotent && !tool.reads_only()) =>
+            {
+                found.push(errors::undo_not_idempotent(loc, name));
             }
             Some(Callee::Flow(flow)) => {
                 if let (Some(effects), Some(decl)) = (self.effects.get(*flow), self.program.flows.get(*flow))
@@ -114,16 +118,39 @@ impl Checker {
             };
             if unsafe_clause {
                 let loc = self.program.loc(module, clause.span);
-                let word = format!("`{}`", super::clause::clause_word(&clause.kind));
+                let word = match &clause.kind {
+                    ClauseKind::With(policy) => format!("`with {}`", policy.name),
+                    kind => format!("`{}`", super::clause::clause_word(kind)),
+                };
                 found.push(errors::unsafe_retry(loc, &what, &word, tool));
             }
         }
     }
 
+    /// A flow's policy that falls back needs a `fallback` on each call of a tool that it holds for.
+    fn check_falls_back(&self, module: usize, tree: &weir_lang::ast::Flow, site: &Site, found: &mut Vec<Diagnostic>) {
+        let SiteKind::Tool(_) = &site.kind else { return };
+        if site.has(|kind| matches!(kind, ClauseKind::With(_) | ClauseKind::Fallback(_) | ClauseKind::Optional)) {
+            return;
+        }
+        let named = tree.clauses.iter().find_map(|clause| match &clause.kind {
+            weir_lang::ast::FlowClauseKind::With(policy) => Some(policy),
+            _ => None,
+        });
+        if let Some(policy) = named
+            && self.program.policy_of(module, &policy.name).is_some_and(|place| self.policy_falls_back(place))
+        {
+            found.push(errors::missing_fallback(self.program.loc(module, site.span), &policy.name));
+        }
+    }
+
     /// Whether a policy that a call names retries errors after which the call may have happened.
     fn policy_repeats(&self, module: usize, name: &str) -> bool {
-        let Some(Entity::Policy(place)) = self.program.entity(module, name) else { return false };
-        let Some((_, policy)) = self.program.policy_ast(*place) else { return false };
+        self.program.policy_of(module, name).is_some_and(|place| self.policy_retries(place))
+    }
+
+    pub(super) fn policy_retries(&self, place: usize) -> bool {
+        let Some((module, policy)) = self.program.policy_ast(place) else { return false };
         policy.arms.iter().any(|arm| {
             let retries = arm.retry.as_ref().is_some_and(|retry| {
                 retry.count.as_ref().is_none_or(|count| self.program.constant_int(module, count) != Some(0))
@@ -134,19 +161,43 @@ impl Checker {
 
     /// A coordinator that writes twice and takes nothing back.
     fn check_writes(&self, module: usize, place: usize, nodes: &[Node], name: Span) -> Option<Diagnostic> {
-        let mut writes = 0;
         let mut settled = false;
-        outline::sites(nodes, &mut |site| {
-            if let SiteKind::Tool(tool) = &site.kind
-                && self.program.tools.get(tool).is_some_and(|tool| !tool.reads_only() && !tool.idempotent)
-            {
-                writes += 1;
-                settled |= site.settled();
-            }
-        });
+        outline::sites(nodes, &mut |site| settled |= site.settled());
+        let writes = self.count_writes(nodes);
         let flow = self.program.flows.get(place)?;
-        (writes >= 2 && !settled)
-            .then(|| errors::write_without_undo(self.program.loc(module, name), &flow.name, writes))
+        let loc = self.program.loc(module, name);
+        (writes >= 2 && !settled).then(|| errors::write_without_undo(loc, &flow.name, writes))
+    }
+
+    /// Writes on one way through the steps that are neither idempotent nor taken back. One write in a loop counts
+    /// once: the rounds stand for themselves.
+    fn count_writes(&self, nodes: &[Node]) -> usize {
+        let count = |node: &Node| match node {
+            Node::Site(site) => usize::from(self.is_open_write(site)),
+            Node::Branch(arms) => arms.iter().map(|arm| self.count_writes(arm)).max().unwrap_or_default(),
+            Node::Loop { body, .. } => self.count_writes(body),
+        };
+        nodes.iter().map(count).sum()
+    }
+
+    fn is_open_write(&self, site: &Site) -> bool {
+        match &site.kind {
+            SiteKind::Tool(tool) => {
+                self.program.tools.get(tool).is_some_and(|tool| !tool.reads_only() && !tool.idempotent)
+                    && !self.sends(tool)
+            }
+            SiteKind::Flow(flow) => {
+                let role = self.program.flows.get(*flow).map(|flow| flow.role);
+                let open = |effects: &super::Effects| effects.unsettled.is_some() && !effects.idempotent;
+                !matches!(role, Some(Role::Saga | Role::Delivery | Role::Monitor | Role::Archiver))
+                    && self.effects.get(*flow).is_some_and(open)
+            }
+            _ => false,
+        }
+    }
+
+    fn sends(&self, tool: &str) -> bool {
+        self.program.tools.get(tool).is_some_and(|tool| tool.capabilities.iter().any(|one| one.ends_with(".send")))
     }
 
     fn check_final(&self, module: usize, nodes: &[Node], found: &mut Vec<Diagnostic>) {
@@ -203,7 +254,7 @@ impl Scan<'_> {
         for node in nodes {
             passed = match node {
                 Node::Site(site) => self.site(site, passed),
-                Node::Branch(arms, _) => {
+                Node::Branch(arms) => {
                     let after: Vec<Option<Loc>> = arms.iter().map(|arm| self.nodes(arm, passed)).collect();
                     passed.or_else(|| after.into_iter().flatten().next())
                 }

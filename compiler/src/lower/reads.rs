@@ -10,13 +10,6 @@ pub(super) fn slots_read(kind: &StepKind) -> Vec<u16> {
     reads.out
 }
 
-/// Slots of the own frame that an expression reads.
-pub(super) fn slots_of(pure: &Pure) -> Vec<u16> {
-    let mut reads = Reads { out: Vec::new(), depth: 0 };
-    reads.pure(pure);
-    reads.out
-}
-
 /// Whether a step yields into the loop around.
 pub(super) fn yields(kind: &StepKind) -> bool {
     let block = |block: &BlockPlan| block.graph.node_weights().any(|step| yields(&step.kind));

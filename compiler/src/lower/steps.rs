@@ -23,7 +23,10 @@ pub(super) struct FlowBody<'l, 'a> {
     decl: &'a FlowDecl,
     tree: &'a Flow,
     pub(super) names: Names,
-    frames: Vec<Frame>,
+    /// The flow's own frame.
+    outer: Frame,
+    /// Frames of the loops around, innermost last.
+    rounds: Vec<Frame>,
     blocks: Vec<Builder>,
     /// The aggregator's sources so far: name and slot.
     sources: Vec<(EcoString, u16)>,
@@ -53,7 +56,8 @@ impl<'l, 'a> FlowBody<'l, 'a> {
             decl,
             tree,
             names: Names::default(),
-            frames: vec![Frame::default()],
+            outer: Frame::default(),
+            rounds: Vec::new(),
             blocks: Vec::new(),
             sources: Vec::new(),
         };
@@ -81,7 +85,7 @@ impl<'l, 'a> FlowBody<'l, 'a> {
 
     /// Slots of the flow's own frame.
     pub fn slots(&self) -> u16 {
-        self.frames.first().map(|frame| frame.slots).unwrap_or(0)
+        self.outer.slots
     }
 
     /// The whole body.
@@ -90,12 +94,9 @@ impl<'l, 'a> FlowBody<'l, 'a> {
         self.block(&tree.body)
     }
 
+    /// The innermost frame.
     pub(super) fn frame(&mut self) -> &mut Frame {
-        if self.frames.is_empty() {
-            self.frames.push(Frame::default());
-        }
-        let last = self.frames.len() - 1;
-        &mut self.frames[last]
+        self.rounds.last_mut().unwrap_or(&mut self.outer)
     }
 
     /// The flow's own clauses.
@@ -386,7 +387,7 @@ impl<'l, 'a> FlowBody<'l, 'a> {
     /// A round's frame: what `fill` builds in it, and how many slots it took.
     fn round(&mut self, bound: &[&EcoString], body: &Block) -> (BlockPlan, u16) {
         let mark = self.names.mark();
-        self.frames.push(Frame::default());
+        self.rounds.push(Frame::default());
         self.names.level += 1;
         let level = self.level();
         for name in bound {
@@ -396,7 +397,7 @@ impl<'l, 'a> FlowBody<'l, 'a> {
         let block = self.block(body);
         self.names.reset(mark);
         self.names.level -= 1;
-        let slots = self.frames.pop().map(|frame| frame.slots).unwrap_or(0);
+        let slots = self.rounds.pop().map(|frame| frame.slots).unwrap_or(0);
         (block, slots)
     }
 

@@ -118,6 +118,32 @@ impl Config {
     }
 }
 
+/// Where something stands in a project file, as byte ranges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigPlace {
+    /// The key.
+    pub key: std::ops::Range<usize>,
+    /// Its value.
+    pub value: std::ops::Range<usize>,
+    /// The entries, where the value is a list.
+    pub entries: Vec<std::ops::Range<usize>>,
+}
+
+impl Config {
+    /// Where the key at the end of `path` and its value stand.
+    pub fn places(text: &str, path: &[&str]) -> Option<ConfigPlace> {
+        let root = toml::de::DeTable::parse(text).ok()?;
+        let mut table = root.get_ref();
+        let (last, front) = path.split_last()?;
+        for part in front {
+            table = table.get(*part)?.get_ref().as_table()?;
+        }
+        let (key, value) = table.iter().find(|(key, _)| key.get_ref() == last)?;
+        let entries = value.get_ref().as_array().into_iter().flat_map(|list| list.iter().map(|one| one.span()));
+        Some(ConfigPlace { key: key.span(), value: value.span(), entries: entries.collect() })
+    }
+}
+
 /// Milliseconds of a duration in Weir's notation (`200ms`, `5s`, `1h30m`, `3d`, `1w`).
 pub fn parse_duration(text: &str) -> Option<i64> {
     let mut rest = text.trim();

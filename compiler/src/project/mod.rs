@@ -2,7 +2,7 @@
 
 mod config;
 
-pub use config::{Config, ConfigError, ProjectSection, ToolSection, ToolSettings, parse_duration};
+pub use config::{Config, ConfigError, ProjectSection, ToolSection, ToolSettings, Trust, parse_duration};
 
 use ecow::EcoString;
 

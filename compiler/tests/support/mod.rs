@@ -1,5 +1,8 @@
 //! Reads the corpus under `tests/check` and shows what checking says about it.
 
+#![allow(clippy::disallowed_methods, reason = "a test reads its files")]
+#![allow(clippy::unwrap_used, dead_code, reason = "for tests, each of which uses a part")]
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use weir_compiler::Checked;
@@ -61,8 +64,11 @@ fn project(folder: &Path) -> ProjectSource {
             open.extend(entries(&path).into_iter().rev());
             continue;
         }
-        let text = std::fs::read_to_string(&path).unwrap();
         let shown = path.strip_prefix(folder).unwrap().display().to_string();
+        if !(shown == "weir.toml" || shown.ends_with(".flow")) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
         if shown == "weir.toml" {
             source.config = Some((shown.into(), text));
         } else if let Some(stem) = shown.strip_suffix(".flow") {
@@ -99,4 +105,11 @@ fn place(checked: &Checked, loc: Loc) -> String {
     let Some(file) = checked.files.get(loc.file.0 as usize) else { return "?".into() };
     let (line, column) = Lines::new(&file.text).position(&file.text, loc.span.start);
     if checked.files.len() > 1 { format!("{}:{line}:{column}", file.path) } else { format!("{line}:{column}") }
+}
+
+/// The projects under `examples/`.
+pub fn examples() -> Vec<(String, ProjectSource)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let projects = entries(&folder).into_iter().filter(|path| path.is_dir());
+    projects.map(|path| (path.display().to_string(), project(&path))).collect()
 }

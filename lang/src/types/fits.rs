@@ -1,5 +1,7 @@
 //! Assignability: whether every value of one type may stand where another is wanted.
 
+#![allow(clippy::result_large_err, reason = "a mismatch ends the search; boxing it would only hide that")]
+
 use super::{Literal, RecordType, Type, TypeTable};
 use ecow::EcoString;
 use rust_decimal::Decimal;
@@ -46,6 +48,10 @@ struct Fit<'a> {
 
 impl Fit<'_> {
     fn fit(&mut self, found: &Type, expected: &Type) -> Result<(), Mismatch> {
+        // Names may lead on for ever, or for thousands of declarations: what lies deeper is checked when it runs.
+        if self.path.len() > 128 {
+            return Ok(());
+        }
         if let (Type::Named(a), Type::Named(b)) = (found, expected) {
             if a == b || self.seen.iter().any(|(x, y)| x == a && y == b) {
                 return Ok(());
@@ -54,9 +60,6 @@ impl Fit<'_> {
             let result = self.fit_heads(found, expected);
             self.seen.pop();
             return result;
-        }
-        if self.path.len() > 128 {
-            return Ok(());
         }
         self.fit_heads(found, expected)
     }

@@ -7,7 +7,7 @@ pub use fits::{Mismatch, Why, fits};
 
 use crate::ast::Mark;
 use ecow::EcoString;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -226,17 +226,28 @@ impl Type {
 
     /// The union of `members`, flat and without members that another one covers by its base.
     pub fn union(members: impl IntoIterator<Item = Type>) -> Type {
-        let mut flat: Vec<Type> = Vec::new();
+        let mut flat: IndexSet<Type> = IndexSet::new();
         for member in members {
             match member {
-                Type::Union(inner) => inner.iter().cloned().for_each(|one| push_member(&mut flat, one)),
-                one => push_member(&mut flat, one),
+                Type::Union(inner) => inner.iter().for_each(|one| flat.extend([one.clone()])),
+                Type::Never => {}
+                one => flat.extend([one]),
             }
         }
-        match flat.len() {
+        for whole in [Type::Broken, Type::Json] {
+            if flat.contains(&whole) {
+                return whole;
+            }
+        }
+        let covered = |one: &Type| {
+            let base = one.base();
+            base != *one && flat.contains(&base)
+        };
+        let mut kept: Vec<Type> = flat.iter().filter(|one| !covered(one)).cloned().collect();
+        match kept.len() {
             0 => Type::Never,
-            1 => flat.pop().unwrap_or(Type::Never),
-            _ => Type::Union(Arc::new(flat)),
+            1 => kept.pop().unwrap_or(Type::Never),
+            _ => Type::Union(Arc::new(kept)),
         }
     }
 
@@ -297,27 +308,4 @@ fn keep_members(ty: &Type, table: &TypeTable, keep: &dyn Fn(&Type) -> bool, out:
         head if keep(head) => out.push(ty.clone()),
         _ => {}
     }
-}
-
-fn push_member(flat: &mut Vec<Type>, one: Type) {
-    if matches!(one, Type::Never) || flat.contains(&one) {
-        return;
-    }
-    if matches!(one, Type::Broken) {
-        flat.clear();
-    }
-    if flat.iter().any(|had| matches!(had, Type::Broken | Type::Json)) {
-        return;
-    }
-    if matches!(one, Type::Json) {
-        flat.clear();
-    }
-    let base = one.base();
-    if base != one && flat.contains(&base) {
-        return;
-    }
-    if base == one {
-        flat.retain(|had| had.base() != one);
-    }
-    flat.push(one);
 }

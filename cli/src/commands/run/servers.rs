@@ -23,13 +23,20 @@ pub fn servers(root: &Path, config: &Config) -> Result<(Servers, RunControlSlot)
     let slot = RunControlSlot::default();
     let outbox = section("mail").and_then(|mail| mail.outbox.clone());
     let config = BuiltinConfig {
-        files: FilesConfig { roots: section("files").and_then(|files| files.roots.clone()).unwrap_or_default() },
+        files: FilesConfig {
+            roots: section("files").and_then(|files| files.roots.clone()).unwrap_or_else(project_folder),
+        },
         mail: outbox.map_or_else(MailConfig::default, |outbox| MailConfig { outbox }),
         shell: ShellConfig { commands: section("shell").and_then(|shell| shell.commands.clone()).unwrap_or_default() },
         run_control: slot.clone(),
         log_sink: None,
     };
     Ok((builtins(root, &config), slot))
+}
+
+/// Without `[tools.files] roots` the project's own folder is the root.
+fn project_folder() -> Vec<String> {
+    vec![".".to_string()]
 }
 
 /// Refused where the plan may call a tool that nobody carries out.
@@ -40,6 +47,7 @@ pub fn all_served(plan: &Plan, servers: &Servers, config: &Config) -> Result<(),
     };
     let without: Vec<&str> = plan.tools.keys().map(|name| name.as_str()).filter(|name| !served(name)).collect();
     let mut sections: Vec<&str> = without.iter().map(|name| name.split('.').next().unwrap_or(name)).collect();
+    sections.sort_unstable();
     sections.dedup();
     let Some(first) = sections.first() else { return Ok(()) };
     let messages = without.iter().map(|name| format!("`{name}` is declared, but no server carries it out")).collect();
