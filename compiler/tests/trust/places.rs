@@ -132,8 +132,11 @@ fn campaigns() {
     refuses(&run("on event \"x\" as { to: string }", "event.to"), &["event.to"]);
     refuses(&run("on webhook \"/x\" as { to: string }", "event.to"), &["event.to"]);
     accepts(&run("every 15m", "\"ann\""));
-    accepts(&run("on event \"x\" as { to: string }", "event.to")
-            .replace("desk.assign(owner: who)", "require who in TEAM\n desk.assign(owner: who)").to_string());
+    accepts(
+        &run("on event \"x\" as { to: string }", "event.to")
+            .replace("desk.assign(owner: who)", "require who in TEAM\n desk.assign(owner: who)")
+            .to_string(),
+    );
 }
 
 #[test]
