@@ -14,6 +14,7 @@ mod fmt;
 mod graph;
 mod house;
 mod killed;
+mod mistakes;
 mod new;
 mod rule_pages;
 mod run;

@@ -41,7 +41,7 @@ impl Body<'_> {
         let hidden = bare && self.scope.get(&callee.text()).is_some();
         let Some(target) = self.checker.program.callee(self.module, callee) else {
             self.unknown_callee(callee, hidden);
-            for arg in args {
+            for arg in args.iter().filter(|arg| !matches!(arg.value.kind, ExprKind::Lambda { .. })) {
                 self.infer_claused(&arg.value, None, None);
             }
             return Type::Broken;
@@ -58,6 +58,12 @@ impl Body<'_> {
         }
     }
 
+    /// Whether what declares a name could not be read.
+    fn is_broken_name(&self, name: &str) -> bool {
+        let entity = self.checker.program.entity(self.module, name);
+        matches!(entity, Some(super::program::Entity::Type(full)) if full.is_empty())
+    }
+
     fn unknown_callee(&mut self, path: &Path, bound: bool) {
         let text = path.text();
         let loc = self.loc(path.span);
@@ -69,8 +75,7 @@ impl Body<'_> {
             return;
         }
         if let [name] = path.parts.as_slice() {
-            if matches!(self.checker.program.entity(self.module, &name.name), Some(super::program::Entity::Type(full)) if full.is_empty())
-            {
+            if self.is_broken_name(&name.name) {
                 return;
             }
             let scope = self.checker.program.modules.get(self.module).map(|module| module.scope.keys());
@@ -79,6 +84,16 @@ impl Body<'_> {
             let ambient = AmbientFn::ALL.iter().map(|(name, _)| *name);
             let near = errors::nearest(&text, own.chain(library).chain(ambient)).map(str::to_string);
             self.report(errors::unknown_flow(loc, &text, near.as_deref()));
+            return;
+        }
+        if self.is_broken_name(&text) {
+            return;
+        }
+        if let [base, .., method] = path.parts.as_slice()
+            && self.scope.read(&base.name).is_some()
+        {
+            let value = text.strip_suffix(&format!(".{}", method.name)).unwrap_or(&base.name).to_string();
+            self.report(errors::no_method(loc, &value, &method.name));
             return;
         }
         let server = path.parts.first().map(|part| part.name.clone()).unwrap_or_default();
@@ -293,6 +308,7 @@ impl Body<'_> {
                 let message = format!("`check` runs a validator, and `{}` is none", callee.text());
                 self.report(errors::invalid_clause(loc, message, "use `require` for a condition"));
             }
+            None if self.is_broken_name(&callee.text()) => {}
             None => {
                 let flows = &self.checker.program.flows;
                 let validators = flows.iter().filter(|flow| flow.role == Role::Validator);

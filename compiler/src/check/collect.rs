@@ -51,6 +51,7 @@ impl Checker {
                 self.program.policies.push(at);
                 self.declare(at.module, &decl.name, Entity::Policy(place));
             }
+            ItemKind::Error(Some(name)) => self.declare_broken(at.module, name),
             ItemKind::Campaign(decl) => {
                 let name = ecow::eco_format!("campaign {}", decl.name.name);
                 let loc = self.program.loc(at.module, decl.name.span);

@@ -291,7 +291,8 @@ impl Checker {
         {
             lacking.entry((*span, via)).or_default().push(capability);
         }
-        for ((span, via), capabilities) in lacking {
+        let can_is_wrong = can_loc.is_some_and(|can| self.is_wrong(can));
+        for ((span, via), capabilities) in lacking.into_iter().filter(|_| !can_is_wrong) {
             let loc = self.program.loc(module, span);
             let way = self.way_to(via, capabilities.first().copied().unwrap_or_default());
             found.push(errors::undeclared_capability(loc, &capabilities, &decl.name, &way, can_loc));

@@ -112,6 +112,12 @@ pub fn import_cycle(loc: Loc, names: &[EcoString]) -> Diagnostic {
 }
 
 pub fn unknown_name(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
+    let near = match name {
+        "None" | "nil" | "undefined" | "NULL" | "Null" => Some("null"),
+        "True" | "TRUE" => Some("true"),
+        "False" | "FALSE" => Some("false"),
+        _ => near,
+    };
     suggest(Diagnostic::new(Rule::UnknownName, loc, format!("nothing here is called `{name}`")), near, "")
 }
 
@@ -152,7 +158,59 @@ pub fn not_a_value(loc: Loc, name: &str, what: &str) -> Diagnostic {
 
 pub fn unknown_type(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
     let known = "base types are `string int number decimal bool null json time date duration`";
-    suggest(Diagnostic::new(Rule::UnknownName, loc, format!("there is no type `{name}`")), near, known)
+    let meant = match name.to_lowercase().as_str() {
+        "str" | "text" | "char" | "varchar" | "uuid" | "url" | "email" => Some("string"),
+        "integer" | "long" | "i32" | "i64" | "u32" | "u64" | "int64" => Some("int"),
+        "float" | "double" | "f64" | "real" => Some("number"),
+        "boolean" => Some("bool"),
+        "any" | "object" | "unknown" | "dict" => Some("json"),
+        "datetime" | "timestamp" | "instant" => Some("time"),
+        "money" | "currency" | "bigdecimal" => Some("decimal"),
+        "void" | "none" | "nil" | "undefined" | "unit" => Some("null"),
+        _ => None,
+    };
+    let diagnostic = Diagnostic::new(Rule::UnknownName, loc, format!("there is no type `{name}`"));
+    match name.to_lowercase().as_str() {
+        "list" | "array" | "vec" | "set" => diagnostic.help("a list is written `[T]`"),
+        "map" | "record" | "hashmap" => diagnostic.help("a map is written `map<T>`, a record `{ name: T }`"),
+        "promise" | "optional" | "option" => diagnostic.help("write the type itself, or `T?` where it may be null"),
+        _ => suggest(diagnostic, meant.or(near), known),
+    }
+}
+
+/// `leads.filter(…)`: a method of a value.
+pub fn no_method(loc: Loc, value: &str, method: &str) -> Diagnostic {
+    let help = habit(method, value)
+        .unwrap_or_else(|| format!("functions are called with the value first: `{method}({value}, …)`"));
+    Diagnostic::new(Rule::UnknownName, loc, format!("`{value}` is a value, and values have no methods")).help(help)
+}
+
+/// What is written here instead of a function that other languages have.
+fn habit(name: &str, value: &str) -> Option<String> {
+    Some(match name {
+        "filter" | "where" => format!("write `[x for x in {value} if …]`"),
+        "map" | "select" => format!("write `[… for x in {value}]`"),
+        "flatMap" | "flat_map" => format!("write `flatten([… for x in {value}])`"),
+        "forEach" | "for_each" | "each" => format!("write `for x in {value} {{ … }}`"),
+        "reduce" => format!("write `fold({value}, first, (sum, x) => …)`, or `sum({value})`"),
+        "push" | "append" | "add" | "extend" | "concat" => {
+            format!("values do not change: a `for` yields its list, and `[...{value}, x]` is a longer one")
+        }
+        "length" | "size" | "count" => format!("write `len({value})`"),
+        "toLowerCase" | "lowercase" => format!("write `lower({value})`"),
+        "toUpperCase" | "uppercase" => format!("write `upper({value})`"),
+        "strip" => format!("write `trim({value})`"),
+        "includes" | "has" => format!("write `contains({value}, …)`"),
+        "toString" | "str" | "to_string" | "String" => format!("write `\"{{{value}}}\"`"),
+        "print" | "println" | "puts" | "log" => "write `log.write(…)`, and `can log.write`".into(),
+        "parseInt" | "int" => format!("write `parse_int({value})`"),
+        "parseFloat" | "float" => format!("write `parse_number({value})`"),
+        "JSON" | "stringify" => format!("write `to_json({value})`"),
+        "enumerate" => format!("write `for x, i in {value} {{ … }}`"),
+        "sorted" => format!("write `sort({value})`"),
+        "fetch" | "request" | "axios" => "the tool for it is `http.get`".into(),
+        _ => return None,
+    })
 }
 
 pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
@@ -161,7 +219,11 @@ pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
 }
 
 pub fn unknown_flow(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
-    suggest(Diagnostic::new(Rule::UnknownName, loc, format!("there is no flow or function `{name}`")), near, "")
+    let diagnostic = Diagnostic::new(Rule::UnknownName, loc, format!("there is no flow or function `{name}`"));
+    match habit(name, "xs") {
+        Some(help) => diagnostic.help(help),
+        None => suggest(diagnostic, near, ""),
+    }
 }
 
 pub fn unknown_policy(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {

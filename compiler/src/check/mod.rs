@@ -43,6 +43,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use weir_lang::ast::{ExprId, Module, Role};
 use weir_lang::diagnostic::{Diagnostic, Severity};
+use weir_lang::rules::Rule;
 use weir_lang::span::{FileId, Loc, Span};
 use weir_lang::types::{Type, TypeTable};
 
@@ -287,6 +288,10 @@ impl Checker {
     fn finish(mut self, source: ProjectSource) -> Checked {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         self.diagnostics.dedup();
+        // What looks unused may be used in a piece that could not be read.
+        if self.diagnostics.iter().any(|one| one.rule == Rule::Syntax) {
+            self.diagnostics.retain(|one| !matches!(one.rule, Rule::UnusedBinding | Rule::UnusedCapability));
+        }
         let mut files = source.files;
         self.suppress(&files);
         if let Some((path, text)) = source.config {

@@ -103,6 +103,9 @@ impl Checker {
         if let Some(Entity::Policy(place)) = self.program.entity(module, &name.name) {
             return Some(*place);
         }
+        if matches!(self.program.entity(module, &name.name), Some(Entity::Type(full)) if full.is_empty()) {
+            return None;
+        }
         let known: Vec<EcoString> = self.policy_names();
         let near = errors::nearest(&name.name, known.iter().map(EcoString::as_str)).map(str::to_string);
         let loc = self.program.loc(module, name.span);

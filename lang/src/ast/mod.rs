@@ -100,8 +100,8 @@ pub enum ItemKind {
     Campaign(Campaign),
     /// `test "name" { … }`
     Test(Test),
-    /// Something that does not parse; already reported.
-    Error,
+    /// Something that does not parse; already reported. It would have declared the name.
+    Error(Option<Ident>),
 }
 
 /// `use leads.intake.{find_leads, Lead as L}`; without braces the last part of `path` is what is brought in.

@@ -45,7 +45,7 @@ impl Layout<'_> {
             ItemKind::Policy(policy) => self.policy(policy, item.span),
             ItemKind::Campaign(campaign) => self.campaign(campaign, item.span),
             ItemKind::Test(test) => self.test(test, item.span),
-            ItemKind::Error => self.slice(item.span),
+            ItemKind::Error(_) => self.slice(item.span),
         }
     }
 

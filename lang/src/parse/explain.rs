@@ -4,7 +4,8 @@ use super::build::Builder;
 use super::grammar::{Grammar, Rule};
 use super::mistakes::Broken;
 use super::say;
-use super::spelling::{Weight, spelling};
+use super::spelling::spelling as spelled;
+use super::spelling::{self, Weight};
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
 use pest::Parser;
@@ -30,6 +31,12 @@ impl Builder<'_> {
         if !is_rest {
             self.report(diagnostic);
         }
+    }
+
+    /// What a step that starts with a word of another language is written as.
+    pub(super) fn explain_foreign(&self, span: Span) -> Option<Diagnostic> {
+        Broken { source: self.source, span, at: span.start as usize, wanted: Vec::new(), rule: Rule::one_step }
+            .by_first_word(self.file)
     }
 
     /// What two steps on one line, of which the first is a bare name or gives a name to one, were meant to be.
@@ -77,6 +84,11 @@ impl Broken<'_> {
         if let Some(diagnostic) = self.common(file) {
             return diagnostic;
         }
+        for (start, word) in self.words() {
+            if let Some(meant) = spelling::near_any(word) {
+                return say::misspelt(self.loc(file, start, word.len()), word, meant);
+            }
+        }
         let found = self.found();
         let loc = self.loc(file, self.place(), found.len());
         say::unexpected(loc, &self.expected(), &self.found_name())
@@ -84,7 +96,7 @@ impl Broken<'_> {
 
     /// What was expected, in the user's words.
     pub(super) fn expected(&self) -> Vec<&'static str> {
-        let spelled: Vec<_> = self.wanted.iter().map(|rule| spelling(*rule)).collect();
+        let spelled: Vec<_> = self.wanted.iter().map(|rule| spelled(*rule)).collect();
         let best = spelled.iter().map(|(weight, _)| *weight).max().unwrap_or(Weight::Hidden);
         let mut words: Vec<&'static str> = Vec::new();
         for (weight, word) in spelled {

@@ -18,8 +18,8 @@ impl<'a> Builder<'a> {
         let mut kids = match rule {
             Rule::name => return self.expr_at(ExprKind::Name(ident(&node)), whole),
             Rule::number => {
-                let lit = self.number(&node);
-                return self.expr_at(ExprKind::Lit(lit), whole);
+                let value = self.number_value(&node);
+                return self.expr_at(value, whole);
             }
             Rule::literal => {
                 return self.expr_at(ExprKind::Lit(literal_word(node.as_str())), whole);

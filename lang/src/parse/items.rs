@@ -4,7 +4,7 @@ use super::build::{Builder, span};
 use super::grammar::Rule;
 use super::kids::{Kids, Node};
 use crate::ast::{
-    Campaign, CampaignPart, CampaignPartKind, Const, Item, ItemKind, Policy, PolicyArm, PolicyEnd, Retry, Test,
+    Campaign, CampaignPart, CampaignPartKind, Const, Ident, Item, ItemKind, Policy, PolicyArm, PolicyEnd, Retry, Test,
     ToolAttr, ToolDecl, TypeDecl, Use, UseName,
 };
 use crate::span::Span;
@@ -26,10 +26,22 @@ impl<'a> Builder<'a> {
             _ => {
                 let span = self.trimmed(span);
                 self.explain_item(span);
-                return Some(Item { kind: ItemKind::Error, span, doc: None });
+                return Some(Item { kind: ItemKind::Error(self.name_of_broken(span)), span, doc: None });
             }
         };
         Some(Item { kind, span, doc: self.doc_before(span.start) })
+    }
+
+    /// What a broken declaration would have declared, so that using it is no second mistake: the (dotted) name before
+    /// the first bracket or `=`.
+    fn name_of_broken(&self, place: Span) -> Option<Ident> {
+        let text = place.text(self.source);
+        let head = text.get(..text.find(['(', '{', '=', '\n', '<', ':', '"'])?)?;
+        let (before, name) = head.trim_end().rsplit_once(' ')?;
+        let start = place.start + before.len() as u32 + 1;
+        let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
+        is_name.then(|| Ident { name: name.into(), span: Span { start, end: start + name.len() as u32 } })
     }
 
     /// `span` without blanks and comments at its end.

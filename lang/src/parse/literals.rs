@@ -3,7 +3,7 @@
 use super::build::{Builder, span};
 use super::kids::Node;
 use super::say;
-use crate::ast::{Lit, Regex};
+use crate::ast::{ExprKind, Lit, Regex};
 use ecow::EcoString;
 use regex::RegexBuilder;
 
@@ -16,6 +16,13 @@ pub(super) const UNITS: [(&str, i64); 6] =
 impl Builder<'_> {
     pub(super) fn number(&mut self, node: &Node<'_>) -> Lit {
         self.signed_number(node, false)
+    }
+
+    /// A number as a value; one that is wrong is no value, so that its type is no second mistake.
+    pub(super) fn number_value(&mut self, node: &Node<'_>) -> ExprKind {
+        let before = self.diagnostics.len();
+        let lit = self.number(node);
+        if self.diagnostics.len() == before { ExprKind::Lit(lit) } else { ExprKind::Error }
     }
 
     /// A number, percent or duration; `minus` belongs to it (in types and patterns).

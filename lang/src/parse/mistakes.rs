@@ -133,13 +133,31 @@ impl<'a> Broken<'a> {
                 "choose the elements before the loop, or end a `repeat` with `next null`".to_owned(),
             ),
             "is" | "equals" => (format!("there is no `{first}`"), "write `==` to compare".to_owned()),
+            "parallel" if next == "{" => (
+                "there is no `parallel` block".to_owned(),
+                "reads run side by side by themselves; a loop does with `for x in xs parallel 4 { … }`".to_owned(),
+            ),
+            "f" | "r" | "b" | "u" if text.get(1..).is_some_and(|rest| rest.starts_with('"')) => {
+                ("a text has no prefix".to_owned(), "leave it out: `\"…{name}…\"` interpolates by itself".to_owned())
+            }
+            "retry" | "timeout" | "undo" | "fallback"
+                if is_word || next == "{" || next.starts_with(char::is_numeric) =>
+            {
+                (format!("`{first}` stands behind a call"), format!("write `tool.call(…) {first} …`"))
+            }
             "new" if is_word => {
                 ("there is no `new`".to_owned(), "write the record itself: `{ field: value }`".to_owned())
             }
             _ if spelling::is_reserved(first) && next == "=" => {
                 return Some(say::reserved(here, first));
             }
-            _ => return None,
+            _ => {
+                let operator = matches!(next, "in" | "and" | "or" | "as" | "matches");
+                let beside = is_word && !operator || next == "\"";
+                return spelling::near_step(first)
+                    .filter(|_| beside && self.rule == Rule::one_step)
+                    .map(|meant| say::misspelt(here, first, meant));
+            }
         };
         Some(say::common(here, message, help))
     }
@@ -193,16 +211,47 @@ impl<'a> Broken<'a> {
             "=" if before.ends_with(['+', '-', '*', '/']) => {
                 ("a value cannot be changed", "bind the result to a new name")
             }
+            "}" if self.operator_behind_clause().is_some() => {
+                let at = self.operator_behind_clause().unwrap_or_default();
+                let sign = token(self.source.get(at..).unwrap_or(""));
+                let help = format!("put the call and its clauses in parentheses: `(call catch {{ … }}) {sign} …`");
+                return Some(say::common(
+                    self.loc(here.file, at, sign.len()),
+                    format!("`{sign}` cannot follow a clause"),
+                    help,
+                ));
+            }
             ")" | "]" if open_brackets(before).is_empty() => {
                 ("this bracket closes nothing", "remove it, or look for the bracket that is missing before it")
             }
             "=" | "=>" if self.is_condition() => ("`=` gives a name to a value", "write `==` to compare"),
+            "[" if before.ends_with("can") => {
+                ("capabilities stand without brackets", "write `can crm.read, crm.write`")
+            }
+            "{" if self.wants(Rule::equals) && token(before) == "type" => {
+                ("a type needs `=`", "write `type Name = { … }`")
+            }
             "=" => return self.equals_sign(here),
             ":" => return self.colon(here),
             sign if !sign.is_ascii() => return Some(odd_character(here, sign)),
             _ => return None,
         };
         Some(say::common(here, message, help))
+    }
+
+    /// Where the operator behind the brace stands: `call() catch { … } |> next`.
+    fn operator_behind_clause(&self) -> Option<usize> {
+        let inside = self.before().rfind('{').and_then(|at| self.before().get(..at))?;
+        let behind = self.rest().strip_prefix('}')?.trim_start();
+        let is_operator = ["|>", "??", ".", "+"].iter().any(|sign| behind.starts_with(sign));
+        (is_operator && inside.trim_end().ends_with("catch")).then(|| self.source.len() - behind.len())
+    }
+
+    /// The word where it breaks, or the one before, with the place where it starts.
+    pub(super) fn words(&self) -> [(usize, &'a str); 2] {
+        let before = self.before().trim_end();
+        let last = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
+        [(self.at, self.found()), (self.span.start as usize + before.len() - last.len(), last)]
     }
 
     fn equals_sign(&self, here: Loc) -> Option<Diagnostic> {
@@ -230,6 +279,9 @@ impl<'a> Broken<'a> {
             let help = format!("write `{first} = …`, or `{first} = … as T` where the value is `json`");
             return Some(say::common(here, "a binding has no type", help));
         }
+        if self.rule == Rule::one_item && before.ends_with(')') {
+            return Some(say::common(here, "the type of the result stands behind `->`", "write `-> T`"));
+        }
         let block = matches!(first, "if" | "for" | "match" | "repeat") && open_brackets(before).is_empty();
         block.then(|| say::common(here, "a block stands in braces", "write `{ … }`"))
     }
@@ -248,10 +300,13 @@ impl<'a> Broken<'a> {
             let help = format!("write `=> {{ {found} … }}`");
             return Some(say::common(here, "a step behind `=>` stands in braces", help));
         }
-        if found == "await" || found == "async" {
+        let [_, (start, last)] = self.words();
+        if let Some((start, word)) =
+            [(self.at, found), (start, last)].into_iter().find(|(_, word)| matches!(*word, "await" | "async"))
+        {
             return Some(say::common(
-                here,
-                format!("there is no `{found}`"),
+                self.loc(here.file, start, word.len()),
+                format!("there is no `{word}`"),
                 "leave it out; steps wait for each other by themselves",
             ));
         }
@@ -346,6 +401,9 @@ fn unknown_declaration(here: Loc, word: &str) -> Diagnostic {
         Some((distance, known)) if distance <= 2 && distance < word.len().min(known.len()) => {
             say::common(here, message, format!("did you mean `{known}`?"))
                 .fix(format!("replace with `{known}`"), vec![(here, known.to_owned())])
+        }
+        _ if spelling::near_any(word).is_some() => {
+            say::misspelt(here, word, spelling::near_any(word).unwrap_or_default())
         }
         _ => say::common(
             here,

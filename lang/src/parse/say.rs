@@ -157,6 +157,13 @@ pub(super) fn name_as_step(loc: Loc, name: &str) -> Diagnostic {
         .help(format!("call it, `{name}(…)`, or give a name to a value, `{name} = …`"))
 }
 
+/// A word of the language with a letter wrong.
+pub(super) fn misspelt(loc: Loc, word: &str, meant: &str) -> Diagnostic {
+    syntax(loc, format!("`{word}` has no meaning here"))
+        .help(format!("did you mean `{meant}`?"))
+        .fix(format!("replace with `{meant}`"), vec![(loc, meant.to_owned())])
+}
+
 /// The general case: something else was expected.
 pub(super) fn unexpected(loc: Loc, expected: &[&str], found: &str) -> Diagnostic {
     let wanted = match expected {

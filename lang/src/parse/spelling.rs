@@ -11,6 +11,79 @@ pub(super) const RESERVED: [&str; 23] = [
 /// Words that start a declaration, roles aside.
 pub(super) const DECLARATIONS: [&str; 7] = ["type", "tool", "use", "const", "policy", "campaign", "test"];
 
+/// Words that start a clause behind a call.
+pub(super) const CLAUSES: [&str; 10] =
+    ["undo", "final", "retry", "timeout", "catch", "fallback", "optional", "key", "until", "with"];
+
+/// Words that start a step.
+const STEPS: [&str; 18] = [
+    "require", "return", "yield", "check", "wait", "next", "drop", "annotate", "prompt", "merge", "match", "repeat",
+    "for", "start", "block", "fail", "ask", "receive",
+];
+
+/// Every other word that stands in a place of its own.
+const INSIDE: [&str; 29] = [
+    "parallel",
+    "backoff",
+    "else",
+    "then",
+    "matching",
+    "forever",
+    "escalate",
+    "idempotent",
+    "accepts",
+    "costs",
+    "can",
+    "timeout",
+    "limit",
+    "concurrency",
+    "priority",
+    "budget",
+    "before",
+    "after",
+    "error",
+    "sample",
+    "model",
+    "tools",
+    "every",
+    "within",
+    "cron",
+    "event",
+    "webhook",
+    "delivery",
+    "prefer",
+];
+
+/// Words of other languages behind which a whole step stands all the same.
+pub(super) fn only_in_front(word: &str) -> bool {
+    matches!(word, "let" | "const" | "var" | "val" | "mut" | "await" | "async")
+}
+
+/// The word of the language that was meant where one of any kind may stand.
+pub(super) fn near_any(word: &str) -> Option<&'static str> {
+    if matches!(word, "when" | "run" | "expect") || CLAUSES.contains(&word) || STEPS.contains(&word) {
+        return None;
+    }
+    near(word, &INSIDE).or_else(|| near(word, &CLAUSES)).or_else(|| near(word, &STEPS))
+}
+
+/// The word that starts a step that was meant.
+pub(super) fn near_step(word: &str) -> Option<&'static str> {
+    match word {
+        "assert" | "ensure" => Some("require"),
+        "foreach" => Some("for"),
+        _ => near(word, &STEPS),
+    }
+}
+
+/// The nearest of `known` to a word that has a letter or two wrong.
+pub(super) fn near(word: &str, known: &[&'static str]) -> Option<&'static str> {
+    let limit = if word.len() < 3 { return None } else { 1 + usize::from(word.len() > 6) };
+    let distance = |known: &&'static str| strsim::damerau_levenshtein(known, word);
+    let (far, meant) = known.iter().map(|known| (distance(known), *known)).min()?;
+    (far > 0 && far <= limit && word.starts_with(|c: char| c.is_ascii_lowercase())).then_some(meant)
+}
+
 pub(super) fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word)
 }

@@ -23,18 +23,30 @@ impl<'a> Builder<'a> {
 
     fn steps(&mut self, node: Node<'a>, whole: Span) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
+        let mut muted = 0;
         for node in Kids::of(node) {
             if node.as_rule() == Rule::unclosed {
                 let brace = Span { start: whole.start, end: whole.start + 1 };
                 self.unclosed(brace, span(&node));
                 continue;
             }
+            if span(&node).start < muted {
+                continue;
+            }
+            if let Some(end) = self.misspelt_word(steps.last_mut(), &node) {
+                muted = end;
+                steps.push(Step { kind: StepKind::Error, span: span(&node) });
+                continue;
+            }
             let step = self.step(node);
             if self.is_stray_unit(steps.last(), &step) {
                 continue;
             }
-            if let Some(before) = steps.last_mut() {
-                self.meaningless_pair(before, &step);
+            if let Some(before) = steps.last_mut()
+                && let Some(end) = self.meaningless_pair(before, &step)
+            {
+                muted = end;
+                continue;
             }
             steps.push(step);
         }
@@ -70,26 +82,92 @@ impl<'a> Builder<'a> {
         true
     }
 
+    /// Gives the end of the line where its rest means nothing.
+    ///
     /// `let x = 5`, `async f()`, `x = await f()`: a bare name with a step behind it on its line.
-    fn meaningless_pair(&mut self, before: &mut Step, step: &Step) {
+    fn meaningless_pair(&mut self, before: &mut Step, step: &Step) -> Option<u32> {
         let between = Span { start: before.span.end, end: step.span.start };
         let value = match &before.kind {
             StepKind::Expr(value) => value,
             StepKind::Bind { value, .. } => value,
-            _ => return,
+            _ => return None,
         };
         let ExprKind::Name(word) = &value.kind else {
-            return;
+            return None;
         };
         if between.text(self.source).contains('\n') {
-            return;
+            return None;
         }
+        let brings_nothing = !spelling::only_in_front(&word.name);
         let span = Span { start: word.span.start, end: step.span.end };
-        if let Some(diagnostic) = self.explain_pair(span, step.span.start, matches!(before.kind, StepKind::Bind { .. }))
-        {
+        let is_binding = matches!(before.kind, StepKind::Bind { .. });
+        let mut said = false;
+        if let Some(diagnostic) = self.explain_pair(span, step.span.start, is_binding) {
             self.report_once(span, diagnostic);
-            before.kind = StepKind::Error;
+            match &mut before.kind {
+                StepKind::Bind { value, .. } => value.kind = ExprKind::Error,
+                kind => *kind = StepKind::Error,
+            }
+            said = true;
         }
+        (said && brings_nothing).then(|| span.start + line_length(span.start, self.source))
+    }
+
+    /// `undoo crm.delete(…)`, `reqire x > 0`, `while x { … }`: a bare name that is nearly a word of the language, or one
+    /// of another language, with more behind it on its line. Gives the end of that line, whose rest is no second mistake; what stands before a clause that was
+    /// meant counts as broken too.
+    fn misspelt_word(&mut self, before: Option<&mut Step>, node: &Node<'a>) -> Option<u32> {
+        if !matches!(node.as_rule(), Rule::plain_step | Rule::broken_step) {
+            return None;
+        }
+        let start = span(node).start;
+        let word = super::mistakes::token(self.source.get(start as usize..)?);
+        let end = start + line_length(start, self.source);
+        let behind = Span { start: start + word.len() as u32, end }.text(self.source).trim_start();
+        let operand = behind.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '"' | '{'))
+            || behind.starts_with(|c: char| c.is_ascii_digit());
+        let operator = ["in ", "and ", "or ", "as ", "matches "].iter().any(|word| behind.starts_with(word));
+        if !operand || operator || spelling::is_reserved(word) {
+            return None;
+        }
+        let clause = spelling::near(word, &spelling::CLAUSES)
+            .or_else(|| spelling::near(word, &["else"]))
+            .filter(|_| before.is_some());
+        let loc = self.loc(Span { start, end: start + word.len() as u32 });
+        let known = self.explain_foreign(Span { start, end }).filter(|_| !spelling::only_in_front(word));
+        let diagnostic = match known {
+            Some(known) => known,
+            None => say::misspelt(loc, word, clause.or_else(|| spelling::near_step(word))?),
+        };
+        self.report_once(Span { start, end }, diagnostic);
+        if let (Some(before), Some(_)) = (before, clause) {
+            match &mut before.kind {
+                StepKind::Bind { value, .. } => value.kind = ExprKind::Error,
+                kind => *kind = StepKind::Error,
+            }
+        }
+        Some(end)
+    }
+
+    /// What a broken step would have bound is known, so that reading it is no second mistake.
+    fn broken_step(&mut self, place: Span) -> StepKind {
+        match self.bound_by(place) {
+            Some(name) => StepKind::Bind { name, value: self.missing(place) },
+            None => StepKind::Error,
+        }
+    }
+
+    /// The name before `=`, `:=` or `: T =`.
+    fn bound_by(&self, place: Span) -> Option<Ident> {
+        let text = place.text(self.source);
+        let name = super::mistakes::token(text);
+        let head = text.get(name.len()..)?.trim_start();
+        let (sign, rest) = head.split_once('=')?;
+        let typed = sign.strip_prefix(':').is_some_and(|ty| !ty.contains(['\n', '!', '(', '"', '<']));
+        let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !spelling::is_reserved(name);
+        let binds = is_name && (sign.is_empty() || typed) && !rest.starts_with(['=', '>']);
+        let span = Span { start: place.start, end: place.start + name.len() as u32 };
+        binds.then(|| Ident { name: name.into(), span })
     }
 
     fn step(&mut self, node: Node<'a>) -> Step {
@@ -98,7 +176,7 @@ impl<'a> Builder<'a> {
         if rule == Rule::broken_step {
             let span = self.trimmed(whole);
             self.explain_step(span);
-            return Step { kind: StepKind::Error, span };
+            return Step { kind: self.broken_step(span), span };
         }
         let mut kids = Kids::of(node);
         let kind = match rule {
@@ -240,4 +318,10 @@ pub(super) fn literal_word(word: &str) -> Lit {
         "null" => Lit::Null,
         word => Lit::Bool(word == "true"),
     }
+}
+
+/// Bytes from `start` to the end of its line.
+fn line_length(start: u32, source: &str) -> u32 {
+    let rest = source.get(start as usize..).unwrap_or("");
+    rest.find('\n').unwrap_or(rest.len()) as u32
 }
