@@ -90,6 +90,9 @@ pub struct FmtArgs {
 pub struct RunArgs {
     /// A project folder, `file.flow`, `file.flow:name`, or `module.name` inside a project
     pub flow: String,
+    /// What somebody wrote behind it; an argument has its flag
+    #[arg(hide = true)]
+    pub rest: Vec<String>,
     /// An argument of the flow: text as it is for a string, JSON for any other type
     #[arg(long = "arg", value_name = "NAME=VALUE")]
     pub args: Vec<String>,

@@ -39,11 +39,14 @@ fn escape(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// Source text with every hostile character replaced by a harmless one of the same length in bytes, so that places in
 /// it stay right.
 pub fn source(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|c| is_hostile(c) && !matches!(c, '\n' | '\r' | '\t')) {
+    if !text.chars().any(|c| is_hostile(c) && !matches!(c, '\n' | '\t')) {
         return Cow::Borrowed(text);
     }
-    let harmless = |c: char| match (is_hostile(c) && !matches!(c, '\n' | '\r' | '\t'), c.len_utf8()) {
+    let harmless = |c: char| match (is_hostile(c) && !matches!(c, '\n' | '\t'), c.len_utf8()) {
         (false, _) => c,
+        _ if c == '\r' => ' ',
+        // The mark at the start of a file is nobody's mistake: a thin blank.
+        _ if c == '\u{feff}' => '\u{2009}',
         (true, 1) => '?',
         (true, 2) => '\u{bf}',
         (true, _) => '\u{fffd}',

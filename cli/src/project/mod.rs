@@ -40,7 +40,9 @@ impl Loaded {
         let unreadable: Vec<u32> = self.problems.iter().map(|problem| problem.loc().file.0).collect();
         let config = u32::try_from(self.source.files.len()).unwrap_or(u32::MAX);
         let mut checked = check(self.source);
-        let told = |at: u32| at != config && unreadable.contains(&at);
+        let undecoded = unreadable.contains(&config)
+            && checked.files.get(config as usize).is_some_and(|file| file.text.contains('\u{fffd}'));
+        let told = |at: u32| (at != config || undecoded) && unreadable.contains(&at);
         checked.diagnostics.retain(|diagnostic| !told(diagnostic.loc().file.0));
         checked.diagnostics.extend(self.problems);
         checked.diagnostics.sort_by_key(Diagnostic::loc);

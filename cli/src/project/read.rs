@@ -12,6 +12,10 @@ const ENOUGH: u64 = (1 << 20) + 1;
 
 /// The text of a source file, and what is wrong with its bytes.
 pub fn source(path: &Path, shown: &str, file: u32, rule: Rule) -> Result<(String, Option<Diagnostic>), Error> {
+    // A pipe would be waited for without end.
+    if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        return Err(Error::usage(format!("`{shown}` is no file")));
+    }
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(path);
     opened.and_then(|file| file.take(ENOUGH).read_to_end(&mut bytes)).map_err(|error| cannot_read(shown, &error))?;
@@ -20,9 +24,12 @@ pub fn source(path: &Path, shown: &str, file: u32, rule: Rule) -> Result<(String
 
 /// A whole file of the reader's own choosing, such as `--input`.
 pub fn read_whole(path: &Path) -> Result<String, Error> {
-    let shown = super::shown(path);
+    let shown = path.display().to_string();
     if !path.exists() {
         return Err(super::missing(path));
+    }
+    if path.is_dir() {
+        return Err(Error::usage(format!("`{shown}` is a folder, not a file")));
     }
     let bytes = std::fs::read(path).map_err(|error| cannot_read(&shown, &error))?;
     String::from_utf8(bytes).map_err(|error| {

@@ -60,7 +60,9 @@ fn locate(text: &str) -> Result<(Loaded, Wanted), Error> {
     }
     let Some(root) = project_above(Path::new(".")) else {
         let help = "name a project folder, `file.flow` or `file.flow:name`; `module.name` works inside a project";
-        return Err(Error::usage(format!("there is no file or folder `{text}`, and no project here")).help(help));
+        let missing = missing(path);
+        let error = Error::usage(format!("there is no file or folder `{text}`, and no project here"));
+        return Err(if missing.help.is_some() { error.maybe_help(missing.help) } else { error.help(help) });
     };
     Ok((load_folder(&root)?, Wanted::Named(text.to_owned())))
 }
@@ -110,6 +112,9 @@ fn no_entry(text: &str, what: &str, others: &[&FlowInfo]) -> Error {
 
 fn unknown(name: &str, known: &[&FlowInfo], naming: impl Fn(&FlowInfo) -> &str) -> Error {
     let error = Error::usage(format!("there is no flow `{name}`"));
+    if let Some(full) = known.iter().map(|flow| naming(flow)).find(|full| full.rsplit('.').next() == Some(name)) {
+        return error.help(format!("did you mean `{full}`?"));
+    }
     match nearest(name, known.iter().map(|flow| naming(flow))) {
         Some(guess) => error.help(format!("did you mean `{guess}`?")),
         None if known.is_empty() => error,

@@ -84,8 +84,9 @@ impl Broken<'_> {
         if let Some(diagnostic) = self.common(file) {
             return diagnostic;
         }
+        let expected: Vec<&'static str> = self.expected().iter().map(|word| word.trim_matches('`')).collect();
         for (start, word) in self.words() {
-            if let Some(meant) = spelling::near_any(word) {
+            if let Some(meant) = spelling::near(word, &expected).or_else(|| spelling::near_any(word)) {
                 return say::misspelt(self.loc(file, start, word.len()), word, meant);
             }
         }

@@ -296,6 +296,13 @@ impl<'a> Broken<'a> {
             let length = self.at + found.len() - start;
             return Some(say::detached_unit(self.loc(here.file, start, length), number, found));
         }
+        let [_, (unit_at, unit)] = self.words();
+        let counted = self.source.get(..unit_at).unwrap_or("").trim_end();
+        let number = counted.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or("");
+        if !number.is_empty() && counted.len() < unit_at && spelling::looks_like_unit(unit) {
+            let start = counted.len() - number.len();
+            return Some(say::detached_unit(self.loc(here.file, start, unit_at + unit.len() - start), number, unit));
+        }
         if before.ends_with("=>") && matches!(found, "return" | "yield" | "require" | "check" | "wait") {
             let help = format!("write `=> {{ {found} … }}`");
             return Some(say::common(here, "a step behind `=>` stands in braces", help));

@@ -66,6 +66,7 @@ pub fn parse(file: FileId, source: &str) -> Parsed {
 fn build(file: FileId, source: &str, pairs: Pairs<'_, Rule>) -> Parsed {
     let mut builder = Builder::new(file, source);
     builder.tokens(pairs.clone());
+    builder.turning_characters();
     let items = pairs.flat_map(|file| file.into_inner()).filter_map(|node| builder.item(node)).collect();
     let mut diagnostics = builder.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.loc().span.start);
@@ -83,6 +84,16 @@ impl Builder<'_> {
                     self.report(diagnostic);
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Characters that turn the order in which a line is read, so that it is not what it seems to be.
+    fn turning_characters(&mut self) {
+        for (at, sign) in self.source.char_indices() {
+            if matches!(sign, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}') {
+                let place = Span::new(at, at + sign.len_utf8());
+                self.report(say::turning_character(self.loc(place), sign));
             }
         }
     }

@@ -157,6 +157,13 @@ pub(super) fn name_as_step(loc: Loc, name: &str) -> Diagnostic {
         .help(format!("call it, `{name}(…)`, or give a name to a value, `{name} = …`"))
 }
 
+/// A line that is read in another order than it is written.
+pub(super) fn turning_character(loc: Loc, sign: char) -> Diagnostic {
+    let code = sign as u32;
+    syntax(loc, format!("the character U+{code:04X} turns the order in which this line is read"))
+        .help(format!("remove it; in a text write `\\u{{{code:X}}}`"))
+}
+
 /// A word of the language with a letter wrong.
 pub(super) fn misspelt(loc: Loc, word: &str, meant: &str) -> Diagnostic {
     syntax(loc, format!("`{word}` has no meaning here"))

@@ -4,7 +4,7 @@
 use crate::args::RunArgs;
 use crate::exit::{Error, Exit};
 use crate::project::read_whole;
-use crate::suggest::did_you_mean;
+use crate::suggest::nearest;
 use std::io::Read;
 use std::path::Path;
 use weir_compiler::FlowInfo;
@@ -15,7 +15,7 @@ use weir_stdlib::value::Value;
 
 /// A record of the arguments, each fitting its parameter.
 pub fn arguments(flow: &FlowInfo, types: &TypeTable, args: &RunArgs) -> Result<Value, Error> {
-    let mut given = Given { flow, types, values: Vec::new(), problems: Vec::new() };
+    let mut given = Given { flow, types, values: Vec::new(), problems: Vec::new(), meant: Vec::new() };
     if let Some(path) = &args.input {
         given.input(path)?;
     }
@@ -43,6 +43,8 @@ struct Given<'a> {
     types: &'a TypeTable,
     values: Vec<(String, Value)>,
     problems: Vec<String>,
+    /// Parameters that somebody tried to give.
+    meant: Vec<String>,
 }
 
 impl<'a> Given<'a> {
@@ -51,6 +53,9 @@ impl<'a> Given<'a> {
         let (text, name) = input_text(path)?;
         let wrong =
             |why: String| Error::usage(format!("{name} {why}")).help("it is one JSON object with the flow's arguments");
+        if text.trim().is_empty() {
+            return Err(wrong("is empty".into()));
+        }
         let value = Value::from_json(&text).map_err(|error| wrong(format!("is not JSON: {error}")))?;
         let record = value.as_record().ok_or_else(|| wrong("is not a JSON object".into()))?;
         for (name, value) in &record.fields {
@@ -68,9 +73,14 @@ impl<'a> Given<'a> {
         let mut seen: Vec<&str> = Vec::new();
         for text in texts {
             let Some((name, text)) = text.split_once('=') else {
-                self.problems.push(format!("`--arg {text}` has no value; write `--arg name=value`"));
+                self.problems.push(format!("`--arg {text}` has no value; write `--arg {text}=…`"));
+                self.meant.push(text.clone());
                 continue;
             };
+            if name.is_empty() {
+                self.problems.push(format!("`--arg ={text}` has no name; write `--arg name={text}`"));
+                continue;
+            }
             if seen.contains(&name) {
                 self.problems.push(format!("`--arg {name}` is given twice"));
                 continue;
@@ -87,11 +97,17 @@ impl<'a> Given<'a> {
     fn missing(&mut self) {
         for param in self.flow.params.iter().filter(|param| !param.optional) {
             let told = |text: &String| text.starts_with(&format!("`{}` ", param.name));
-            if self.values.iter().any(|(name, _)| *name == param.name) || self.problems.iter().any(told) {
+            let meant = self.meant.iter().any(|name| *name == param.name);
+            if meant || self.values.iter().any(|(name, _)| *name == param.name) || self.problems.iter().any(told) {
                 continue;
             }
             let doc = param.doc.as_deref().map(|doc| format!(" ({})", doc.replace('\n', " "))).unwrap_or_default();
-            self.problems.push(format!("`{}` is missing: {}{doc}", param.name, param.ty));
+            let example = example(&param.ty, self.types).unwrap_or("…");
+            self.problems.push(format!(
+                "`{name}` is missing, a `{}`{doc}; write `--arg {name}={example}`",
+                param.ty,
+                name = param.name
+            ));
         }
     }
 
@@ -100,8 +116,9 @@ impl<'a> Given<'a> {
         let flow = self.flow;
         let found = flow.params.iter().find(|param| param.name == name);
         if found.is_none() {
-            let guess = did_you_mean(name, flow.params.iter().map(|param| param.name.as_str()));
-            let guess = guess.map(|guess| format!("; {guess}")).unwrap_or_default();
+            let near = nearest(name, flow.params.iter().map(|param| param.name.as_str()));
+            self.meant.extend(near.map(str::to_owned));
+            let guess = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             self.problems.push(format!("`{}` has no parameter `{name}`{guess}", flow.name));
         }
         found
@@ -113,7 +130,12 @@ impl<'a> Given<'a> {
     }
 
     fn problem(&mut self, param: &ParamInfo, why: &str) {
-        self.problems.push(format!("`{}` must be {}: {why}", param.name, param.ty));
+        // The misfit of the whole value names the type already.
+        let why = why.strip_prefix(&format!("expected `{}`, found ", param.ty)).map_or_else(
+            || format!("`{}` must be `{}`: {why}", param.name, param.ty),
+            |found| format!("`{}` must be `{}`, and {found} is not", param.name, param.ty),
+        );
+        self.problems.push(why);
     }
 
     fn fit(&self, param: &ParamInfo, value: &Value) -> Result<Value, String> {
@@ -145,8 +167,13 @@ fn input_text(path: &Path) -> Result<(String, String), Error> {
 pub fn read_text(text: &str, ty: &Type, types: &TypeTable) -> Result<Value, String> {
     let plain = || fit(&Value::text(text), ty, types);
     let read = || {
-        Value::from_json(text)
-            .map_err(|error| format!("`{}` is not JSON: {}", crate::escape::short(text, 40), error.message))
+        Value::from_json(text).map_err(|_| {
+            let shown = crate::escape::short(text, 40);
+            match example(ty, types) {
+                Some(example) => format!("`{shown}` is none; write it as `{example}`"),
+                None => format!("`{shown}` is not JSON; a text in it stands in `\"…\"`"),
+            }
+        })
     };
     match types.head(ty) {
         Type::String(_) | Type::Literal(Literal::String(_)) => plain(),
@@ -157,6 +184,25 @@ pub fn read_text(text: &str, ty: &Type, types: &TypeTable) -> Result<Value, Stri
         Type::Time | Type::Date | Type::Duration => read().map_or_else(|_| plain(), |value| fit(&value, ty, types)),
         _ => fit(&read()?, ty, types),
     }
+}
+
+/// How a value of the type is written on the command line.
+fn example(ty: &Type, types: &TypeTable) -> Option<&'static str> {
+    Some(match types.head(ty) {
+        Type::Bool => "true",
+        Type::Int(_) => "3",
+        Type::Number(_) | Type::Decimal(_) => "0.5",
+        Type::List(of) => match types.head(of) {
+            Type::String(_) => "'[\"a\", \"b\"]'",
+            Type::Int(_) | Type::Number(_) | Type::Decimal(_) => "'[1, 2]'",
+            _ => "'[…]'",
+        },
+        Type::Map(_) | Type::Record(_) => "'{\"name\": …}'",
+        Type::Date => "2026-01-31",
+        Type::Time => "2026-01-31T12:00:00Z",
+        Type::Duration => "1h30m",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -172,7 +218,7 @@ mod tests {
         assert_eq!(read("3", &Type::STRING), "\"3\"");
         assert_eq!(read("3", &Type::INT), "3");
         assert_eq!(read("[\"a\"]", &Type::list(Type::STRING)), "[\"a\"]");
-        assert!(read("many", &Type::INT).contains("not JSON"));
+        assert!(read("many", &Type::INT).contains("write it as `3`"));
         assert_eq!(read("null", &Type::STRING.nullable()), "null");
         assert_eq!(read("Acme", &Type::STRING.nullable()), "\"Acme\"");
         assert_eq!(read("12", &Type::STRING.nullable()), "\"12\"");

@@ -2,36 +2,45 @@
 
 use crate::args::Format;
 use crate::escape;
-use crate::graph::{self, Block, Drawing};
 use crate::out::{self, Style, styled};
 use serde_json::json;
-use weir_compiler::plan::Plan;
+use weir_compiler::plan::{Plan, ToolPlan};
+use weir_runtime::dry_run::{DryRun, DryStep};
 use weir_runtime::engine::StartRequest;
 
-/// Shows the plan of calls on stdout.
-pub fn show(plan: &Plan, drawing: &Drawing, request: &StartRequest, format: Format) {
+/// Names longer than this do not push the remarks behind them further out.
+const WIDE: usize = 56;
+
+/// Shows the walk through a plan on stdout.
+pub fn show(plan: &Plan, request: &StartRequest, format: Format) {
+    let walk = DryRun::of(plan);
     match format {
-        Format::Human => out::result(&human(plan, drawing, request)),
-        Format::Json => out::result_line(&machine(plan, drawing, request)),
+        Format::Human => out::result(&human(plan, &walk, request)),
+        Format::Json => out::result_line(&machine(plan, &walk, request)),
     }
 }
 
-fn human(plan: &Plan, drawing: &Drawing, request: &StartRequest) -> String {
-    let mut text = format!("{} {}\n", styled(Style::Bold, "nothing is called; this would run"), drawing.entry);
+fn human(plan: &Plan, walk: &DryRun, request: &StartRequest) -> String {
+    let mut text = format!("{} {}\n", styled(Style::Bold, "nothing is called; this would run"), walk.flow);
     text.push_str(&format!("  arguments: {}\n", escape::short(&request.args.masked(), 200)));
     text.push_str(&format!("  granted:   {}\n", or_nothing(&request.grants.join(", "))));
-    if plan.tools.values().any(weir_compiler::plan::ToolPlan::sends) {
+    if plan.tools.values().any(ToolPlan::sends) {
         let gate = if request.delivery { "would send" } else { "disabled: nothing would be sent" };
         text.push_str(&format!("  delivery:  {gate}\n"));
     }
-    text.push_str("  calls:\n");
-    for (name, places) in places(plan, drawing) {
-        let places = crate::report::counted(places, "place");
-        let can = plan.tools.get(name).map(|tool| tool.capabilities.join(", ")).unwrap_or_default();
-        text.push_str(&format!("    {} ({can}) in {places}\n", escape::line(name)));
+    if walk.steps.is_empty() {
+        text.push_str("\nit only computes: nothing would be called\n");
+        return text;
     }
-    text.push_str("\nin this order; what hangs on one bracket runs side by side:\n\n");
-    text.push_str(&graph::text(drawing));
+    text.push_str("\nin this order; steps of one number run side by side:\n\n");
+    let rows: Vec<Row> = walk.steps.iter().map(row).collect();
+    let width = rows.iter().map(|row| row.left.chars().count()).max().unwrap_or(0).min(WIDE);
+    for row in rows {
+        let gap = " ".repeat(width.saturating_sub(row.left.chars().count()));
+        let line = format!("{}{gap}  {}", row.left, styled(Style::Dim, &row.right));
+        text.push_str(if row.right.is_empty() { &row.left } else { line.trim_end() });
+        text.push('\n');
+    }
     text
 }
 
@@ -39,34 +48,27 @@ fn or_nothing(text: &str) -> &str {
     if text.is_empty() { "nothing" } else { text }
 }
 
-fn machine(plan: &Plan, drawing: &Drawing, request: &StartRequest) -> String {
-    let calls: Vec<_> = places(plan, drawing)
-        .into_iter()
-        .map(|(name, places)| {
-            let capabilities: Vec<&str> = plan
-                .tools
-                .get(name)
-                .into_iter()
-                .flat_map(|tool| &tool.capabilities)
-                .map(|capability| capability.as_str())
-                .collect();
-            json!({ "tool": name, "capabilities": capabilities, "places": places })
-        })
-        .collect();
+/// A line: the number and the step, and remarks.
+struct Row {
+    left: String,
+    right: String,
+}
+
+fn row(step: &DryStep) -> Row {
+    let is_arm = step.what.starts_with("when ") || step.what.starts_with("only after ");
+    let number = if is_arm { String::new() } else { step.beside.to_string() };
+    let own = step.path.rsplit('/').next().unwrap_or(&step.path);
+    let name = if is_arm || own == step.what { String::new() } else { format!("{}: ", escape::line(own)) };
+    let left = format!("{number:>4}  {}{name}{}", "  ".repeat(step.depth), escape::line(&step.what));
+    let can = step.capabilities.join(", ");
+    let can = if can == step.what { String::new() } else { can };
+    let right: Vec<&str> = [can.as_str(), step.note.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
+    Row { left, right: right.join("; ") }
+}
+
+fn machine(plan: &Plan, walk: &DryRun, request: &StartRequest) -> String {
     let args: serde_json::Value = serde_json::from_str(&request.args.masked()).unwrap_or_default();
-    json!({ "flow": drawing.entry, "program": drawing.program, "args": args, "grants": request.grants,
-        "delivery": request.delivery, "calls": calls, "graph": drawing })
+    json!({ "flow": walk.flow, "program": plan.hash(), "args": args, "grants": request.grants,
+        "delivery": request.delivery, "capabilities": walk.capabilities, "steps": walk.steps })
     .to_string()
-}
-
-/// Every tool of the plan, and how many steps call it.
-fn places<'a>(plan: &'a Plan, drawing: &Drawing) -> Vec<(&'a str, usize)> {
-    let count = |name: &str| drawing.flows.iter().map(|flow| steps_that(&flow.body, name)).sum();
-    plan.tools.keys().map(|name| (name.as_str(), count(name))).collect()
-}
-
-fn steps_that(block: &Block, tool: &str) -> usize {
-    let inner = |step: &graph::Step| step.blocks.iter().map(|block| steps_that(block, tool)).sum::<usize>();
-    let own = |step: &graph::Step| usize::from(step.does == tool) + usize::from(step.undo.as_deref() == Some(tool));
-    block.steps.iter().map(|step| own(step) + inner(step)).sum()
 }

@@ -57,17 +57,18 @@ async fn drive(prepared: Prepared, mut around: Around, events: bool) -> Result<(
     let mut observed = engine.watch();
     let run = engine.start(Arc::clone(&prepared.plan), prepared.request);
     tokio::pin!(run);
+    let mut interrupts = Interrupts::new();
     let ended = loop {
         tokio::select! {
             biased;
             ended = &mut run => break ended,
             Some(one) = observed.recv() => watch.see(&one),
-            _ = tokio::signal::ctrl_c() => {
+            by = interrupts.next() => {
                 if around.interrupted {
                     leave();
                 }
                 around.interrupted = true;
-                cancel_all(&engine, &watch);
+                cancel_all(&engine, &watch, by);
             }
         }
     };
@@ -90,15 +91,55 @@ fn journal(root: &Path, ephemeral: bool) -> Result<Arc<dyn Journal>, JournalErro
     Ok(if ephemeral { Arc::new(EphemeralJournal { runs: MemoryJournal::new(), keys }) } else { Arc::new(keys) })
 }
 
-/// The first Ctrl-C.
-fn cancel_all(engine: &LocalEngine, watch: &Watch) {
+/// What asks the run to end: Ctrl-C, and on Unix the wish of a service manager or a closed terminal.
+struct Interrupts {
+    #[cfg(unix)]
+    others: Vec<(&'static str, tokio::signal::unix::Signal)>,
+}
+
+impl Interrupts {
+    #[cfg(unix)]
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [("SIGTERM", SignalKind::terminate()), ("SIGHUP", SignalKind::hangup())];
+        Interrupts { others: kinds.into_iter().filter_map(|(name, kind)| Some((name, signal(kind).ok()?))).collect() }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> Self {
+        Interrupts {}
+    }
+
+    /// The name of the next one.
+    #[cfg(unix)]
+    async fn next(&mut self) -> &'static str {
+        let [one, two] = self.others.as_mut_slice() else {
+            let _ = tokio::signal::ctrl_c().await;
+            return "Ctrl-C";
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => "Ctrl-C",
+            _ = one.1.recv() => one.0,
+            _ = two.1.recv() => two.0,
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> &'static str {
+        let _ = tokio::signal::ctrl_c().await;
+        "Ctrl-C"
+    }
+}
+
+/// The first interrupt.
+fn cancel_all(engine: &LocalEngine, watch: &Watch, by: &'static str) {
     watch.aside("cancelling: what was begun is undone first; Ctrl-C again leaves at once");
     for run_id in watch.under_way() {
         let engine = engine.clone();
         tokio::spawn(async move {
             // The run may be just about to begin.
             for _ in 0..20 {
-                match engine.cancel(&run_id, "Ctrl-C").await {
+                match engine.cancel(&run_id, by).await {
                     Err(EngineError::NoRun(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
                     _ => return,
                 }

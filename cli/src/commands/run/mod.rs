@@ -16,7 +16,6 @@ use super::graph::no_plan;
 use crate::args::RunArgs;
 use crate::escape;
 use crate::exit::{Error, Exit, Outcome};
-use crate::graph;
 use crate::out;
 use crate::project::{self, Target};
 use std::sync::Arc;
@@ -27,6 +26,13 @@ use weir_runtime::envelope::Envelope;
 
 /// Runs the flow, or shows what it would call.
 pub fn run(args: &RunArgs) -> Outcome {
+    if let Some(stray) = args.rest.first() {
+        let help = match stray.contains('=') {
+            true => format!("an argument of the flow has its flag: `--arg {stray}`"),
+            false => "one flow at a time; its arguments are written `--arg name=value`".to_owned(),
+        };
+        return Err(Error::usage(format!("`{stray}` has no meaning behind the flow")).help(help));
+    }
     let target = project::resolve(&args.flow)?;
     let flow = target.checked.flows.get(target.flow.as_str()).ok_or_else(|| no_plan(&target.flow))?;
     let values = arguments::arguments(flow, &target.checked.types, args)?;
@@ -45,7 +51,7 @@ pub fn run(args: &RunArgs) -> Outcome {
         ..StartRequest::new(project_name(&target))
     };
     if args.dry_run {
-        dry_run::show(&plan, &graph::build(&plan, &target.checked), &request, args.format);
+        dry_run::show(&plan, &request, args.format);
         return Ok(Exit::Done);
     }
     let around = Around {
