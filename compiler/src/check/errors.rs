@@ -58,14 +58,20 @@ pub fn config_duration(loc: Loc, text: &str) -> Diagnostic {
 
 /// What the reader of the project file says, with a did-you-mean for a key that it does not know.
 pub fn unreadable_project(loc: Loc, message: &str) -> Diagnostic {
-    if let Some((found, wanted)) = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
+    if let Some((found, wanted)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
+    {
         return wrong_kind_of_value(loc, found, wanted);
     }
     let mut names = message.split('`').skip(1).step_by(2);
     let near = names.next().and_then(|unknown| nearest(unknown, names)).map(str::to_string);
     let short = if near.is_some() { message.split(", expected").next().unwrap_or(message) } else { message };
     suggest(
-        Diagnostic::new(Rule::InvalidProject, loc, short.replace("unknown field", "there is no key").replace("unknown variant", "there is no")),
+        Diagnostic::new(
+            Rule::InvalidProject,
+            loc,
+            short.replace("unknown field", "there is no key").replace("unknown variant", "there is no"),
+        ),
         near.as_deref(),
         "",
     )
@@ -91,7 +97,8 @@ fn wrong_kind_of_value(loc: Loc, found: &str, wanted: &str) -> Diagnostic {
         "a map" => ("a table", "write `{ … }`, or a section of its own".to_string()),
         other => (other, String::new()),
     };
-    let diagnostic = Diagnostic::new(Rule::InvalidProject, loc, format!("{wanted} is wanted here, and {found} is none"));
+    let diagnostic =
+        Diagnostic::new(Rule::InvalidProject, loc, format!("{wanted} is wanted here, and {found} is none"));
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
