@@ -19,5 +19,6 @@ mod new;
 mod rule_pages;
 mod run;
 mod signals;
+mod stdlib_page;
 mod support;
 mod tools;

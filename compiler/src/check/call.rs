@@ -183,8 +183,21 @@ impl Body<'_> {
                 (Some(place), _) if out.iter().any(|(had, _)| *had == place) => {
                     let loc = self.loc(arg.value.span);
                     let name = names.get(place).map(|name| name.as_str()).unwrap_or_default().to_string();
-                    self.report(errors::argument_twice(loc, callee, &name));
-                    self.infer_claused(&arg.value, None, None);
+                    let own = match &arg.value.kind {
+                        ExprKind::Name(own) if arg.name.is_none() => names.iter().position(|known| **known == own.name),
+                        _ => None,
+                    };
+                    match own.filter(|own| !out.iter().any(|(had, _)| had == own)) {
+                        Some(own) => {
+                            let name = names.get(own).map(|name| name.as_str()).unwrap_or_default();
+                            self.report(errors::argument_without_name(loc, name));
+                            out.push((own, Given::Expr(&arg.value)));
+                        }
+                        None => {
+                            self.report(errors::argument_twice(loc, callee, &name));
+                            self.infer_claused(&arg.value, None, None);
+                        }
+                    }
                 }
                 (Some(place), _) => out.push((place, Given::Expr(&arg.value))),
                 (None, Some(name)) => {

@@ -334,6 +334,12 @@ pub fn too_many_arguments(loc: Loc, callee: &str, most: usize) -> Diagnostic {
     Diagnostic::new(Rule::UnknownArgument, loc, format!("`{callee}` takes {count}")).help("leave this one out")
 }
 
+/// `f(a: 1, b)` where `b` is the name of a parameter, and of a value.
+pub fn argument_without_name(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownArgument, loc, "an argument behind a named one has its name too")
+        .help(format!("write `{name}: {name}`"))
+}
+
 pub fn argument_twice(loc: Loc, callee: &str, name: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnknownArgument, loc, format!("`{name}` is given to `{callee}` twice")).help("leave one out")
 }

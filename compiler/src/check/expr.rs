@@ -39,18 +39,25 @@ impl Body<'_> {
     fn check_temporal(&mut self, expr: &Expr, text: &EcoString, expected: &Type) {
         let types = &self.checker.program.types;
         let members = types.members(expected);
-        let mut wanted = members.iter().filter(|member| matches!(member, Type::Time | Type::Date | Type::Duration));
-        let Some(head) = wanted.next() else { return };
+        let wanted: Vec<&Type> =
+            members.iter().copied().filter(|member| matches!(member, Type::Time | Type::Date | Type::Duration)).collect();
+        if wanted.is_empty() {
+            return;
+        }
         if members.iter().any(|member| {
             fits(&Type::text(text.clone()), member, types).is_ok()
                 && !matches!(member, Type::Time | Type::Date | Type::Duration)
         }) {
             return;
         }
-        let boundary = weir_stdlib::narrow::Boundary::new((*head).clone());
         let value = weir_stdlib::value::Value::text(text.as_str());
-        if weir_stdlib::narrow::narrow(&value, &boundary, types).is_err() {
-            let message = format!("`{text}` does not read as a `{head}`");
+        let reads = |ty: &&Type| {
+            let boundary = weir_stdlib::narrow::Boundary::new((*ty).clone());
+            weir_stdlib::narrow::narrow(&value, &boundary, types).is_ok()
+        };
+        if !wanted.iter().any(reads) {
+            let heads: Vec<String> = wanted.iter().map(|ty| format!("`{ty}`")).collect();
+            let message = format!("`{text}` does not read as a {}", heads.join(" or a "));
             let loc = self.loc(expr.span);
             self.report(errors::invalid_constant(loc, message));
         }

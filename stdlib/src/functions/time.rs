@@ -15,23 +15,23 @@ type Made = Result<Value, Raise>;
 pub(super) fn entries() -> Vec<Entry> {
     let zones = "`invalid_input` for an unknown zone";
     vec![
-        row("format_time(value: time | date, format?: string, zone?: string) -> string", "ISO 8601, or by a strftime pattern, in a zone.", r#"format_time(parse_date("2026-03-01"), "%-d %B %Y")"#, r#""1 March 2026""#, format_time).errors("`invalid_input` for an unknown zone or a wrong pattern"),
+        row("format_time(value: time | date, format?: string, zone?: string) -> string", "ISO 8601, or by a strftime pattern, in a zone.", r#"format_time("2026-03-01", "%-d %B %Y")"#, r#""1 March 2026""#, format_time).errors("`invalid_input` for an unknown zone or a wrong pattern"),
         row("parse_time(text: string, format?: string, zone?: string) -> time?", "The instant that the text names, or null. Without an offset in the text it is read in `zone`.", r#"parse_time("01.03.2026 12:00", "%d.%m.%Y %H:%M", "Europe/Oslo")"#, r#""2026-03-01T11:00:00Z""#, parse_time).errors(zones),
         row("parse_date(text: string, format?: string) -> date?", "The day that the text names, or null.", r#"parse_date("1/3/26", "%d/%m/%y")"#, r#""2026-03-01""#, parse_date),
         row("format_duration(value: duration) -> string", "In Weir's notation.", "format_duration(90m)", r#""1h30m""#, |call| Ok(Value::text(duration_text(duration(call, 0)?)))),
         row("parse_duration(text: string) -> duration?", "A duration in Weir's notation, or null.", r#"parse_duration("1h30m")"#, "1h30m", |call| Ok(parse_duration(call.text(0)?).map_or(Value::NULL, |millis| Value::new(Data::Duration(millis))))),
-        row("weekday(value: time | date, zone?: string) -> string", "The day of the week, `monday` to `sunday`.", r#"weekday(parse_date("2026-03-01"))"#, r#""sunday""#, weekday).errors(zones),
-        row("date_of(value: time, zone?: string) -> date", "The day of an instant in a zone.", r#"date_of(parse_time("2026-03-01T23:30:00Z"), "Europe/Oslo")"#, r#""2026-03-02""#, |call| Ok(Value::new(Data::Date(day(call, 1)?)))).errors(zones),
-        row("time_of(value: date, zone?: string) -> time", "The instant at which a day starts in a zone; add a duration for a time of day.", r#"time_of(parse_date("2026-03-01"), "Europe/Oslo")"#, r#""2026-02-28T23:00:00Z""#, start).errors(zones),
-        row("start_of_day(value: time, zone?: string) -> time", "The instant at which its day starts in a zone.", r#"start_of_day(parse_time("2026-03-01T15:00:00Z"))"#, r#""2026-03-01T00:00:00Z""#, start).errors(zones),
-        row("year(value: time | date, zone?: string) -> int", "The year.", r#"year(parse_date("2026-03-01"))"#, "2026", |call| Ok(Value::int(day(call, 1)?.year().into()))).errors(zones),
-        row("month(value: time | date, zone?: string) -> int", "The month, 1 to 12.", r#"month(parse_date("2026-03-01"))"#, "3", |call| Ok(Value::int(day(call, 1)?.month().into()))).errors(zones),
-        row("day(value: time | date, zone?: string) -> int", "The day of the month, 1 to 31.", r#"day(parse_date("2026-03-01"))"#, "1", |call| Ok(Value::int(day(call, 1)?.day().into()))).errors(zones),
-        row("hour(value: time, zone?: string) -> int", "The hour, 0 to 23.", r#"hour(parse_time("2026-03-01T15:04:00Z"))"#, "15", |call| Ok(Value::int(zoned(call, 1)?.hour().into()))).errors(zones),
-        row("minute(value: time, zone?: string) -> int", "The minute, 0 to 59.", r#"minute(parse_time("2026-03-01T15:04:00Z"))"#, "4", |call| Ok(Value::int(zoned(call, 1)?.minute().into()))).errors(zones),
-        row("add_months(value: date, count: int) -> date", "The same day so many months later, or the last day of a shorter month.", r#"add_months(parse_date("2026-01-31"), 1)"#, r#""2026-02-28""#, add_months).errors("`invalid_input` beyond the year 9999"),
+        row("weekday(value: time | date, zone?: string) -> string", "The day of the week, `monday` to `sunday`.", r#"weekday("2026-03-01")"#, r#""sunday""#, weekday).errors(zones),
+        row("date_of(value: time, zone?: string) -> date", "The day of an instant in a zone.", r#"date_of("2026-03-01T23:30:00Z", "Europe/Oslo")"#, r#""2026-03-02""#, |call| Ok(Value::new(Data::Date(day(call, 1)?)))).errors(zones),
+        row("time_of(value: date, zone?: string) -> time", "The instant at which a day starts in a zone; add a duration for a time of day.", r#"time_of("2026-03-01", "Europe/Oslo")"#, r#""2026-02-28T23:00:00Z""#, start).errors(zones),
+        row("start_of_day(value: time, zone?: string) -> time", "The instant at which its day starts in a zone.", r#"start_of_day("2026-03-01T15:00:00Z")"#, r#""2026-03-01T00:00:00Z""#, start).errors(zones),
+        row("year(value: time | date, zone?: string) -> int", "The year.", r#"year("2026-03-01")"#, "2026", |call| Ok(Value::int(day(call, 1)?.year().into()))).errors(zones),
+        row("month(value: time | date, zone?: string) -> int", "The month, 1 to 12.", r#"month("2026-03-01")"#, "3", |call| Ok(Value::int(day(call, 1)?.month().into()))).errors(zones),
+        row("day(value: time | date, zone?: string) -> int", "The day of the month, 1 to 31.", r#"day("2026-03-01")"#, "1", |call| Ok(Value::int(day(call, 1)?.day().into()))).errors(zones),
+        row("hour(value: time, zone?: string) -> int", "The hour, 0 to 23.", r#"hour("2026-03-01T15:04:00Z")"#, "15", |call| Ok(Value::int(zoned(call, 1)?.hour().into()))).errors(zones),
+        row("minute(value: time, zone?: string) -> int", "The minute, 0 to 59.", r#"minute("2026-03-01T15:04:00Z")"#, "4", |call| Ok(Value::int(zoned(call, 1)?.minute().into()))).errors(zones),
+        row("add_months(value: date, count: int) -> date", "The same day so many months later, or the last day of a shorter month.", r#"add_months("2026-01-31", 1)"#, r#""2026-02-28""#, add_months).errors("`invalid_input` beyond the year 9999"),
         row("from_unix(seconds: number) -> time", "The instant so many seconds after 1970.", "from_unix(0)", r#""1970-01-01T00:00:00Z""#, from_unix).errors("`invalid_input` beyond the year 9999"),
-        row("to_unix(value: time) -> int", "Whole seconds since 1970.", r#"to_unix(parse_time("1970-01-02T00:00:00Z"))"#, "86400", |call| Ok(Value::int(zoned(call, 1)?.timestamp().as_second()))),
+        row("to_unix(value: time) -> int", "Whole seconds since 1970.", r#"to_unix("1970-01-02T00:00:00Z")"#, "86400", |call| Ok(Value::int(zoned(call, 1)?.timestamp().as_second()))),
     ]
 }
 

@@ -91,42 +91,50 @@ fn journal(root: &Path, ephemeral: bool) -> Result<Arc<dyn Journal>, JournalErro
     Ok(if ephemeral { Arc::new(EphemeralJournal { runs: MemoryJournal::new(), keys }) } else { Arc::new(keys) })
 }
 
-/// What asks the run to end: Ctrl-C, and on Unix the wish of a service manager or a closed terminal.
+/// What asks the run to end: Ctrl-C, and on Unix the wish of a service manager or a closed terminal. Listened to from
+/// the start to the end, so that none is lost between two.
 struct Interrupts {
     #[cfg(unix)]
-    others: Vec<(&'static str, tokio::signal::unix::Signal)>,
+    streams: [Option<tokio::signal::unix::Signal>; 3],
 }
 
+#[cfg(unix)]
 impl Interrupts {
-    #[cfg(unix)]
     fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [("SIGTERM", SignalKind::terminate()), ("SIGHUP", SignalKind::hangup())];
-        Interrupts { others: kinds.into_iter().filter_map(|(name, kind)| Some((name, signal(kind).ok()?))).collect() }
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        Interrupts { streams: kinds.map(|kind| signal(kind).ok()) }
     }
 
-    #[cfg(not(unix))]
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        let [interrupt, terminate, hangup] = &mut self.streams;
+        tokio::select! {
+            () = one(interrupt) => "Ctrl-C",
+            () = one(terminate) => "SIGTERM",
+            () = one(hangup) => "SIGHUP",
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn one(stream: &mut Option<tokio::signal::unix::Signal>) {
+    match stream {
+        Some(stream) => drop(stream.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+impl Interrupts {
     fn new() -> Self {
         Interrupts {}
     }
 
-    /// The name of the next one.
-    #[cfg(unix)]
     async fn next(&mut self) -> &'static str {
-        let [one, two] = self.others.as_mut_slice() else {
-            let _ = tokio::signal::ctrl_c().await;
-            return "Ctrl-C";
-        };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => "Ctrl-C",
-            _ = one.1.recv() => one.0,
-            _ = two.1.recv() => two.0,
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
         }
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) -> &'static str {
-        let _ = tokio::signal::ctrl_c().await;
         "Ctrl-C"
     }
 }
