@@ -43,14 +43,7 @@ fn input_takes_all_and_arg_wins() {
 fn all_wrong_arguments_are_told_at_once() {
     let ended =
         here().weir(&["run", "a.flow", "--arg", "nmae=x", "--arg", "times=many", "--arg", "loud=1"]).code(2).silent();
-    ended.says(&[
-        "nmae",
-        "did you mean `name`?",
-        "`times`",
-        "int in 1..3",
-        "`loud`",
-        "bool",
-    ]);
+    ended.says(&["nmae", "did you mean `name`?", "`times`", "int in 1..3", "`loud`", "bool"]);
 }
 
 #[test]
@@ -68,9 +61,13 @@ fn malformed_arguments_are_told() {
     here.weir(&["run", "a.flow", "--arg", "name"]).code(2).silent().says(&["--arg name=…"]);
     here.weir(&["run", "a.flow", "--arg", "name=a", "--arg", "name=b"]).code(2).silent().says(&["twice"]);
     here.weir(&["run", "a.flow", "--input", "no.json"]).code(2).silent().says(&["no.json"]);
-    for (text, word) in
-        [("[1]", "object"), ("{", "JSON"), ("", "is empty"), ("{\"nam\": 1}", "did you mean `name`?"), ("\"x\"", "object")]
-    {
+    for (text, word) in [
+        ("[1]", "object"),
+        ("{", "JSON"),
+        ("", "is empty"),
+        ("{\"nam\": 1}", "did you mean `name`?"),
+        ("\"x\"", "object"),
+    ] {
         here.write("in.json", text);
         here.weir(&["run", "a.flow", "--input", "in.json"]).code(2).silent().says(&[word]);
     }

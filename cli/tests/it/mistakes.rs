@@ -91,7 +91,7 @@ const MISTAKES: &[(&str, &str, u64, &str)] = &[
     ("tool iam.revoke", "tol iam.revoke", 13, "tool"),
     ("validator reach", "validater reach", 21, "validator"),
     ("200ms..30s", "200ms..30sec", 16, "30s"),
-    ("200ms", "200 ms", 16, ".."),
+    ("200ms", "200 ms", 16, "write `200ms`"),
     ("-> { account_id: string } can", "-> { account_id: string }, can", 25, ","),
     ("score?: int", "score?: integer", 4, "int"),
     ("account_id: account.id", "account: account.id", 30, "account"),
