@@ -83,3 +83,36 @@ fn the_examples_check_without_a_word() {
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
+
+/// The first fenced `flow` block below a heading of a rule's page.
+fn fenced<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
+    let (_, below) = page.split_once(&format!("## {heading}\n"))?;
+    let below = below.split("\n## ").next()?;
+    below.split_once("```flow\n")?.1.split_once("```").map(|(text, _)| text)
+}
+
+#[test]
+fn the_examples_of_rule_pages_do_as_they_say() {
+    let mut wrong = String::new();
+    for rule in Rule::ALL {
+        // Trust is another room's; sizes and projects cannot be shown in one block.
+        if matches!(
+            rule.name(),
+            "untrusted-to-trusted" | "endorses-by-form" | "too-large" | "too-deep" | "import-cycle" | "invalid-project"
+        ) {
+            continue;
+        }
+        for heading in ["Wrong", "Right"] {
+            let Some(text) = fenced(rule.page(), heading) else { continue };
+            let checked = weir_compiler::check(support::alone("page.flow", text));
+            let fine = match heading {
+                "Wrong" => !checked.diagnostics.is_empty() && checked.diagnostics.iter().all(|one| one.rule == *rule),
+                _ => checked.diagnostics.is_empty(),
+            };
+            if !fine {
+                wrong += &format!("--- {} {heading}\n{}", rule.name(), support::said(&checked));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}

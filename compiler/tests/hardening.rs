@@ -123,7 +123,8 @@ fn deepest(make: impl Fn(usize) -> String) -> (usize, String) {
 #[test]
 fn legal_nesting_fits_a_small_stack() {
     let body = |inner: String| format!("coordinator run(x: int, xs: [int]) -> json {{\n{inner}\n}}\n");
-    let forms: Vec<(&str, Box<dyn Fn(usize) -> String>)> = vec![
+    type Form = Box<dyn Fn(usize) -> String>;
+    let forms: Vec<(&str, Form)> = vec![
         ("parens", Box::new(move |n| body(format!("return {}x{}", "(".repeat(n), ")".repeat(n))))),
         ("lists", Box::new(move |n| body(format!("return {}x{}", "[".repeat(n), "]".repeat(n))))),
         ("records", Box::new(move |n| body(format!("return {}x{}", "{ a: ".repeat(n), " }".repeat(n))))),

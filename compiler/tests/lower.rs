@@ -1,6 +1,13 @@
 //! Plans: order between steps, slots, paths, policies, and a hash that only the program changes.
 
-#![allow(clippy::disallowed_methods, reason = "a test reads its files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test reads its files, and a panic is its failure"
+)]
 
 use weir_compiler::plan::{BlockPlan, EffectClass, Plan, PolicyEndPlan, StepKind, Target};
 use weir_compiler::project::{ProjectSource, SourceFile};

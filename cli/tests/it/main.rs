@@ -13,6 +13,7 @@ mod explain;
 mod fmt;
 mod graph;
 mod house;
+mod killed;
 mod mistakes;
 mod new;
 mod rule_pages;

@@ -12,7 +12,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let (length, letters) = (lower.chars().count(), letters(&lower));
     let most = (length / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
-    for one in known {
+    for one in known.into_iter().filter(|one| !one.is_empty()) {
         // Names of another length or with other letters are not looked at closely: a project has thousands of them.
         let apart = (letters ^ self::letters(one)).count_ones() as usize;
         if one.len().abs_diff(lower.len()) > 4 * most || apart > 2 * most {
@@ -58,14 +58,20 @@ pub fn config_duration(loc: Loc, text: &str) -> Diagnostic {
 
 /// What the reader of the project file says, with a did-you-mean for a key that it does not know.
 pub fn unreadable_project(loc: Loc, message: &str) -> Diagnostic {
-    if let Some((found, wanted)) = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
+    if let Some((found, wanted)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
+    {
         return wrong_kind_of_value(loc, found, wanted);
     }
     let mut names = message.split('`').skip(1).step_by(2);
     let near = names.next().and_then(|unknown| nearest(unknown, names)).map(str::to_string);
     let short = if near.is_some() { message.split(", expected").next().unwrap_or(message) } else { message };
     suggest(
-        Diagnostic::new(Rule::InvalidProject, loc, short.replace("unknown field", "there is no key").replace("unknown variant", "there is no")),
+        Diagnostic::new(
+            Rule::InvalidProject,
+            loc,
+            short.replace("unknown field", "there is no key").replace("unknown variant", "there is no"),
+        ),
         near.as_deref(),
         "",
     )
@@ -91,7 +97,8 @@ fn wrong_kind_of_value(loc: Loc, found: &str, wanted: &str) -> Diagnostic {
         "a map" => ("a table", "write `{ … }`, or a section of its own".to_string()),
         other => (other, String::new()),
     };
-    let diagnostic = Diagnostic::new(Rule::InvalidProject, loc, format!("{wanted} is wanted here, and {found} is none"));
+    let diagnostic =
+        Diagnostic::new(Rule::InvalidProject, loc, format!("{wanted} is wanted here, and {found} is none"));
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
@@ -207,7 +214,8 @@ pub fn unknown_type(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
 
 /// `leads.filter(…)`: a method of a value.
 pub fn no_method(loc: Loc, value: &str, method: &str) -> Diagnostic {
-    let help = habit(method, value).unwrap_or_else(|| format!("functions are called with the value first: `{method}({value}, …)`"));
+    let help = habit(method, value)
+        .unwrap_or_else(|| format!("functions are called with the value first: `{method}({value}, …)`"));
     Diagnostic::new(Rule::UnknownName, loc, format!("`{value}` is a value, and values have no methods")).help(help)
 }
 
@@ -659,15 +667,6 @@ pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
         if why.contains("must have 5 fields") { "it has another number of parts than five".to_string() } else { why };
     Diagnostic::new(Rule::InvalidCron, loc, format!("this is no cron schedule: {why}"))
         .help("five parts: minute hour day month weekday, e.g. `0 9 * * MON`")
-}
-
-pub fn pass_through_record(loc: Loc, missing: &str) -> Diagnostic {
-    role_violation(
-        loc,
-        "enricher",
-        &format!("keeps every field of the record, and this drops {missing}"),
-        "start with `...record`",
-    )
 }
 
 pub fn untrusted_to_trusted(loc: Loc, what: &str, path: Option<&str>) -> Diagnostic {

@@ -39,8 +39,11 @@ impl Body<'_> {
     fn check_temporal(&mut self, expr: &Expr, text: &EcoString, expected: &Type) {
         let types = &self.checker.program.types;
         let members = types.members(expected);
-        let wanted: Vec<&Type> =
-            members.iter().copied().filter(|member| matches!(member, Type::Time | Type::Date | Type::Duration)).collect();
+        let wanted: Vec<&Type> = members
+            .iter()
+            .copied()
+            .filter(|member| matches!(member, Type::Time | Type::Date | Type::Duration))
+            .collect();
         if wanted.is_empty() {
             return;
         }

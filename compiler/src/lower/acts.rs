@@ -139,6 +139,13 @@ impl FlowBody<'_, '_> {
         match &core.kind {
             ExprKind::Call { callee, args } => self.call_target(callee, args, None),
             ExprKind::Pipe { value, stage } => {
+                // A pure function is no act; what is piped into it becomes steps once, where the whole is lowered.
+                if !matches!(
+                    self.lower.program.callee(self.module(), &stage.callee)?,
+                    Callee::Tool(_) | Callee::Flow(_)
+                ) {
+                    return None;
+                }
                 let piped = expr(self, value);
                 self.call_target(&stage.callee, &stage.args, Some(piped))
             }

@@ -437,19 +437,27 @@ fn apply<'a>(site: &mut impl Site<'a>, flow: usize, args: &[Arg], piped: Option<
     let Some(decl) = lower.program.flows.get(flow) else { return Pure::Const(Value::NULL) };
     let names: Vec<EcoString> = decl.params.iter().map(|param| param.name.clone()).collect();
     let placed = placed(site, &names, args, piped);
+    let locals = site.names().locals;
     let lower = site.lower();
-    let args = with_defaults(lower, flow, &names, placed);
+    let args = with_defaults(lower, flow, locals, &names, placed);
     Pure::Apply(lower.function(flow), args)
 }
 
-/// Arguments with the defaults of those left out; a default may use the parameters before it.
-fn with_defaults(lower: &mut Lower<'_>, flow: usize, names: &[EcoString], placed: Vec<Option<Pure>>) -> Vec<Pure> {
+/// Arguments with the defaults of those left out; a default may use the parameters before it. It is evaluated where the
+/// call stands, behind the locals that are in use there.
+fn with_defaults(
+    lower: &mut Lower<'_>,
+    flow: usize,
+    locals: u16,
+    names: &[EcoString],
+    placed: Vec<Option<Pure>>,
+) -> Vec<Pure> {
     let program = lower.program;
     let (module, tree) = match (program.flows.get(flow), program.flow_ast(flow)) {
         (Some(decl), Some(tree)) => (decl.at.module, tree),
         _ => return Vec::new(),
     };
-    let mut site = PureSite { lower, module, names: Names::default() };
+    let mut site = PureSite { lower, module, names: Names { locals, ..Names::default() } };
     let mut out: Vec<Pure> = Vec::new();
     for (at, given) in placed.into_iter().enumerate() {
         let default = tree.params.get(at).and_then(|param| param.default.as_ref());

@@ -4,8 +4,8 @@ use super::Lower;
 use super::block::Place;
 use super::exprs::{Names, Site, bind_local, expr, has_blocks, patterns};
 use ecow::EcoString;
-use weir_lang::ast::{ArmBody, Block, Expr, ExprKind, Otherwise, Role, Step, StepKind};
-use weir_stdlib::pure::{Function, Pure, PureBlock, PureBlockExpr, PureExit, PureStep};
+use weir_lang::ast::{ArmBody, BinaryOp, Block, Expr, ExprKind, Otherwise, Role, Step, StepKind};
+use weir_stdlib::pure::{Function, Pure, PureBlock, PureBlockExpr, PureExit, PurePattern, PureStep};
 use weir_stdlib::value::Value;
 
 /// The function of a transformer or pure validator.
@@ -153,7 +153,33 @@ impl FunctionBody<'_, '_> {
                 self.names.locals = locals;
                 PureBlockExpr::For { source, body }
             }
+            ExprKind::Choose { cond, then, otherwise } => {
+                let cond = self.value(cond);
+                PureBlockExpr::If { cond, then: self.expr_block(then), otherwise: self.expr_block(otherwise) }
+            }
+            ExprKind::Binary { op, left, right, .. } => self.short_circuit(*op, left, right),
+            ExprKind::Paren(inner) => self.block_expr(inner),
             _ => PureBlockExpr::Value(Pure::Const(Value::NULL)),
+        }
+    }
+
+    /// `and`, `or`, `??` with blocks on the right, which is looked at only where the left does not say it all.
+    fn short_circuit(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> PureBlockExpr {
+        let left = self.value(left);
+        let at = self.names.locals;
+        self.names.locals = at.saturating_add(1);
+        self.steps.push(PureStep::Bind(left));
+        let left = Pure::Local(at);
+        let kept = PureBlock { steps: Vec::new(), value: Some(left.clone()) };
+        let right = self.expr_block(right);
+        let pattern = match op {
+            BinaryOp::And => Value::bool(true),
+            BinaryOp::Or => Value::bool(false),
+            _ => Value::NULL,
+        };
+        PureBlockExpr::Match {
+            subject: left,
+            arms: vec![(vec![PurePattern::Is(pattern)], None, right), (Vec::new(), None, kept)],
         }
     }
 

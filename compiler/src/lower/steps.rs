@@ -132,10 +132,10 @@ impl<'l, 'a> FlowBody<'l, 'a> {
         self.blocks.pop().unwrap_or_default().finish(value)
     }
 
-    fn last_value(&mut self, value: &Expr) -> Pure {
+    pub(super) fn last_value(&mut self, value: &Expr) -> Pure {
         if let ExprKind::Block(_) | ExprKind::Fail { .. } = &value.unparen().kind {
             let exit = self.exit(value);
-            self.add("exit", value.span, None, Kind::Exit(exit), EffectClass::Barrier, &[]);
+            self.add(exit_name(&exit), value.span, None, Kind::Exit(exit), EffectClass::Barrier, &[]);
             return Pure::Const(Value::NULL);
         }
         expr(self, value)
@@ -231,7 +231,7 @@ impl<'l, 'a> FlowBody<'l, 'a> {
         match &value.unparen().kind {
             ExprKind::Block(_) | ExprKind::Fail { .. } => {
                 let exit = self.exit(value);
-                self.add("exit", value.span, None, Kind::Exit(exit), EffectClass::Barrier, &[]);
+                self.add(exit_name(&exit), value.span, None, Kind::Exit(exit), EffectClass::Barrier, &[]);
             }
             _ => {
                 let slot = self.frame().slot();
@@ -521,6 +521,15 @@ impl<'l, 'a> FlowBody<'l, 'a> {
     pub(super) fn with_handlers(&self, own: EffectClass, handlers: &[crate::plan::HandlerPlan]) -> EffectClass {
         let blocks = handlers.iter().flat_map(|handler| &handler.arms).map(|arm| &arm.block);
         stronger(own, class_of(blocks))
+    }
+}
+
+/// What a step that leaves is called.
+fn exit_name(exit: &Exit) -> &'static str {
+    match exit {
+        Exit::Raise { code, .. } if code == "blocked" => "block",
+        Exit::Raise { .. } => "fail",
+        Exit::Drop(_) => "drop",
     }
 }
 

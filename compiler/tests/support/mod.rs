@@ -64,8 +64,11 @@ fn project(folder: &Path) -> ProjectSource {
             open.extend(entries(&path).into_iter().rev());
             continue;
         }
-        let text = std::fs::read_to_string(&path).unwrap();
         let shown = path.strip_prefix(folder).unwrap().display().to_string();
+        if !(shown == "weir.toml" || shown.ends_with(".flow")) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
         if shown == "weir.toml" {
             source.config = Some((shown.into(), text));
         } else if let Some(stem) = shown.strip_suffix(".flow") {

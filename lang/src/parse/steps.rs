@@ -42,11 +42,11 @@ impl<'a> Builder<'a> {
             if self.is_stray_unit(steps.last(), &step) {
                 continue;
             }
-            if let Some(before) = steps.last_mut() {
-                if let Some(end) = self.meaningless_pair(before, &step) {
-                    muted = end;
-                    continue;
-                }
+            if let Some(before) = steps.last_mut()
+                && let Some(end) = self.meaningless_pair(before, &step)
+            {
+                muted = end;
+                continue;
             }
             steps.push(step);
         }

@@ -125,11 +125,12 @@ impl RunLoop {
             problem,
         };
         let (sender, key) = (self.sender.clone(), ask.key.clone());
-        self.asking.insert(key.clone());
-        self.tasks.spawn(async move {
+        let asked = ask.key.clone();
+        let asking = self.tasks.spawn(async move {
             let value = AssertUnwindSafe(answerer.answer(&question)).catch_unwind().await.unwrap_or(None);
             let _ = sender.send(Message::Answered { key, value });
         });
+        self.asking.insert(asked, asking);
     }
 
     /// Creates a run that this one starts, once, and sets it going.

@@ -10,12 +10,12 @@ use crate::journal::JournalError;
 use crate::machine::{CallEffect, Claim, Effect, Event, Key, Machine, Note, NoteKind, Status, Timer};
 use crate::observe::Observed;
 use ecow::EcoString;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use weir_compiler::plan::Plan;
 use weir_stdlib::value::Value;
 
@@ -40,7 +40,7 @@ pub(super) struct RunLoop {
     /// Keys that this run holds, and for which step.
     pub held: BTreeMap<(EcoString, EcoString), EcoString>,
     /// Questions that somebody has been asked.
-    pub asking: FxHashSet<Key>,
+    pub asking: FxHashMap<Key, AbortHandle>,
     /// Calls that were about to be made when the process died.
     pub claimed: FxHashMap<Key, String>,
     /// Calls whose results are in the journal while their keys may not have heard of it.
@@ -73,7 +73,7 @@ impl RunLoop {
             timers: Timers::default(),
             calls: FxHashMap::default(),
             held: BTreeMap::new(),
-            asking: FxHashSet::default(),
+            asking: FxHashMap::default(),
             claimed: FxHashMap::default(),
             unclosed: BTreeMap::new(),
             seq: 0,
@@ -254,6 +254,9 @@ impl RunLoop {
             if let Event::Done { key, .. } | Event::Failed { key, .. } = event {
                 self.calls.remove(key);
             }
+            if let Event::Answered { key, .. } = event {
+                self.ask_no_more(key);
+            }
             let applied = self.machine.apply(event);
             self.tell_watchers(applied.notes);
             if self.registered {
@@ -288,9 +291,7 @@ impl RunLoop {
                     let _ = self.sender.send(Message::Called { key, outcome: Ok(Value::NULL), recorded: false });
                 }
                 Effect::Drop { key, timer: Some(timer) } => self.timers.stop(&key, timer),
-                Effect::Drop { key, timer: None } => {
-                    self.asking.remove(&key);
-                }
+                Effect::Drop { key, timer: None } => self.ask_no_more(&key),
                 Effect::Receive(_) | Effect::Finish => {}
             }
         }
@@ -356,6 +357,13 @@ impl RunLoop {
             }
         }
         waits
+    }
+
+    /// A question that nobody needs an answer to any more ends at once.
+    fn ask_no_more(&mut self, key: &Key) {
+        if let Some(asking) = self.asking.remove(key) {
+            asking.abort();
+        }
     }
 
     fn ask_again(&mut self, again: Vec<(Key, String)>) {

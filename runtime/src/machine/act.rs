@@ -101,6 +101,7 @@ impl Machine {
         let flow = self.blocks.get(block).map(|block| block.flow);
         let running = flow.and_then(|flow| self.flows.get(flow));
         let delivery = running.filter(|_| tool.sends()).and_then(|flow| flow.key.clone().map(|key| (flow.code, key)));
+        let delivers = act.key.is_none();
         let (owner, key, per_run): (EcoString, EcoString, bool) = match (&act.key, delivery) {
             (Some(plan), _) => {
                 let key = self.eval(code, block, "key", &plan.key)?.display_text();
@@ -111,9 +112,11 @@ impl Machine {
             }
             (None, None) => return Ok(None),
         };
+        // A delivery's key says what is sent: one that is known was sent, in whatever words.
+        let args = if delivers { Value::NULL.hash() } else { args.hash() };
         let whose = if per_run { &self.run.id } else { &self.run.project };
         let scope = format!("{}:{whose}:{owner}", if per_run { "run" } else { "project" });
-        Ok(Some(Claim { scope: scope.into(), key, args: args.hash() }))
+        Ok(Some(Claim { scope: scope.into(), key, args }))
     }
 
     /// Makes the next attempt.

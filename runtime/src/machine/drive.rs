@@ -147,8 +147,12 @@ impl Machine {
             Some((_, stop)) => Err(stop),
             None => {
                 let value = code.blocks.get(number as usize).and_then(|plan| plan.value.as_ref());
-                let value = value.map_or(Ok(Value::NULL), |value| self.eval_in(code, frame, "value", value));
-                value.map_err(|failure| Stop::Fail(failure.at(&self.path_in(frame, "value"))))
+                let name = match owner {
+                    Owner::Arm(task) | Owner::Handler(task) => self.task_name(code, task),
+                    Owner::Flow(_) | Owner::Round(..) => "value".into(),
+                };
+                let value = value.map_or(Ok(Value::NULL), |value| self.eval_in(code, frame, &name, value));
+                value.map_err(|failure| Stop::Fail(failure.at(&self.path_in(frame, &name))))
             }
         };
         self.blocks.remove(id);

@@ -22,7 +22,7 @@ impl Machine {
         let Some((at, layer, arm)) = taken else {
             return self.give_up(code, id, failure);
         };
-        let lookup = failure.code == "unknown" && matches!(act.target, Deed::Tool { .. });
+        let lookup = failure.code == "unknown" && matches!(act.target, Deed::Tool { .. } | Deed::Flow { .. });
         if self.stopping(block) && !lookup {
             self.settle_owed(id, None);
             self.close_task(id);
@@ -80,6 +80,9 @@ impl Machine {
                 if lookup && !value.is_null() {
                     self.set_slot(block, act.result, value.clone());
                     self.completed(code, id, act, &value, false);
+                    if matches!(act.target, Deed::Flow { .. }) && act.undo.is_none() && !act.is_final {
+                        self.not_to_be_undone(id);
+                    }
                 }
                 self.finish_task(code, id, value);
             }

@@ -73,7 +73,7 @@ impl Machine {
             match self.satisfied(code, block, act) {
                 Ok(true) => {}
                 Ok(false) => return self.poll(code, id, block, act),
-                Err(failure) => return self.act_failed(code, id, failure),
+                Err(failure) => return self.until_failed(code, id, act, failure),
             }
         }
         self.completed(code, id, act, &value, recorded);
@@ -106,7 +106,7 @@ impl Machine {
         let every =
             match self.eval(code, block, "every", &until.every).and_then(|every| ambient::millis(&every, "`every`")) {
                 Ok(every) => every,
-                Err(failure) => return self.act_failed(code, id, failure),
+                Err(failure) => return self.until_failed(code, id, act, failure),
             };
         let now = self.run.now;
         let Some(task) = self.tasks.get_mut(id) else { return };
@@ -116,13 +116,20 @@ impl Machine {
         if let Some(within) = run.within {
             if now >= within {
                 let failure = Failure::new("timeout", "what `until` waits for did not come about in time");
-                return self.act_failed(code, id, failure);
+                return self.until_failed(code, id, act, failure);
             }
             at = at.min(within);
         }
         let next = task.attempt + 1;
         let path = self.task_path(id);
         self.owe(id, Effect::Sleep { key: Key::new(path, next), timer: Timer::Poll, until: at });
+    }
+
+    /// `until` stands behind `retry`: what fails there goes to the handlers.
+    fn until_failed(&mut self, code: &Code, id: TaskId, act: &ActCode, failure: Box<Failure>) {
+        self.settle_owed(id, None);
+        let failure = failure.at(&self.task_path(id));
+        self.handle(code, id, act, failure);
     }
 
     /// A tool has failed.

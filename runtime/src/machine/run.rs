@@ -92,6 +92,8 @@ pub(crate) struct Run {
     pub effects: Vec<SideEffect>,
     pub report: Vec<ReportLine>,
     pub left: Vec<String>,
+    /// Something was taken back.
+    pub undone: bool,
 }
 
 /// A call that changed something.
@@ -137,6 +139,7 @@ impl Run {
             effects: Vec::new(),
             report: Vec::new(),
             left: Vec::new(),
+            undone: false,
         }
     }
 
@@ -171,7 +174,7 @@ impl Run {
     /// A failed compensation comes first, then an outcome that nobody knows. An entry saga counts as `compensated` when
     /// at least one call of the run was undone, whatever the cause; else the cause decides.
     pub(super) fn end_of(&self, failure: &Failure, entry_saga: bool, attention: bool) -> Status {
-        let undone = self.effects.iter().any(|effect| effect.undone);
+        let undone = self.undone;
         match failure.code.as_str() {
             _ if !self.left.is_empty() => Status::CompensationFailed,
             _ if attention => Status::NeedsAttention,

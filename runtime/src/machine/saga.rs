@@ -87,6 +87,24 @@ impl Machine {
         }
     }
 
+    /// A flow ended without knowing whether its call happened, and it was found that it did: its own undo went with it.
+    /// A saga that has to take everything back lists it.
+    pub(super) fn not_to_be_undone(&mut self, id: TaskId) {
+        let Some(block) = self.tasks.get(id).map(|task| task.block) else { return };
+        let Some(flow) = self.blocks.get(block).map(|block| block.flow) else { return };
+        if !self.flows.get(flow).is_some_and(|flow| flow.in_saga && !flow.passed_final) {
+            return;
+        }
+        let step = self.task_path(id);
+        let why = EcoString::from("it was found to have happened, and the step that found it has no `undo`");
+        self.note_task(id, &step, NoteKind::Alert, Some(format!("`{step}` cannot be undone should it have to: {why}")));
+        let seq = self.run.next_seq();
+        if let Some(flow) = self.flows.get_mut(flow) {
+            let can = Arc::clone(&flow.can);
+            flow.undos.push(Undo { seq, step, deed: Err(why), claim: None, can, effect: None });
+        }
+    }
+
     /// A flow has failed and everything in it is at rest: it takes back what it did, if it is in a saga.
     pub(super) fn flow_failed(&mut self, code: &Code, id: FlowId, failure: Box<Failure>) {
         let Some(flow) = self.flows.get_mut(id) else { return };
@@ -253,6 +271,7 @@ impl Machine {
             }
             None => self.all_undone_below(&undo.step),
         }
+        self.run.undone = true;
         self.note_undone(id, &undo.step, attempt, took);
         match claim {
             Some(claim) => {

@@ -108,6 +108,14 @@ impl Machine {
         out.into()
     }
 
+    /// The name of a step under way.
+    pub(super) fn task_name(&self, code: &Code, task: TaskId) -> EcoString {
+        let task = self.tasks.get(task);
+        let block = task.and_then(|task| self.blocks.get(task.block));
+        let node = task.zip(block).and_then(|(task, block)| code.node(block.code, task.node));
+        node.map(|node| node.name.clone()).unwrap_or_default()
+    }
+
     fn write_task(&self, task: TaskId, out: &mut String) {
         let Some(task) = self.tasks.get(task) else { return };
         let Some(block) = self.blocks.get(task.block) else { return };

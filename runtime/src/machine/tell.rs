@@ -284,7 +284,8 @@ impl Machine {
             self.attention = Some(failure.clone());
             return self.run_failed(failure, false, partial);
         }
-        self.run.value = Some(value);
+        let returns = self.code.plan.entry_flow().is_some_and(|flow| flow.returns.is_some());
+        self.run.value = (returns || !value.is_null()).then_some(value);
         self.finish(Status::Succeeded, partial);
     }
 

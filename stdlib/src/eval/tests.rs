@@ -236,27 +236,3 @@ fn validators_block_with_their_reason() {
     let secret = Value::record([("n", Value::int(0).with_labels(Labels::NONE.as_secret()))]);
     assert_eq!(apply(&function, vec![secret], &program).unwrap_err().message, "•••");
 }
-
-/// `cargo test --release -- --ignored --nocapture speed`
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let score = field(Pure::Local(0), "score");
-    let cond = op(BinaryOp::And, op(BinaryOp::Ge, score.clone(), int(80)), op(BinaryOp::Lt, score.clone(), int(1000)));
-    let each = Pure::Each {
-        source: slot(0).into(),
-        index: false,
-        cond: Some(cond.into()),
-        value: op(BinaryOp::Add, score, int(1)).into(),
-    };
-    let rows =
-        Value::list((0..100_000).map(|n| Value::record([("score", Value::int(80 + n % 50))])).collect::<Vec<_>>());
-    let slots = Slots(vec![rows]);
-    let program = Program { functions: &[], types: &TypeTable::default() };
-    let start = std::time::Instant::now();
-    for _ in 0..10 {
-        eval(&each, &slots, &program).unwrap();
-    }
-    let operations = 10.0 * 100_000.0 * 7.0;
-    println!("{:.1} M operations/s", operations / start.elapsed().as_secs_f64() / 1e6);
-}

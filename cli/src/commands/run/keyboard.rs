@@ -4,7 +4,6 @@
 use super::ask::ask;
 use super::watch::Line;
 use async_trait::async_trait;
-use jiff::Timestamp;
 use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -16,9 +15,6 @@ use weir_stdlib::value::Value;
 
 /// How often a form looks whether its question is withdrawn.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// How long after its time a question is withdrawn.
-const GRACE: Duration = Duration::from_millis(300);
 
 /// Answers questions by asking the person.
 pub struct Keyboard {
@@ -45,25 +41,14 @@ impl Answerer for Keyboard {
         let asked = Asked { line: self.line.clone(), withdrawn: Arc::new(AtomicBool::new(false)) };
         self.line.hide();
         let (sender, answer) = tokio::sync::oneshot::channel();
-        let question_until = question.until;
         let (types, question, withdrawn) = (Arc::clone(&self.types), question.clone(), Arc::clone(&asked.withdrawn));
         std::thread::spawn(move || {
             let mut next = || next_line(&lines, &withdrawn);
             // Nobody waits for the answer to a question that is withdrawn.
             let _ = sender.send(put(&question, &types, &mut next));
         });
-        tokio::select! {
-            answer = answer => answer.ok().flatten(),
-            () = too_late(question_until) => None,
-        }
+        answer.await.ok().flatten()
     }
-}
-
-/// Ends when the question's time is over, a little later: by then the run has gone on without an answer.
-async fn too_late(until: Option<Timestamp>) {
-    let Some(until) = until else { return std::future::pending().await };
-    let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
-    tokio::time::sleep(left + GRACE).await;
 }
 
 /// A question that is being asked; withdrawn when nobody waits for its answer any more.

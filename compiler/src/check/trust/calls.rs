@@ -94,7 +94,7 @@ impl<'a> Walk<'_, 'a> {
         let origin = |walk: &mut Self| walk.source(span, ecow::eco_format!("this comes from `{name}`"));
         if tool.untrusted {
             let origin = origin(self);
-            return self.from_server(&tool.output, origin, tool.server(), 0);
+            return self.server_result(&tool.output, origin, tool.server(), 0);
         }
         if !self.world.marks.has(&tool.output, weir_lang::ast::Mark::Untrusted) {
             return Label::default();
@@ -105,14 +105,14 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// The result of a server that is not ours: untrusted, but an id is good for the server that gave it.
-    fn from_server(&mut self, output: &Type, origin: u32, server: &str, depth: usize) -> Label {
+    fn server_result(&mut self, output: &Type, origin: u32, server: &str, depth: usize) -> Label {
         let types = &self.world.checker.program.types;
         let all = Label::leaf(Taint::of(origin));
         if depth > 6 {
             return all;
         }
         if let (true, Some(element)) = (self.is_list(output), super::marks::element(output, types)) {
-            return Label::list(self.from_server(element, origin, server, depth + 1), Taint::of(origin));
+            return Label::list(self.server_result(element, origin, server, depth + 1), Taint::of(origin));
         }
         let Some(fields) = super::marks::fields(output, types) else { return all };
         let mut parts = Vec::new();
@@ -122,7 +122,7 @@ impl<'a> Walk<'_, 'a> {
                 name if name.ends_with("_id") || name.ends_with("Id") => {
                     Label::leaf(Taint { id_of: Some((origin, server.into())), ..Taint::default() })
                 }
-                _ => self.from_server(ty, origin, server, depth + 1),
+                _ => self.server_result(ty, origin, server, depth + 1),
             };
             parts.push((Step::Field(name.clone()), part));
         }
@@ -140,7 +140,7 @@ impl<'a> Walk<'_, 'a> {
             places.push(Vec::new());
         }
         for steps in places {
-            let mut label = narrowed(&given.label, ty, types, &mut self.world.paths);
+            let mut label = narrowed(&given.label, ty, types);
             let mut name = param.clone();
             for step in &steps {
                 label = label.project(step, &mut self.world.paths);
@@ -221,7 +221,7 @@ impl<'a> Walk<'_, 'a> {
         for (at, param) in params.iter().enumerate() {
             let label = given.get(at).and_then(Option::as_ref).map(|given| given.label.clone()).unwrap_or_default();
             let open = role == Role::Enricher && at == 0;
-            labels.push(if open { label } else { narrowed(&label, &param.ty, types, &mut self.world.paths) });
+            labels.push(if open { label } else { narrowed(&label, &param.ty, types) });
         }
         labels
     }

@@ -62,14 +62,14 @@ impl Marks {
         match ty {
             Type::Marked(Mark::Untrusted, _) => Label::leaf(Taint::of(origin)),
             Type::Marked(_, inner) => below(inner),
-            Type::Named(name) => types.types.get(name).map(|ty| below(ty)).unwrap_or_default(),
+            Type::Named(name) => types.types.get(name).map(&mut below).unwrap_or_default(),
             Type::List(inner) | Type::Map(inner) => Label::record([(Step::Elem, below(inner))]),
             Type::Record(record) => {
                 let fields = record.fields.iter().map(|(name, field)| (Step::Field(name.clone()), below(&field.ty)));
                 Label::record(fields.filter(|(_, label)| !label.is_clean()).collect::<Vec<_>>())
             }
             Type::Union(members) => {
-                let labels: Vec<Label> = members.iter().map(|member| below(member)).collect();
+                let labels: Vec<Label> = members.iter().map(below).collect();
                 labels.iter().fold(Label::default(), |all, one| all.joined(one, paths))
             }
             _ => Label::default(),
@@ -88,11 +88,8 @@ impl Marks {
             return;
         }
         match ty {
-            Type::Marked(Mark::Trusted, _) => {
-                if !out.contains(at) {
-                    out.push(at.clone());
-                }
-            }
+            Type::Marked(Mark::Trusted, _) if out.contains(at) => {}
+            Type::Marked(Mark::Trusted, _) => out.push(at.clone()),
             Type::Marked(_, inner) => self.trusted_at(inner, types, at, out),
             Type::Named(name) => {
                 if let Some(ty) = types.types.get(name) {
@@ -200,18 +197,18 @@ pub(super) fn element<'t>(ty: &'t Type, types: &'t TypeTable) -> Option<&'t Type
 }
 
 /// A value at a boundary: what its type does not declare does not pass.
-pub(super) fn narrowed(label: &Label, ty: &Type, types: &TypeTable, paths: &mut Paths) -> Label {
+pub(super) fn narrowed(label: &Label, ty: &Type, types: &TypeTable) -> Label {
     let Some(node) = label.node().filter(|node| !node.parts.is_empty()) else { return label.clone() };
     let element = element(ty, types);
     let mut parts = Vec::new();
     for (step, part) in &node.parts {
         let part = match (step, element) {
             (Step::Field(name), _) => match declared(ty, name, types) {
-                Declared::As(ty) => narrowed(part, ty, types, paths),
+                Declared::As(ty) => narrowed(part, ty, types),
                 Declared::Open => part.clone(),
                 Declared::Not => continue,
             },
-            (Step::Elem, Some(element)) => narrowed(part, element, types, paths),
+            (Step::Elem, Some(element)) => narrowed(part, element, types),
             _ => part.clone(),
         };
         parts.push((step.clone(), part));

@@ -134,7 +134,8 @@ impl<'a> World<'a> {
     /// Every flow, called ones first; flows that call each other until nothing changes.
     fn flows(&mut self) {
         let count = self.summaries.len();
-        let calls = |flow: usize| self.checker.effects.get(flow).map(|effects| effects.calls.as_slice()).unwrap_or_default();
+        let calls =
+            |flow: usize| self.checker.effects.get(flow).map(|effects| effects.calls.as_slice()).unwrap_or_default();
         let needed = self.below_validators(&calls);
         let order = components(count, &calls);
         for group in order {
@@ -146,7 +147,9 @@ impl<'a> World<'a> {
                     }
                     changed |= self.summarise(*flow);
                 }
-                if !changed || group.len() == 1 && !calls(*group.first().unwrap_or(&0)).contains(group.first().unwrap_or(&0)) {
+                if !changed
+                    || group.len() == 1 && !calls(*group.first().unwrap_or(&0)).contains(group.first().unwrap_or(&0))
+                {
                     break;
                 }
             }
@@ -214,5 +217,8 @@ fn components<'c>(count: usize, calls: &dyn Fn(usize) -> &'c [usize]) -> Vec<Vec
         }
     }
     let groups = petgraph::algo::tarjan_scc(&graph);
-    groups.into_iter().map(|group| group.into_iter().filter_map(|node| graph.node_weight(node).copied()).collect()).collect()
+    groups
+        .into_iter()
+        .map(|group| group.into_iter().filter_map(|node| graph.node_weight(node).copied()).collect())
+        .collect()
 }

@@ -97,7 +97,7 @@ impl<'a> World<'a> {
     /// A flow that is called with one value which no expression stands for.
     fn hand_over(&mut self, module: usize, path: &Path, label: &Label) {
         if let Some(Callee::Flow(flow)) = self.checker.program.callee(module, path) {
-            self.met_by(module, path, flow, &[label.clone()]);
+            self.met_by(module, path, flow, std::slice::from_ref(label));
         }
     }
 

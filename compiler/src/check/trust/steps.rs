@@ -84,7 +84,9 @@ impl<'a> Walk<'_, 'a> {
     fn merge_sources(&mut self, key: &'a Expr) -> Label {
         let element = self.sources.clone();
         let keys = match &key.unparen().kind {
-            ExprKind::Lambda { params, body } => self.lambda(params, body, &[element.clone()]).deep().computed(),
+            ExprKind::Lambda { params, body } => {
+                self.lambda(params, body, std::slice::from_ref(&element)).deep().computed()
+            }
             _ => element.deep().computed(),
         };
         Label::list(element, Taint::default()).steered(&keys)

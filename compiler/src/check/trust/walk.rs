@@ -123,7 +123,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
         if let Some(returns) = decl.returns.as_ref().filter(|_| mode == Mode::Trust && decl.role != Role::Enricher) {
             let marked = walk.marked(returns, tree.name.span, "its type says");
-            let label = super::marks::narrowed(&walk.returned, returns, &checker.program.types, &mut walk.world.paths);
+            let label = super::marks::narrowed(&walk.returned, returns, &checker.program.types);
             walk.returned = label.joined(&marked, &mut walk.world.paths);
         }
         Some(walk)
