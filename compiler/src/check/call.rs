@@ -26,14 +26,7 @@ pub(super) enum Given<'e> {
 }
 
 impl Body<'_> {
-    pub(super) fn call(
-        &mut self,
-        expr: &Expr,
-        callee: &Path,
-        args: &[Arg],
-        piped: Option<(Type, Span)>,
-        expected: Option<&Type>,
-    ) -> Type {
+    pub(super) fn call(&mut self, callee: &Path, args: &[Arg], piped: Option<(Type, Span)>) -> Type {
         let bare = callee.parts.len() == 1;
         if self.test && bare && matches!(callee.text().as_str(), "calls" | "attempts") {
             return self.tool_counts(&callee.text(), callee, args);
@@ -47,7 +40,7 @@ impl Body<'_> {
             return Type::Broken;
         };
         match target {
-            Callee::Function(function) => self.library_call(expr, function, args, piped, callee.span, expected),
+            Callee::Function(function) => self.library_call(function, args, piped, callee.span),
             Callee::Flow(flow) => self.flow_call(flow, args, piped, callee),
             Callee::Tool(tool) => {
                 let params = self.checker.program.tool_params(&tool);
@@ -264,12 +257,12 @@ impl Body<'_> {
         ty
     }
 
-    pub(super) fn pipe(&mut self, expr: &Expr, value: &Expr, stage: &Stage, expected: Option<&Type>) -> Type {
+    pub(super) fn pipe(&mut self, expr: &Expr, value: &Expr, stage: &Stage) -> Type {
         let ty = self.infer_claused(value, None, None);
         if stage.check {
             return self.check_stage(expr, value, ty, stage);
         }
-        self.call(expr, &stage.callee, &stage.args, Some((ty, value.span)), expected)
+        self.call(&stage.callee, &stage.args, Some((ty, value.span)))
     }
 
     /// `xs |> check v`: the whole where it fits, else element by element.
@@ -348,7 +341,7 @@ impl Body<'_> {
                 ));
             }
             None => {
-                self.call(expr, callee, args, None, None);
+                self.call(callee, args, None);
             }
         }
         match delay {
@@ -368,15 +361,7 @@ impl Body<'_> {
     }
 
     /// A function of the library: type variables are bound by the arguments, then by the lambdas' results.
-    fn library_call(
-        &mut self,
-        expr: &Expr,
-        function: FunctionId,
-        args: &[Arg],
-        piped: Option<(Type, Span)>,
-        span: Span,
-        expected: Option<&Type>,
-    ) -> Type {
+    fn library_call(&mut self, function: FunctionId, args: &[Arg], piped: Option<(Type, Span)>, span: Span) -> Type {
         let entry = function.entry();
         let signature = entry.signature();
         let mut bound: IndexMap<EcoString, Type> = IndexMap::new();
@@ -409,7 +394,6 @@ impl Body<'_> {
         if let Some(special) = self.special_result(entry.name, args) {
             return special;
         }
-        let _ = (expr, expected);
         substitute(&signature.returns, &bound)
     }
 

@@ -8,6 +8,7 @@ use ecow::EcoString;
 use indexmap::IndexMap;
 use weir_lang::ast::{Ident, ItemKind, Path, Use};
 use weir_lang::span::Loc;
+use weir_lang::types::Type;
 
 impl Checker {
     /// Names of all modules and their own declarations.
@@ -33,7 +34,7 @@ impl Checker {
             }
             ItemKind::Type(decl) => {
                 let full = full_name(self.program.module_name(at.module), &decl.name.name);
-                if super::types::base_type(&decl.name.name).is_some() {
+                if Type::base_named(&decl.name.name).is_some() {
                     let loc = self.program.loc(at.module, decl.name.span);
                     self.report(errors::base_type_taken(loc, &decl.name.name));
                 } else if self.declare(at.module, &decl.name, Entity::Type(full.clone())) {

@@ -74,7 +74,7 @@ impl Body<'_> {
             ExprKind::Name(name) => self.name(name),
             ExprKind::Field { base, name, optional } => self.field(expr, base, name, *optional),
             ExprKind::Index { base, index } => self.index(base, index),
-            ExprKind::Call { callee, args } => self.call(expr, callee, args, None, expected),
+            ExprKind::Call { callee, args } => self.call(callee, args, None),
             ExprKind::Unary { op, operand } => self.unary(expr, *op, operand),
             ExprKind::Binary { op, op_span, left, right } => self.binary(expr, *op, *op_span, left, right, expected),
             ExprKind::Range { lo, hi } => {
@@ -101,7 +101,7 @@ impl Body<'_> {
                 self.infer_claused(value, None, None);
                 if *optional { ty.nullable() } else { ty }
             }
-            ExprKind::Pipe { value, stage } => self.pipe(expr, value, stage, expected),
+            ExprKind::Pipe { value, stage } => self.pipe(expr, value, stage),
             ExprKind::Claused { .. } => self.infer_claused(expr, expected, None),
             ExprKind::For { var, index, source, parallel, body } => {
                 self.for_loop(var, index.as_ref(), source, parallel.as_deref(), body, expected)

@@ -17,23 +17,6 @@ pub const DEFAULT_TIMEOUT_MS: u64 = 30_000;
 
 const BASE: [&str; 9] = ["string", "int", "number", "decimal", "bool", "json", "time", "date", "duration"];
 
-/// The base type of that name.
-pub fn base_type(name: &str) -> Option<Type> {
-    Some(match name {
-        "string" => Type::STRING,
-        "int" => Type::INT,
-        "number" => Type::NUMBER,
-        "decimal" => Type::DECIMAL,
-        "bool" => Type::Bool,
-        "null" => Type::Null,
-        "json" => Type::Json,
-        "time" => Type::Time,
-        "date" => Type::Date,
-        "duration" => Type::Duration,
-        _ => return None,
-    })
-}
-
 impl Checker {
     /// Resolves every declared type into the table.
     pub(super) fn collect_types(&mut self) {
@@ -110,7 +93,7 @@ impl Checker {
 
     fn resolve_name(&mut self, module: usize, path: &Path) -> Type {
         if let [name] = path.parts.as_slice() {
-            if let Some(base) = base_type(&name.name) {
+            if let Some(base) = Type::base_named(&name.name) {
                 return base;
             }
             match self.program.entity(module, &name.name) {

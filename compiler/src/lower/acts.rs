@@ -31,16 +31,7 @@ impl FlowBody<'_, '_> {
             return done;
         }
         let Some((target, callee, own)) = self.target(core, clauses) else {
-            let pure = expr(self, value);
-            self.add(
-                name.map_or("value", |name| name),
-                value.span,
-                Some(slot),
-                Kind::Let(pure),
-                EffectClass::Pure,
-                &[],
-            );
-            return;
+            return self.let_into(value, name, slot);
         };
         let result = self.frame().slot();
         let whole = self.projection(value, core, result);

@@ -212,7 +212,7 @@ impl FunctionBody<'_, '_> {
                 let value = value.as_ref().map(|value| self.value(value));
                 self.steps.push(PureStep::Return(value));
             }
-            StepKind::Require { cond, otherwise } => self.require(step, cond, otherwise.as_ref()),
+            StepKind::Require { cond, otherwise } => self.require(cond, otherwise.as_ref()),
             StepKind::Check { callee, args } => {
                 let span = step.span;
                 let call = weir_lang::ast::Expr {
@@ -265,8 +265,8 @@ impl FunctionBody<'_, '_> {
         Pure::Apply(self.lower.function(flow), args)
     }
 
-    fn require(&mut self, step: &Step, cond: &Expr, otherwise: Option<&Otherwise>) {
-        let text = super::steps::requirement_text(self.lower, self.module, step, cond);
+    fn require(&mut self, cond: &Expr, otherwise: Option<&Otherwise>) {
+        let text = super::steps::requirement_text(self.lower, self.module, cond);
         let cond = self.value(cond);
         let otherwise = match otherwise {
             Some(Otherwise::Reason(reason)) => PureExit::Raise { code: "blocked".into(), message: self.value(reason) },

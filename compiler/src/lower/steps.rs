@@ -293,19 +293,16 @@ impl<'l, 'a> FlowBody<'l, 'a> {
                 {
                     self.act_into(value, &[], name, slot);
                 }
-                _ => {
-                    let pure = expr(self, value);
-                    self.add(
-                        name.map_or("value", |name| name),
-                        value.span,
-                        Some(slot),
-                        Kind::Let(pure),
-                        EffectClass::Pure,
-                        &[],
-                    );
-                }
+                _ => self.let_into(value, name, slot),
             },
         }
+    }
+
+    /// A step that only computes.
+    pub(super) fn let_into(&mut self, value: &Expr, name: Option<&EcoString>, slot: u16) {
+        let pure = expr(self, value);
+        let name = name.map_or("value", |name| name);
+        self.add(name, value.span, Some(slot), Kind::Let(pure), EffectClass::Pure, &[]);
     }
 
     fn branch(
@@ -443,7 +440,7 @@ impl<'l, 'a> FlowBody<'l, 'a> {
     }
 
     fn require(&mut self, step: &Step, cond: &Expr, otherwise: Option<&Otherwise>) {
-        let text = requirement_text(self.lower, self.decl.at.module, step, cond);
+        let text = requirement_text(self.lower, self.decl.at.module, cond);
         let cond = expr(self, cond);
         let otherwise = match otherwise {
             Some(Otherwise::Reason(reason)) => Exit::Raise { code: "blocked".into(), message: expr(self, reason) },
@@ -543,9 +540,8 @@ fn leaves(expr: &Expr) -> bool {
 }
 
 /// What a `require` without words says.
-pub(super) fn requirement_text(lower: &Lower<'_>, module: usize, step: &Step, cond: &Expr) -> String {
+pub(super) fn requirement_text(lower: &Lower<'_>, module: usize, cond: &Expr) -> String {
     let text = source_text(lower, module, cond.span);
-    let _ = step;
     format!("required: {text}")
 }
 

@@ -198,6 +198,23 @@ impl Type {
     /// `string`
     pub const STRING: Type = Type::String(None);
 
+    /// The base type of that name.
+    pub fn base_named(name: &str) -> Option<Type> {
+        Some(match name {
+            "string" => Type::STRING,
+            "int" => Type::INT,
+            "number" => Type::NUMBER,
+            "decimal" => Type::DECIMAL,
+            "bool" => Type::Bool,
+            "null" => Type::Null,
+            "json" => Type::Json,
+            "time" => Type::Time,
+            "date" => Type::Date,
+            "duration" => Type::Duration,
+            _ => return None,
+        })
+    }
+
     /// `[T]`
     pub fn list(element: Type) -> Type {
         Type::List(Arc::new(element))

@@ -155,17 +155,11 @@ impl<'t> Reader<'t> {
     }
 
     fn named(&mut self) -> Option<Type> {
-        Some(match self.name()? {
-            "string" => Type::STRING,
-            "int" => Type::INT,
-            "number" => Type::NUMBER,
-            "decimal" => Type::DECIMAL,
-            "bool" => Type::Bool,
-            "null" => Type::Null,
-            "json" => Type::Json,
-            "time" => Type::Time,
-            "date" => Type::Date,
-            "duration" => Type::Duration,
+        let name = self.name()?;
+        if let Some(base) = Type::base_named(name) {
+            return Some(base);
+        }
+        Some(match name {
             "regex" => Type::Regex,
             "map" => {
                 self.expect("<")?;
