@@ -57,7 +57,7 @@ coordinator passing(n: int) -> int can t.read, t.write {
 /// Prints the figures.
 pub fn run() {
     let file = SourceFile { path: "bench.flow".into(), module: "".into(), text: FLOWS.into() };
-    let checked = weir_compiler::check(ProjectSource { files: vec![file], config: None });
+    let checked = weir_compiler::check(ProjectSource { files: vec![file], ..ProjectSource::default() });
     let plan = |flow: &str| checked.plan(flow).map(Arc::new);
     let rows = [
         ("pure", "pure steps", 4),

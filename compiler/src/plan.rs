@@ -3,11 +3,13 @@
 
 #![allow(missing_docs, reason = "the fields of variants are explained in the variant's own line")]
 
+use crate::registry::Definition;
 use ecow::EcoString;
 use indexmap::IndexMap;
 use petgraph::graph::DiGraph;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use weir_lang::ast::Role;
 use weir_lang::span::Loc;
 use weir_lang::types::TypeTable;
@@ -80,6 +82,9 @@ pub struct ToolPlan {
     pub errors: IndexMap<EcoString, EcoString>,
     /// Longest time of one attempt in milliseconds, unless the call says otherwise.
     pub timeout_ms: u64,
+    /// What its server says of it: values are held against its schemas, the live server against its hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Arc<Definition>>,
 }
 
 impl ToolPlan {

@@ -177,9 +177,9 @@ fn circles_end() {
     };
     check(ProjectSource {
         files: vec![file("a", "use b.{X as Y}\nuse a.{Y}\n"), file("b", "use a.{Y as X}\nuse b\n")],
-        config: None,
+        ..ProjectSource::default()
     });
-    check(ProjectSource { files: vec![file("a", "use a\n"), file("a", "use a\n")], config: None });
+    check(ProjectSource { files: vec![file("a", "use a\n"), file("a", "use a\n")], ..ProjectSource::default() });
 }
 
 fn timed(name: &str, text: String) {

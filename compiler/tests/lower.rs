@@ -14,7 +14,7 @@ use weir_compiler::project::{ProjectSource, SourceFile};
 
 fn checked(text: &str) -> weir_compiler::Checked {
     let file = SourceFile { path: "a.flow".into(), module: "".into(), text: text.into() };
-    let checked = weir_compiler::check(ProjectSource { files: vec![file], config: None });
+    let checked = weir_compiler::check(ProjectSource { files: vec![file], ..ProjectSource::default() });
     let errors: Vec<_> = checked.diagnostics.iter().filter(|one| one.severity.word() == "error").collect();
     assert!(errors.is_empty(), "{errors:#?}");
     checked

@@ -6,5 +6,7 @@ pub mod envelope;
 pub mod journal;
 pub mod machine;
 pub mod observe;
+pub mod process;
+pub mod servers;
 pub mod tool;
 pub mod tools;

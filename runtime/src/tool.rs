@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use ecow::EcoString;
+use std::sync::Arc;
 use std::time::Duration;
+use weir_compiler::registry::Definition;
 use weir_stdlib::value::Value;
 
 /// A set of tools that one server offers (`crm`, `files`, …): the built-in ones, an MCP server, an HTTP API, a program.
@@ -35,6 +37,8 @@ pub struct Call {
     /// Capabilities in force: declared, granted and passed on. The engine has checked the tool's own already; tools
     /// that are granted by name (`shell.run`) look here.
     pub grants: Vec<EcoString>,
+    /// What the tool's server said of it when the program was compiled.
+    pub definition: Option<Arc<Definition>>,
 }
 
 /// A tool's failure.

@@ -66,6 +66,7 @@ fn table(checked: &Checked) -> String {
 fn source(tool: &Tool) -> &'static str {
     match tool.source {
         ToolSource::Builtin => "built in",
+        ToolSource::Locked => "locked",
         ToolSource::Declared { builtin: true, .. } => "built in, redeclared",
         _ => "declared",
     }

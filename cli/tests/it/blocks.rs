@@ -44,5 +44,5 @@ pub fn project(blocks: &[Fenced]) -> ProjectSource {
         let module = if alone && named.is_none() { String::new() } else { module };
         SourceFile { path: path.into(), module: module.into(), text: block.text.clone() }
     };
-    ProjectSource { files: flows.iter().map(file).collect(), config }
+    ProjectSource { files: flows.iter().map(file).collect(), config, ..ProjectSource::default() }
 }

@@ -271,6 +271,7 @@ impl Checker {
             errors: Default::default(),
             policy: None,
             source,
+            definition: None,
         };
         for attr in &decl.attrs {
             self.tool_attr(module, &mut tool, attr);

@@ -157,6 +157,7 @@ impl<'a> Lower<'a> {
             cost: tool.cost,
             errors: tool.errors.clone(),
             timeout_ms: tool.timeout_ms,
+            definition: tool.definition.clone(),
         }
     }
 

@@ -61,6 +61,13 @@ pub struct ToolSection {
     pub schema: Option<String>,
     #[serde(default)]
     pub env: IndexMap<EcoString, String>,
+    /// The folder that a `command` or `exec` starts in. Default: the project's.
+    pub cwd: Option<String>,
+    /// Headers of each request; values as in `env`.
+    #[serde(default)]
+    pub headers: IndexMap<EcoString, String>,
+    /// `http://…` or `socks5://…`: requests go through it. Proxy variables of the environment are not read.
+    pub proxy: Option<String>,
     pub concurrency: Option<u32>,
     pub limit: Option<String>,
     pub breaker: Option<String>,

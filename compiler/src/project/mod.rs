@@ -24,4 +24,8 @@ pub struct ProjectSource {
     pub files: Vec<SourceFile>,
     /// Path (as shown) and text of `weir.toml`, where there is one.
     pub config: Option<(EcoString, String)>,
+    /// Path and text of `weir.lock.json`, where there is one.
+    pub lock: Option<(EcoString, String)>,
+    /// Path and text of each file of MCP servers that other programs keep (`.mcp.json` and its like).
+    pub mcp: Vec<(EcoString, String)>,
 }

@@ -1,7 +1,14 @@
 //! The registry: every tool that flows may call, from declarations and from the built-in ones.
 
+mod definition;
+mod lock;
+
+pub use definition::{Annotations, Body, Definition, Operation, Place};
+pub use lock::{LOCK_FILE, Listing, Lock, LockError, ServerKind};
+
 use ecow::EcoString;
 use indexmap::IndexMap;
+use std::sync::Arc;
 use weir_lang::span::Loc;
 use weir_lang::types::Type;
 
@@ -39,6 +46,8 @@ pub struct Tool {
     pub policy: Option<EcoString>,
     /// Where it comes from.
     pub source: ToolSource,
+    /// What its server says of it, where the lock file holds that.
+    pub definition: Option<Arc<Definition>>,
 }
 
 /// A parameter of a tool.
@@ -59,6 +68,8 @@ pub struct ToolParam {
 pub enum ToolSource {
     /// Built in.
     Builtin,
+    /// The lock file.
+    Locked,
     /// A `tool` declaration in a flow file.
     Declared {
         /// Where.

@@ -52,7 +52,7 @@ fn file(path: &Path) -> ProjectSource {
 /// A file without a project.
 pub fn alone(name: &str, text: &str) -> ProjectSource {
     let file = SourceFile { path: name.into(), module: Default::default(), text: text.into() };
-    ProjectSource { files: vec![file], config: None }
+    ProjectSource { files: vec![file], ..ProjectSource::default() }
 }
 
 /// A folder with flow files (those under `flows/` are named from there) and perhaps a `weir.toml`.

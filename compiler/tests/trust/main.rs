@@ -33,7 +33,7 @@ const TEAM = ["ann", "bob"]
 fn project(text: &str, config: &str) -> ProjectSource {
     let file = SourceFile { path: "main.flow".into(), module: "".into(), text: text.to_string() };
     let config = (!config.is_empty()).then(|| ("weir.toml".into(), config.to_string()));
-    ProjectSource { files: vec![file], config }
+    ProjectSource { files: vec![file], config, ..ProjectSource::default() }
 }
 
 /// Every diagnostic as `rule: underlined text`, in order. Rules that are not about trust count too.
@@ -116,7 +116,8 @@ fn the_examples_are_clean() {
             }
         });
         let config = Some(("weir.toml".into(), std::fs::read_to_string(root.join("weir.toml")).unwrap()));
-        let checked = weir_compiler::check(ProjectSource { files: files.collect(), config });
+        let checked =
+            weir_compiler::check(ProjectSource { files: files.collect(), config, ..ProjectSource::default() });
         for diagnostic in &checked.diagnostics {
             writeln!(told, "{}: {} {diagnostic:#?}", root.display(), diagnostic.rule.name()).unwrap();
         }

@@ -97,6 +97,7 @@ impl RunLoop {
             attempt: call.key.attempt,
             timeout,
             grants: call.grants.to_vec(),
+            definition: self.plan.tools.get(&name).and_then(|tool| tool.definition.clone()),
         };
         let key = call.key;
         self.tasks.spawn(async move {

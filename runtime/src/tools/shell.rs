@@ -2,24 +2,21 @@
 //! its own, which ends with the call, whatever way the call ends.
 
 use super::sandbox::Sandbox;
+use crate::process::{self, Group};
 use crate::tool::{Call, Fault, Tool};
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
 use ecow::EcoString;
 use serde::Deserialize;
-use std::io;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, ChildStdin};
 use weir_stdlib::value::{Data, Value};
 
 /// Most that is kept of each stream, in bytes.
 const MOST: usize = 1024 * 1024;
-
-/// What a program sees of our environment.
-const ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TMPDIR"];
 
 /// How long the streams of a program that has ended may stay open in its children's hands.
 const GRACE: Duration = Duration::from_millis(200);
@@ -128,14 +125,9 @@ impl Shell {
     }
 
     fn start(&self, job: &Job) -> Result<(Child, Group), Fault> {
-        let mut command = Command::new(self.program(&job.command));
-        command.args(&job.args).current_dir(&job.folder).env_clear().kill_on_drop(true);
-        command.envs(ENVIRONMENT.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        #[cfg(unix)]
-        command.process_group(0);
-        let child = command.spawn().map_err(|error| not_started(&job.command, &error))?;
-        let group = Group(child.id());
+        let mut command = process::command(&self.program(&job.command), &job.args, &job.folder, []);
+        let child = command.spawn().map_err(|error| process::not_started(&job.command, &error))?;
+        let group = Group::of(&child);
         Ok((child, group))
     }
 }
@@ -145,22 +137,6 @@ fn timeout(call: &Call) -> Result<Duration, Fault> {
         Data::Null => Ok(DEFAULT_TIMEOUT),
         Data::Duration(millis) if millis > 0 => Ok(Duration::from_millis(millis.unsigned_abs())),
         _ => Err(call.wrong("timeout", "a duration above zero")),
-    }
-}
-
-fn not_started(command: &str, error: &io::Error) -> Fault {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            let message = format!("`{command}` is not installed here, or not in PATH; install it");
-            Fault::clean("not_found", message)
-        }
-        io::ErrorKind::PermissionDenied => {
-            Fault::clean("permission", format!("the system does not let this user run `{command}` ({error})"))
-        }
-        io::ErrorKind::ArgumentListTooLong => {
-            Fault::clean("invalid_input", format!("the arguments of `{command}` are too long; pass them by `stdin`"))
-        }
-        _ => Fault::clean("failed", format!("`{command}` could not be started: {error}")),
     }
 }
 
@@ -231,23 +207,4 @@ fn exit_code(status: ExitStatus) -> i64 {
         return i64::from(128 + signal);
     }
     i64::from(status.code().unwrap_or(-1))
-}
-
-/// The process group of a program: it ends when this is dropped.
-struct Group(Option<u32>);
-
-impl Group {
-    fn kill(&self) {
-        #[cfg(unix)]
-        if let Some(pid) = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw) {
-            // Gone already is as good as killed.
-            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
-    }
 }

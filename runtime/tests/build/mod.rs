@@ -345,6 +345,7 @@ pub fn tool(name: &str, capability: &str, idempotent: bool) -> ToolPlan {
         cost: 0.0,
         errors: IndexMap::new(),
         timeout_ms: 20_000,
+        definition: None,
     }
 }
 

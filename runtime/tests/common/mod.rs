@@ -95,6 +95,7 @@ pub fn call(tool: &str, args: Value) -> (String, Call) {
         attempt: 1,
         timeout: Duration::from_secs(30),
         grants: vec!["files.write".into(), "shell.exec".into()],
+        definition: None,
     };
     (server.to_owned(), call)
 }

@@ -1,0 +1,20 @@
+//! Tool servers that `weir.toml` names: MCP servers, HTTP APIs, programs.
+
+mod credential;
+
+pub use credential::credential;
+
+use crate::tool::{Fault, Tool};
+use async_trait::async_trait;
+use weir_compiler::registry::Listing;
+
+/// A tool server outside this process. Nothing is started or opened before the first listing or call; one process or
+/// session serves all steps.
+#[async_trait]
+pub trait Server: Tool {
+    /// What it offers now.
+    async fn list(&self) -> Result<Listing, Fault>;
+
+    /// Ends its process or session. A later call starts it again.
+    async fn close(&self);
+}
