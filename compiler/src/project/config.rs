@@ -88,6 +88,19 @@ pub struct ToolSection {
     pub tool: IndexMap<EcoString, ToolSettings>,
 }
 
+impl ToolSection {
+    /// The keys that name a server outside: one section has one of them, a built-in server's none.
+    pub fn kinds(&self) -> Vec<&'static str> {
+        let named = [
+            ("command", self.command.is_some()),
+            ("url", self.url.is_some()),
+            ("openapi", self.openapi.is_some()),
+            ("exec", self.exec.is_some()),
+        ];
+        named.into_iter().filter(|(_, is)| *is).map(|(key, _)| key).collect()
+    }
+}
+
 /// `[tools.NAME.tool.TOOL]`: what the server's schema does not say.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,4 +1,5 @@
-//! Values of `env`, `headers`, `auth` in `weir.toml`: `env:NAME`, `file:PATH`, or the text itself.
+//! Values of `env`, `headers`, `auth` in `weir.toml`: `env:NAME`, `file:PATH`, or the text itself (`text:…`
+//! where it begins like one of these).
 
 use std::path::Path;
 
@@ -15,5 +16,5 @@ pub fn credential(text: &str, root: &Path) -> Result<String, String> {
         let read = fs_err::read_to_string(root.join(path));
         return read.map(|value| value.trim_end_matches(['\r', '\n']).to_owned()).map_err(|error| error.to_string());
     }
-    Ok(text.to_owned())
+    Ok(text.strip_prefix("text:").unwrap_or(text).to_owned())
 }

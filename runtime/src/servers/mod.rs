@@ -1,8 +1,15 @@
 //! Tool servers that `weir.toml` names: MCP servers, HTTP APIs, programs.
 
 mod credential;
+mod drift;
+mod open;
+pub mod program;
+mod verified;
 
 pub use credential::credential;
+pub use drift::drift;
+pub use open::open;
+pub use verified::{Unverified, Verified};
 
 use crate::tool::{Fault, Tool};
 use async_trait::async_trait;
