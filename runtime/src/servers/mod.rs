@@ -1,8 +1,11 @@
 //! Tool servers that `weir.toml` names: MCP servers, HTTP APIs, programs.
 
 mod credential;
+mod drift;
+pub mod mcp;
 
 pub use credential::credential;
+pub use drift::drift;
 
 use crate::tool::{Fault, Tool};
 use async_trait::async_trait;
