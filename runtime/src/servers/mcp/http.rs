@@ -70,7 +70,8 @@ fn same_origin() -> Policy {
         let first = attempt.previous().first().map(Url::origin);
         if first != Some(attempt.url().origin()) {
             let to = attempt.url().origin().ascii_serialization();
-            return attempt.error(format!("it redirects to {to}, which is not followed; name that address in weir.toml"));
+            return attempt
+                .error(format!("it redirects to {to}, which is not followed; name that address in weir.toml"));
         }
         let keeps = matches!(attempt.status().as_u16(), 307 | 308);
         if keeps && attempt.previous().len() <= REDIRECTS { attempt.follow() } else { attempt.stop() }
@@ -103,9 +104,7 @@ pub(super) fn fault(name: &str, error: &(dyn Error + Send + Sync + 'static)) -> 
                 ..Fault::clean("unavailable", about(format!("cannot be reached: {}", innermost(error))))
             },
         },
-        Failed::UnexpectedServerResponse(text) if text.contains("401") => {
-            Fault::clean("permission", about(login(401)))
-        }
+        Failed::UnexpectedServerResponse(text) if text.contains("401") => Fault::clean("permission", about(login(401))),
         Failed::ResponseBodyTooLarge { .. } | Failed::Sse(_) => {
             Fault::open("bad_response", about(format!("answered more or other than MCP allows: {failed}")))
         }

@@ -7,7 +7,9 @@ use super::lines::Lines;
 use super::session::Session;
 use crate::process::{self, Group};
 use crate::tool::Fault;
-use rmcp::model::{ClientCapabilities, ClientConfig, ElicitationCapability, Implementation, ProtocolVersion, TASKS_EXTENSION_ID};
+use rmcp::model::{
+    ClientCapabilities, ClientConfig, ElicitationCapability, Implementation, ProtocolVersion, TASKS_EXTENSION_ID,
+};
 use rmcp::service::{ClientInitializeError, ClientLifecycleMode, NotificationContext, RunningService};
 use rmcp::{ClientHandler, ClientServiceExt, RoleClient};
 use std::ffi::OsString;
@@ -146,10 +148,8 @@ async fn refused(name: &str, fate: &Fate, error: &ClientInitializeError, process
     if let Some(fault) = http::refused(name, error) {
         return Refused { again: fault.code == "unavailable" && fault.retry_after_ms.is_none(), fault, slow: false };
     }
-    let closed = matches!(
-        error,
-        ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::TransportError { .. }
-    );
+    let closed =
+        matches!(error, ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::TransportError { .. });
     let why = if closed && process {
         // Its exit status says more than the closed pipe.
         let _ = tokio::time::timeout(GRACE * 2, fate.over()).await;
