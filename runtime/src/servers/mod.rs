@@ -2,6 +2,7 @@
 
 mod credential;
 mod drift;
+pub mod mcp;
 mod open;
 pub mod program;
 mod verified;

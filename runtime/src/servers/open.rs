@@ -1,6 +1,6 @@
 //! Which kind of server a section of `weir.toml` names, and opening it.
 
-use super::{Server, program};
+use super::{Server, mcp, program};
 use std::path::Path;
 use std::sync::Arc;
 use weir_compiler::project::ToolSection;
@@ -17,6 +17,7 @@ pub fn open(
     listing: Option<Listing>,
 ) -> Result<Arc<dyn Server>, String> {
     match section.kinds().as_slice() {
+        ["command" | "url"] => mcp::open(name, section, root, listing),
         ["exec"] => Ok(Arc::new(program::open(name, section, root, listing)?)),
         [] => Err("it names no server: add a `command`, `url`, `openapi` or `exec`".to_owned()),
         [kind] => Err(format!("this version cannot open a server by `{kind}` yet")),
