@@ -2,6 +2,7 @@
 
 mod gather;
 mod paths;
+mod places;
 mod read;
 mod target;
 

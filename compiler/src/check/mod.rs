@@ -16,6 +16,7 @@ mod facts;
 mod flows;
 mod generic;
 mod graphs;
+mod mcp;
 mod ops;
 pub(crate) mod outline;
 mod parse;
@@ -281,6 +282,7 @@ impl Checker {
                 }
             }
         }
+        self.load_mcp(source);
         let codes = self.config.tools.values().flat_map(|section| section.tool.values());
         self.own_codes = codes.flat_map(|settings| settings.errors.values().cloned()).collect();
     }
@@ -297,6 +299,8 @@ impl Checker {
         if let Some((path, text)) = source.config {
             files.push(SourceFile { path, module: EcoString::new(), text });
         }
+        let behind = source.mcp.into_iter();
+        files.extend(behind.map(|(path, text)| SourceFile { path, module: EcoString::new(), text }));
         let flows = (0..self.program.flows.len()).filter_map(|flow| self.flow_info(flow));
         let flows = flows.map(|flow| (flow.name.clone(), flow)).collect();
         Checked {

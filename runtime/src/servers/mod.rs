@@ -2,6 +2,7 @@
 
 mod credential;
 mod drift;
+mod expand;
 pub mod mcp;
 mod open;
 pub mod program;
@@ -9,6 +10,7 @@ mod verified;
 
 pub use credential::credential;
 pub use drift::drift;
+pub use expand::expand;
 pub use open::open;
 pub use verified::{Unverified, Verified};
 

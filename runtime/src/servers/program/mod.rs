@@ -26,6 +26,9 @@ const MOST: usize = 16 * 1024 * 1024;
 /// What is kept of the end of stderr, in bytes.
 const TAIL: usize = 4 * 1024;
 
+/// Shortest credential that is masked in messages.
+const SECRET: usize = 6;
+
 /// How long `--describe` may take where the section has no `timeout`.
 const DESCRIBE: Duration = Duration::from_secs(30);
 
@@ -36,6 +39,8 @@ pub struct Program {
     args: Vec<String>,
     folder: PathBuf,
     env: Vec<(OsString, OsString)>,
+    /// Credentials, masked in what the program says when it fails.
+    secrets: Vec<String>,
     schema: Option<PathBuf>,
     timeout: Duration,
     tools: Vec<EcoString>,
@@ -53,16 +58,22 @@ pub fn open(name: &str, section: &ToolSection, root: &Path, listing: Option<List
     if !folder.is_dir() {
         return Err(format!("there is no folder `{}` to start in", section.cwd.as_deref().unwrap_or(".")));
     }
-    let value = |(key, text): (&EcoString, &String)| match credential(text, root) {
-        Ok(value) => Ok((key.as_str().into(), value.into())),
-        Err(why) => Err(format!("`env` `{key}`: {why}")),
-    };
+    let mut secrets = Vec::new();
+    let mut env = Vec::new();
+    for (key, text) in &section.env {
+        let value = credential(text, root).map_err(|why| format!("`env` `{key}`: {why}"))?;
+        if value != *text && value.len() >= SECRET {
+            secrets.push(value.clone());
+        }
+        env.push((key.as_str().into(), value.into()));
+    }
     let timeout = section.timeout.as_deref().and_then(parse_duration).and_then(|ms| u64::try_from(ms).ok());
     Ok(Program {
         name: name.into(),
-        program: located(program, &folder),
+        program: located(program, root),
         args: args.to_vec(),
-        env: section.env.iter().map(value).collect::<Result<_, String>>()?,
+        env,
+        secrets,
         schema: section.schema.as_ref().map(|path| root.join(path)),
         timeout: timeout.map_or(DESCRIBE, Duration::from_millis),
         tools: listing.map(|listing| listing.tools.into_keys().collect()).unwrap_or_default(),
@@ -70,12 +81,12 @@ pub fn open(name: &str, section: &ToolSection, root: &Path, listing: Option<List
     })
 }
 
-/// A bare name is looked up in `PATH`; a path is meant from the folder that the program starts in.
-fn located(program: &str, folder: &Path) -> PathBuf {
+/// A bare name is looked up in `PATH`; a path is meant from the project's folder.
+fn located(program: &str, root: &Path) -> PathBuf {
     if !program.contains('/') {
         return program.into();
     }
-    let path = folder.join(program);
+    let path = root.join(program);
     std::path::absolute(&path).unwrap_or(path)
 }
 
@@ -89,7 +100,7 @@ impl Tool for Program {
         let shown = self.shown(&call.tool);
         let input = call.args.to_json();
         let ended = self.run(&call.tool, input.as_bytes(), told(call), &shown).await?;
-        ending::value(&shown, &ended)
+        ending::value(&shown, &ended).map_err(|fault| self.masked(fault))
     }
 }
 
@@ -109,7 +120,7 @@ impl Server for Program {
             let message = format!("`{shown}` gave no answer within {} ms", self.timeout.as_millis());
             Fault::clean("timeout", message)
         })??;
-        let text = ending::text(&shown, &ended)?;
+        let text = ending::text(&shown, &ended).map_err(|fault| self.masked(fault))?;
         describe::parse(text)
             .map_err(|why| Fault::clean("bad_response", format!("`{shown}` does not describe tools: {why}")))
     }
@@ -137,6 +148,13 @@ impl Program {
             ),
             Unattended::Lost(error) => Fault::open("failed", format!("the end of `{shown}` was lost: {error}")),
         })
+    }
+
+    fn masked(&self, mut fault: Fault) -> Fault {
+        for secret in &self.secrets {
+            fault.message = fault.message.replace(secret.as_str(), "***");
+        }
+        fault
     }
 
     fn command(&self, last: &str, told: Told) -> Command {
