@@ -9,7 +9,7 @@ pub mod program;
 mod verified;
 
 pub use credential::credential;
-pub use drift::drift;
+pub use drift::{changes, drift};
 pub use expand::expand;
 pub use open::open;
 pub use verified::{Unverified, Verified};
