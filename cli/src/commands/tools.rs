@@ -111,9 +111,15 @@ fn strings<S: AsRef<str>>(list: &[S]) -> Vec<&str> {
     list.iter().map(AsRef::as_ref).collect()
 }
 
-/// The tool of that name, or a guess at what was meant.
+/// The tool of that name, in flows' spelling too, or a guess at what was meant.
 fn named<'a>(checked: &'a Checked, name: &str) -> Result<&'a Tool, Error> {
-    checked.tools.get(name).ok_or_else(|| {
+    let plain = |text: &str| text.replace(['-', '/', ' '], "_").replace('`', "");
+    let spelled = || checked.tools.values().filter(|tool| plain(&tool.name) == plain(name)).collect::<Vec<_>>();
+    let found = checked.tools.get(name).or_else(|| match spelled().as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    });
+    found.ok_or_else(|| {
         let guess = did_you_mean(name, checked.tools.keys().map(|name| name.as_str()));
         let list = "`weir tools list` shows all of them";
         Error::usage(format!("there is no tool `{name}`"))

@@ -109,7 +109,7 @@ fn place(checked: &Checked, one: &Diagnostic) -> Option<Broken> {
     }
     let (line, column) = Lines::new(&file.text).position(&file.text, loc.span.start);
     let message = one.message.to_string();
-    Some(Broken { file: file.path.to_string(), line: line + 1, column: column + 1, rule: one.rule.name(), message })
+    Some(Broken { file: file.path.to_string(), line, column, rule: one.rule.name(), message })
 }
 
 fn human(found: &[Change], broken: &[Broken], failed: &[(String, String)]) -> String {
