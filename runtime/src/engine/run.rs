@@ -138,13 +138,13 @@ impl RunLoop {
         let at = self.engine.inner.clock.now();
         for message in batch {
             match message {
-                Message::Called { key, outcome, recorded } => {
+                Message::Called { key, outcome, recorded, misfit } => {
                     if let Some(claim) = self.calls.get(&key).and_then(|call| call.claim.clone()).filter(|_| !recorded)
                     {
                         claims.push((claim, outcome.clone()));
                     }
                     events.push(match outcome {
-                        Ok(value) => Event::Done { at, key, value, recorded },
+                        Ok(value) => Event::Done { at, key, value, recorded, misfit },
                         Err(fault) => Event::Failed { at, key, fault },
                     });
                 }
@@ -281,14 +281,14 @@ impl RunLoop {
                 Effect::Ask(ask) => self.ask(&ask, None),
                 Effect::Spawn(spawn) => {
                     let outcome = self.spawn(&spawn);
-                    let _ = self.sender.send(Message::Called { key: spawn.key, outcome, recorded: false });
+                    let _ = self.sender.send(Message::called(spawn.key, outcome));
                 }
                 Effect::Release { key, claim } => {
                     let journal = &self.engine.inner.journal;
                     journal
                         .release(&claim.scope, &claim.key, &self.run_id)
                         .map_err(|source| self.journal_error(source))?;
-                    let _ = self.sender.send(Message::Called { key, outcome: Ok(Value::NULL), recorded: false });
+                    let _ = self.sender.send(Message::called(key, Ok(Value::NULL)));
                 }
                 Effect::Drop { key, timer: Some(timer) } => self.timers.stop(&key, timer),
                 Effect::Drop { key, timer: None } => self.ask_no_more(&key),

@@ -1,7 +1,9 @@
 //! Tool servers that `weir.toml` names: MCP servers, HTTP APIs, programs.
 
+mod contract;
 mod credential;
 
+pub use contract::{Contract, Contracts, read_text};
 pub use credential::credential;
 
 use crate::tool::{Fault, Tool};
