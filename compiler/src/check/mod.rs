@@ -16,8 +16,10 @@ mod facts;
 mod flows;
 mod generic;
 mod graphs;
+pub(crate) mod locked;
 mod ops;
 pub(crate) mod outline;
+mod over;
 mod parse;
 mod policies;
 pub(crate) mod program;
@@ -50,7 +52,7 @@ use weir_lang::types::{Type, TypeTable};
 /// A checked project.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// The files that [`weir_lang::span::FileId`]s stand for: flow files, then `weir.toml`.
+    /// The files that [`weir_lang::span::FileId`]s stand for: flow files, then `weir.toml`, then the lock file.
     pub files: Vec<SourceFile>,
     /// What is wrong, ordered by file and place.
     pub diagnostics: Vec<Diagnostic>,
@@ -154,8 +156,10 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.load(&source);
     checker.collect_items();
     checker.collect_uses();
+    checker.collect_builtin(builtin_module());
+    checker.collect_locked();
     checker.collect_types();
-    checker.collect_tools(builtin_module());
+    checker.collect_tools();
     checker.collect_signatures();
     checker.check_consts();
     checker.check_policies();
@@ -193,6 +197,7 @@ pub(crate) struct Checker {
     each: FxHashSet<(usize, ExprId)>,
     written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
+    servers: locked::Servers,
     own_codes: FxHashSet<EcoString>,
     /// Codes that tools declare, each once.
     codes: Vec<EcoString>,
@@ -281,6 +286,7 @@ impl Checker {
                 }
             }
         }
+        self.load_lock(source);
         let codes = self.config.tools.values().flat_map(|section| section.tool.values());
         self.own_codes = codes.flat_map(|settings| settings.errors.values().cloned()).collect();
     }
@@ -289,12 +295,12 @@ impl Checker {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         self.diagnostics.dedup();
         // What looks unused may be used in a piece that could not be read.
-        if self.diagnostics.iter().any(|one| one.rule == Rule::Syntax) {
+        if self.diagnostics.iter().any(|one| matches!(one.rule, Rule::Syntax | Rule::InvalidLock)) {
             self.diagnostics.retain(|one| !matches!(one.rule, Rule::UnusedBinding | Rule::UnusedCapability));
         }
         let mut files = source.files;
         self.suppress(&files);
-        if let Some((path, text)) = source.config {
+        for (path, text) in source.config.into_iter().chain(source.lock) {
             files.push(SourceFile { path, module: EcoString::new(), text });
         }
         let flows = (0..self.program.flows.len()).filter_map(|flow| self.flow_info(flow));

@@ -178,6 +178,34 @@ pub fn parse_duration(text: &str) -> Option<i64> {
     Some(total)
 }
 
+/// `10 per 1s`: how many calls in how many milliseconds.
+pub fn parse_limit(text: &str) -> Option<(u32, i64)> {
+    let (count, time) = text.split_once(" per ")?;
+    Some((count.trim().parse().ok().filter(|count| *count > 0)?, parse_duration(time).filter(|ms| *ms > 0)?))
+}
+
+/// When calls of a server are refused for a while because too many failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// So many failures …
+    pub failures: u32,
+    /// … within so many milliseconds …
+    pub per_ms: i64,
+    /// … refuse calls for so many milliseconds.
+    pub open_ms: i64,
+}
+
+/// `5 failures per 1m open 30s`
+pub fn parse_breaker(text: &str) -> Option<Breaker> {
+    let (failures, rest) = text.split_once(" failures per ").or_else(|| text.split_once(" failure per "))?;
+    let (per, open) = rest.split_once(" open ")?;
+    Some(Breaker {
+        failures: failures.trim().parse().ok().filter(|count| *count > 0)?,
+        per_ms: parse_duration(per).filter(|ms| *ms > 0)?,
+        open_ms: parse_duration(open).filter(|ms| *ms > 0)?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +216,11 @@ mod tests {
         assert_eq!(parse_duration("200ms"), Some(200));
         assert_eq!(parse_duration("5"), None);
         assert_eq!(parse_duration(""), None);
+        assert_eq!(parse_limit("10 per 1s"), Some((10, 1000)));
+        assert_eq!(parse_limit("0 per 1s"), None);
+        let breaker = Breaker { failures: 5, per_ms: 60_000, open_ms: 30_000 };
+        assert_eq!(parse_breaker("5 failures per 1m open 30s"), Some(breaker));
+        assert_eq!(parse_breaker("5 failures per 1m"), None);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 mod config;
 
-pub use config::{Config, ConfigError, ProjectSection, ToolSection, ToolSettings, Trust, parse_duration};
+pub use config::{
+    Breaker, Config, ConfigError, ProjectSection, ToolSection, ToolSettings, Trust, parse_breaker, parse_duration,
+    parse_limit,
+};
 
 use ecow::EcoString;
 

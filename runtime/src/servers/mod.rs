@@ -1,9 +1,11 @@
 //! Tool servers that `weir.toml` names: MCP servers, HTTP APIs, programs.
 
+mod contract;
 mod credential;
 mod drift;
 pub mod mcp;
 
+pub use contract::{Contract, Contracts, read_text};
 pub use credential::credential;
 pub use drift::drift;
 
