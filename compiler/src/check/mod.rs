@@ -297,7 +297,7 @@ impl Checker {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         self.diagnostics.dedup();
         // What looks unused may be used in a piece that could not be read.
-        if self.diagnostics.iter().any(|one| one.rule == Rule::Syntax) {
+        if self.diagnostics.iter().any(|one| matches!(one.rule, Rule::Syntax | Rule::InvalidLock)) {
             self.diagnostics.retain(|one| !matches!(one.rule, Rule::UnusedBinding | Rule::UnusedCapability));
         }
         let mut files = source.files;

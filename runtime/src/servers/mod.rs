@@ -1,5 +1,6 @@
 //! Tool servers that `weir.toml` names: MCP servers, HTTP APIs, programs.
 
+mod contract;
 mod credential;
 mod drift;
 mod expand;
@@ -8,6 +9,7 @@ mod open;
 pub mod program;
 mod verified;
 
+pub use contract::{Contract, Contracts, read_text};
 pub use credential::credential;
 pub use drift::{changes, drift};
 pub use expand::expand;

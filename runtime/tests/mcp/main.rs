@@ -4,5 +4,6 @@
 mod faults;
 mod life;
 mod listings;
+mod over_http;
 mod support;
 mod unfinished;

@@ -6,7 +6,7 @@ use super::http;
 use super::lines::Lines;
 use super::session::Session;
 use crate::process::{self, Group};
-use crate::tool::Fault;
+use crate::tool::{Fault, Happened};
 use rmcp::model::{
     ClientCapabilities, ClientConfig, ElicitationCapability, Implementation, ProtocolVersion, TASKS_EXTENSION_ID,
 };
@@ -146,6 +146,7 @@ async fn one(name: &str, launch: &Launch, (mode, limit): (ClientLifecycleMode, D
 
 async fn refused(name: &str, fate: &Fate, error: &ClientInitializeError, process: bool) -> Refused {
     if let Some(fault) = http::refused(name, error) {
+        let fault = Fault { happened: Happened::No, ..fault };
         return Refused { again: fault.code == "unavailable" && fault.retry_after_ms.is_none(), fault, slow: false };
     }
     let closed =
