@@ -2,6 +2,7 @@
 
 mod definition;
 mod lock;
+pub mod openapi;
 
 pub use definition::{Annotations, Body, Definition, Operation, Place};
 pub use lock::{LOCK_FILE, Listing, Lock, LockError, ServerKind};
