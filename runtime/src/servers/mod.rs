@@ -1,6 +1,7 @@
 //! Tool servers that `weir.toml` names: MCP servers, HTTP APIs, programs.
 
 mod credential;
+pub mod openapi;
 
 pub use credential::credential;
 

@@ -91,7 +91,10 @@ impl<'d, 'a> Args<'d, 'a> {
         let mut schema = schema.map_or_else(|| json!({ "type": "string" }), |schema| self.bundle.convert(schema, 1));
         let described = json.get("description").and_then(Json::as_str).filter(|text| !text.trim().is_empty());
         if let (Some(description), Some(fields)) = (described, schema.as_object_mut()) {
-            fields.insert("description".into(), super::shortened(description.trim(), super::schema::DOC_LETTERS).as_str().into());
+            fields.insert(
+                "description".into(),
+                super::shortened(description.trim(), super::schema::DOC_LETTERS).as_str().into(),
+            );
         }
         (schema, style)
     }
@@ -100,7 +103,8 @@ impl<'d, 'a> Args<'d, 'a> {
     fn unnamed(&mut self, path: &str) {
         for part in path.split('{').skip(1).filter_map(|part| part.split_once('}')) {
             let known = |place: &Place| place.place == "path" && place.name.as_deref() == Some(part.0);
-            let by_name = self.places.iter().any(|(name, place)| known(place) || (place.place == "path" && name == part.0));
+            let by_name =
+                self.places.iter().any(|(name, place)| known(place) || (place.place == "path" && name == part.0));
             if !by_name {
                 let place = Place { place: "path".into(), name: Some(part.0.into()), style: None, explode: None };
                 self.add(Arg { name: part.0.into(), schema: json!({ "type": "string" }), required: true, place });

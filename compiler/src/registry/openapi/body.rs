@@ -30,7 +30,8 @@ pub(super) fn read<'a>(
     let Some((kind, media)) = content.and_then(preferred) else { return Ok(None) };
     let schema = media.get("schema").unwrap_or(&Json::Null);
     let required = body.get("required").and_then(Json::as_bool).unwrap_or_default();
-    let content_type = EcoString::from(if kind == "*/*" || kind == "application/*" { "application/json" } else { kind });
+    let content_type =
+        EcoString::from(if kind == "*/*" || kind == "application/*" { "application/json" } else { kind });
     let spread = is_json(kind) || is_form(kind);
     if let Some((fields, wanted)) = fields(document, schema, 0).filter(|(fields, _)| spread && !fields.is_empty()) {
         for field in fields {
@@ -68,13 +69,7 @@ fn preferred(content: &Map<String, Json>) -> Option<(&str, &Json)> {
     content.iter().map(|(kind, media)| (kind.as_str(), media)).min_by_key(|(kind, _)| rank(kind))
 }
 
-fn add<'a>(
-    args: &mut Args<'_, 'a>,
-    field: &Field<'a>,
-    required: bool,
-    media: &Json,
-    kind: &str,
-) -> Result<(), String> {
+fn add<'a>(args: &mut Args<'_, 'a>, field: &Field<'a>, required: bool, media: &Json, kind: &str) -> Result<(), String> {
     if args.bundle.hidden(field.schema) {
         return Ok(());
     }
@@ -90,8 +85,16 @@ fn add<'a>(
 /// The fields of a plain object, through references and `allOf`, and those that must be there. None where it is more
 /// than that: a choice, null, a map.
 fn fields<'a>(document: &Document<'a>, schema: &'a Json, depth: usize) -> Option<(Vec<Field<'a>>, Vec<&'a str>)> {
-    const MORE: [&str; 8] =
-        ["oneOf", "anyOf", "not", "if", "patternProperties", "unevaluatedProperties", "propertyNames", "dependentSchemas"];
+    const MORE: [&str; 8] = [
+        "oneOf",
+        "anyOf",
+        "not",
+        "if",
+        "patternProperties",
+        "unevaluatedProperties",
+        "propertyNames",
+        "dependentSchemas",
+    ];
     let beside_reference = document.siblings && reference(schema).is_some() && schema.as_object()?.len() > 1;
     if depth > DEEPEST || beside_reference {
         return None;

@@ -71,7 +71,9 @@ pub fn import(json: &Json) -> Result<Import, String> {
 
 fn version(json: &Json) -> Result<(), String> {
     if json.get("swagger").is_some() {
-        return Err("this is Swagger 2.0; Weir reads OpenAPI 3.0 and 3.1: convert it first (`swagger2openapi` does)".into());
+        return Err(
+            "this is Swagger 2.0; Weir reads OpenAPI 3.0 and 3.1: convert it first (`swagger2openapi` does)".into()
+        );
     }
     match json.get("openapi").and_then(Json::as_str) {
         Some(version) if version.starts_with("3.") => Ok(()),
@@ -93,7 +95,9 @@ fn tools(document: &Document<'_>, operations: Vec<Source<'_>>) -> (IndexMap<EcoS
     for source in operations {
         match source.definition(document, nodes) {
             Ok(definition) => drop(tools.insert(taken.unique(&source.name()), definition)),
-            Err(reason) => skipped.push(Skipped { operation: eco_format!("{} {}", source.method, source.path), reason }),
+            Err(reason) => {
+                skipped.push(Skipped { operation: eco_format!("{} {}", source.method, source.path), reason })
+            }
         }
     }
     (tools, skipped)

@@ -128,8 +128,16 @@ impl<'d, 'a> Bundle<'d, 'a> {
                 "properties" => self.properties(value, depth),
                 "patternProperties" | "dependentSchemas" => self.each(value, depth),
                 "allOf" | "anyOf" | "oneOf" | "prefixItems" => self.list(key, fields, value, depth),
-                "items" | "additionalProperties" | "not" | "if" | "then" | "else" | "contains" | "propertyNames"
-                | "unevaluatedProperties" | "unevaluatedItems" => self.one(value, depth),
+                "items"
+                | "additionalProperties"
+                | "not"
+                | "if"
+                | "then"
+                | "else"
+                | "contains"
+                | "propertyNames"
+                | "unevaluatedProperties"
+                | "unevaluatedItems" => self.one(value, depth),
                 _ => plain(key, value, self.direction),
             };
             if let Some(converted) = converted {
@@ -163,7 +171,8 @@ impl<'d, 'a> Bundle<'d, 'a> {
     fn required(&self, fields: &'a Map<String, Json>, value: &'a Json) -> Option<Json> {
         let properties = fields.get("properties");
         let goes = |name: &str| properties.and_then(|all| all.get(name)).is_none_or(|schema| !self.hidden(schema));
-        let mut names: Vec<&str> = value.as_array()?.iter().filter_map(Json::as_str).filter(|name| goes(name)).collect();
+        let mut names: Vec<&str> =
+            value.as_array()?.iter().filter_map(Json::as_str).filter(|name| goes(name)).collect();
         names.sort_unstable();
         names.dedup();
         (!names.is_empty()).then(|| Json::from(names))
@@ -221,7 +230,8 @@ fn with_defs(root: Json, defs: Map<String, Json>) -> Json {
 }
 
 fn docs(fields: &Map<String, Json>, out: &mut Map<String, Json>) {
-    if let Some(text) = fields.get("description").and_then(Json::as_str).map(str::trim).filter(|text| !text.is_empty()) {
+    if let Some(text) = fields.get("description").and_then(Json::as_str).map(str::trim).filter(|text| !text.is_empty())
+    {
         out.insert("description".into(), shortened(text, DOC_LETTERS).as_str().into());
     }
     if fields.get("deprecated") == Some(&Json::Bool(true)) {
@@ -249,7 +259,9 @@ fn plain(key: &str, value: &Json, direction: Direction) -> Option<Json> {
     let count = |value: &Json| value.as_u64().or_else(|| whole(value));
     match key {
         "const" | "dependentRequired" => Some(value.clone()),
-        "default" => (direction == Direction::Request && !value.is_object() && !value.is_array()).then(|| value.clone()),
+        "default" => {
+            (direction == Direction::Request && !value.is_object() && !value.is_array()).then(|| value.clone())
+        }
         "pattern" | "format" | "contentEncoding" | "contentMediaType" => value.is_string().then(|| value.clone()),
         "uniqueItems" => value.is_boolean().then(|| value.clone()),
         "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" | "minContains"

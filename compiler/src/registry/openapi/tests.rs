@@ -110,7 +110,8 @@ fn what_is_no_plain_object_is_one_argument() {
     assert!(whole(json!({ "type": "object", "additionalProperties": { "type": "string" } })).0);
     assert!(whole(json!({ "type": "object", "nullable": true, "properties": { "a": {} } })).0);
     assert!(!whole(json!({ "type": "object", "properties": { "a": {} } })).0);
-    let (_, input) = whole(json!({ "oneOf": [{ "$ref": "#/components/schemas/Cat" }, { "$ref": "#/components/schemas/Dog" }],
+    let (_, input) =
+        whole(json!({ "oneOf": [{ "$ref": "#/components/schemas/Cat" }, { "$ref": "#/components/schemas/Dog" }],
         "discriminator": { "propertyName": "kind", "mapping": { "c": "#/components/schemas/Cat", "d": "Dog" } } }));
     assert_eq!(input["properties"]["body"]["oneOf"][1]["allOf"][1]["properties"]["kind"], json!({ "const": "d" }));
 }
@@ -121,7 +122,10 @@ fn forms_and_texts() {
         let body = json!({ "content": { kind: { "schema": schema, "encoding": { "a": { "style": "deepObject", "explode": true } } } } });
         tool(json!({ "/a": { "post": { "requestBody": body, "responses": {} } } }), "post_a")
     };
-    let form = of("application/x-www-form-urlencoded", json!({ "type": "object", "properties": { "a": { "type": "object" } } }));
+    let form = of(
+        "application/x-www-form-urlencoded",
+        json!({ "type": "object", "properties": { "a": { "type": "object" } } }),
+    );
     assert_eq!(form.http.as_ref().unwrap().params["a"].style.as_deref(), Some("deepObject"));
     let text = of("application/xml", json!({ "type": "object", "properties": { "a": {} } }));
     assert_eq!(text.input["properties"]["body"], json!({ "type": "string" }));
@@ -157,7 +161,8 @@ fn what_cannot_be_a_tool_is_told() {
     let import = import(&document(broken)).unwrap();
     let told: Vec<String> = import.skipped.iter().map(|one| format!("{}: {}", one.operation, one.reason)).collect();
     assert_eq!(told.len(), 5, "{told:#?}");
-    for (told, part) in told.iter().zip(["fetches nothing", "not in the document", "paths.yaml", "other.test", "TRACE"]) {
+    for (told, part) in told.iter().zip(["fetches nothing", "not in the document", "paths.yaml", "other.test", "TRACE"])
+    {
         assert!(told.contains(part), "{told}");
     }
     assert_eq!(import.listing.tools.keys().collect::<Vec<_>>(), ["a", "a_2"]);
@@ -185,7 +190,9 @@ fn a_schema_without_end_is_cut_where_it_is_deepest() {
     }
     schemas.insert("S30000".into(), json!({ "type": "string" }));
     let first = json!({ "$ref": "#/components/schemas/S0" });
-    let mut json = document(json!({ "/a": { "get": { "responses": { "200": { "content": { "application/json": { "schema": first } } } } } } }));
+    let mut json = document(
+        json!({ "/a": { "get": { "responses": { "200": { "content": { "application/json": { "schema": first } } } } } } }),
+    );
     json["components"]["schemas"] = Json::Object(schemas);
     let import = import(&json).unwrap();
     let output = import.listing.tools["get_a"].output.as_ref().unwrap();
