@@ -5,3 +5,4 @@ mod faults;
 mod life;
 mod listings;
 mod support;
+mod unfinished;

@@ -1,10 +1,10 @@
 //! One call: what is sent, and what comes back as a value, a question, a task or a fault.
 
-use super::http;
 use super::lines::{MESSAGE, UNREADABLE};
 use super::session::Session;
+use super::{http, questions};
 use crate::machine;
-use crate::tool::{Call, Fault, Happened};
+use crate::tool::{Call, Continuation, Fault, Happened};
 use rmcp::model::{CallToolRequestParams, ErrorCode, ErrorData, RequestParamsMeta};
 use rmcp::service::ServiceError;
 use rustc_hash::FxHasher;
@@ -16,7 +16,7 @@ use std::time::Duration;
 const LAST_WORDS: Duration = Duration::from_millis(600);
 
 /// The request for a call.
-pub(super) fn params(call: &Call) -> Result<CallToolRequestParams, Fault> {
+pub(super) fn params(call: &Call, rest: Option<&Continuation>) -> Result<CallToolRequestParams, Fault> {
     let Json::Object(arguments) = call.args.to_serde() else {
         return Err(Fault::clean("invalid_input", format!("the arguments of `{}` are not a record", call.tool)));
     };
@@ -26,6 +26,10 @@ pub(super) fn params(call: &Call) -> Result<CallToolRequestParams, Fault> {
     }
     let mut params = CallToolRequestParams::new(call.tool.to_string()).with_arguments(arguments);
     params.set_traceparent(&traceparent(call));
+    if let Some(rest) = rest {
+        params.request_state = rest.state.clone();
+        params.input_responses = (!rest.answers.is_empty()).then(|| questions::responses(rest));
+    }
     Ok(params)
 }
 
@@ -78,7 +82,7 @@ async fn lost(session: &Session, error: &ServiceError, when: &str) -> Fault {
 }
 
 /// What a JSON-RPC error means.
-fn refused(name: &str, error: &ErrorData) -> Fault {
+pub(super) fn refused(name: &str, error: &ErrorData) -> Fault {
     let said = error.message.as_ref();
     match error.code {
         UNREADABLE => Fault::open("bad_response", format!("`{name}` gave no readable result: {said}")),

@@ -11,14 +11,16 @@ mod ledger;
 mod lines;
 mod listing;
 mod open;
+mod questions;
 mod result;
 mod session;
 mod start;
+mod task;
 
 pub use open::open;
 
 use super::Server;
-use crate::tool::{Call, Fault, Tool};
+use crate::tool::{Call, Continuation, Fault, Outcome, Tool};
 use async_trait::async_trait;
 use ecow::EcoString;
 use futures_util::future::{BoxFuture, FutureExt, Shared};
@@ -144,7 +146,12 @@ impl Inner {
         fault
     }
 
-    async fn call(self: &Arc<Self>, call: &Call) -> Result<Value, Fault> {
+    async fn attempt(self: &Arc<Self>, call: &Call, rest: Option<&Continuation>) -> Result<Outcome, Fault> {
+        if let Some(rest) = rest.filter(|rest| rest.declined) {
+            self.let_go(rest).await;
+            let message = format!("`{}.{}` asked something that nobody wanted to answer", self.name, call.tool);
+            return Err(Fault::clean("permission", message));
+        }
         let session = self.session().await?;
         let live = session.live().await?;
         if let Some(locked) = &call.definition {
@@ -160,13 +167,31 @@ impl Inner {
             wrapped: live.wrapped.contains(&call.tool),
             root: &self.root,
         };
-        match session.peer.call_tool_once(call::params(call)?).await {
-            Ok(CallToolResponse::Complete(result)) => {
-                self.failures.store(0, Ordering::SeqCst);
-                result::value(&reading, result)
+        if let Some((id, rest)) = rest.and_then(|rest| Some((rest.task.clone()?, rest))) {
+            return task::follow(&session, &reading, &call.tool, &id, rest).await;
+        }
+        let answered = session.peer.call_tool_once(call::params(call, rest)?).await;
+        let answer = match answered {
+            Ok(answer) => answer,
+            Err(error) => return Err(call::fault(&session, &call.tool, &error).await),
+        };
+        self.failures.store(0, Ordering::SeqCst);
+        match answer {
+            CallToolResponse::Complete(result) => result::value(&reading, result).map(Outcome::Done),
+            CallToolResponse::InputRequired(asked) => {
+                questions::unfinished(&name, asked.input_requests, asked.request_state, None)
             }
-            Ok(_) => Err(Fault::open("bad_response", format!("`{name}` answered with an unknown kind of result"))),
-            Err(error) => Err(call::fault(&session, &call.tool, &error).await),
+            CallToolResponse::Task(created) => task::begun(&name, created.task),
+            _ => Err(Fault::open("bad_response", format!("`{name}` answered with an unknown kind of result"))),
+        }
+    }
+
+    /// Nobody answers what a call asked: its task, where it has one, is ended.
+    async fn let_go(self: &Arc<Self>, rest: &Continuation) {
+        if let Some(id) = &rest.task
+            && let Ok(session) = self.session().await
+        {
+            task::cancel(&session, id).await;
         }
     }
 }
@@ -178,7 +203,22 @@ impl Tool for McpServer {
     }
 
     async fn call(&self, call: &Call) -> Result<Value, Fault> {
-        self.inner.call(call).await.map_err(|fault| self.inner.masked(fault))
+        let mut rest = None;
+        loop {
+            let left = match self.attempt(call, rest.as_ref()).await? {
+                Outcome::Done(value) => return Ok(value),
+                Outcome::Unfinished(left) => *left,
+            };
+            if !left.questions.is_empty() || (left.task.is_none() && rest.is_some()) {
+                let message = format!("`{}.{}` asks a person something: call it in a flow", self.inner.name, call.tool);
+                return Err(Fault::clean("permission", message));
+            }
+            rest = Some(Continuation { state: left.state, task: left.task, ..Continuation::default() });
+        }
+    }
+
+    async fn attempt(&self, call: &Call, rest: Option<&Continuation>) -> Result<Outcome, Fault> {
+        self.inner.attempt(call, rest).await.map_err(|fault| self.inner.masked(fault))
     }
 }
 
