@@ -3,6 +3,7 @@
 mod change;
 mod definition;
 mod lock;
+pub mod openapi;
 pub mod schema;
 
 pub use change::breaks;

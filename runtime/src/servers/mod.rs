@@ -6,6 +6,7 @@ mod drift;
 mod expand;
 pub mod mcp;
 mod open;
+pub mod openapi;
 pub mod program;
 mod verified;
 

@@ -5,6 +5,7 @@ mod args;
 mod atomic;
 mod fault;
 mod files;
+pub(crate) mod http;
 mod log;
 mod mail;
 mod runs;
