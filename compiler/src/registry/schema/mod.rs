@@ -58,3 +58,13 @@ pub fn to_type(schema: &Json, prefix: &str, root: &str, taken: &TypeTable) -> Re
     limits::check_cost(&document)?;
     convert::Converter::new(&document, prefix, root, taken).whole()
 }
+
+/// Whether a schema may be used at all: its size, what it refers to, what following that would cost.
+///
+/// # Errors
+/// [`Refused`] as for [`to_type`].
+pub fn check(schema: &Json) -> Result<(), Refused> {
+    limits::check_text(schema)?;
+    let schema = normal(schema);
+    limits::check_cost(&document::Document::new(&schema)?)
+}
