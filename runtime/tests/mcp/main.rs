@@ -5,5 +5,6 @@ mod faults;
 mod life;
 mod listings;
 mod over_http;
+mod real;
 mod support;
 mod unfinished;

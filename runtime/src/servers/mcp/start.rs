@@ -20,8 +20,9 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr};
 
-/// How long a server may think about a protocol that it may not know.
-const TRY: Duration = Duration::from_secs(4);
+/// How long a server that nobody knows yet may take to start and to think about a protocol that it may not know. Too
+/// short takes a slow one for an old one; it is asked once, then the lock file knows.
+const TRY: Duration = Duration::from_secs(9);
 /// How long a server may take to start with a protocol that it should know.
 const START: Duration = Duration::from_secs(30);
 /// How long what a dead process wrote is still read.
