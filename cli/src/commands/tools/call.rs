@@ -62,7 +62,8 @@ pub fn run(args: &ToolsCallArgs) -> Outcome {
     };
     let prepared =
         follow::Prepared { plan: Arc::new(plan), request, builtin, outside, control, root: project.root.clone() };
-    let (envelope, around) = follow::follow(prepared, around, false)?;
+    let (mut envelope, around) = follow::follow(prepared, around, false)?;
+    envelope.metadata.flow = tool.name.clone();
     tell(args, &envelope, &around);
     Ok(summary::exit(&envelope, &around))
 }
