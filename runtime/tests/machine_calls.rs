@@ -447,7 +447,10 @@ fn events_for_nothing_lead_to_nothing() {
     }
     let key = Key { step: "a".into(), attempt: 2 };
     assert!(
-        hand.machine.apply(&Event::Done { at: hand.now, key, value: Value::NULL, recorded: false, misfit: None }).effects.is_empty()
+        hand.machine
+            .apply(&Event::Done { at: hand.now, key, value: Value::NULL, recorded: false, misfit: None })
+            .effects
+            .is_empty()
     );
     assert_eq!(hand.owing(), ["a"]);
 }

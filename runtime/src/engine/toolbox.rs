@@ -59,7 +59,10 @@ impl Toolbox {
     ) -> Result<Value, Fault> {
         let server = name.split_once('.').and_then(|(server, _)| self.servers.get(server));
         let Some(server) = server else {
-            return Err(Fault::clean("unavailable", format!("`{name}` has no server: add a `[tools.…]` section for it")));
+            return Err(Fault::clean(
+                "unavailable",
+                format!("`{name}` has no server: add a `[tools.…]` section for it"),
+            ));
         };
         if let Some(definition) = &call.definition {
             self.contracts.of(name, definition)?.check_arguments(name, &call.args)?;

@@ -44,9 +44,8 @@ impl Machine {
         let labels = Labels::of(origin, tool.untrusted);
         let narrowed = match misfit {
             Some(misfit) => Err(misfit.to_owned()),
-            None => Machine::narrow(code, raw, &tool.output).map_err(|misfit| {
-                format!("the result of `{}` does not fit its type: {misfit}", tool.name)
-            }),
+            None => Machine::narrow(code, raw, &tool.output)
+                .map_err(|misfit| format!("the result of `{}` does not fit its type: {misfit}", tool.name)),
         };
         match narrowed {
             Ok(value) => {
