@@ -1,7 +1,7 @@
 //! Tools by the name of their server.
 
 use crate::servers::{Contracts, read_text};
-use crate::tool::{Call, Fault, Tool};
+use crate::tool::{Call, Continuation, Fault, Outcome, Tool};
 use ecow::EcoString;
 use indexmap::IndexMap;
 use std::sync::Arc;
@@ -48,15 +48,15 @@ impl Toolbox {
         plan.tools.keys().filter_map(lacks).collect()
     }
 
-    /// Carries out one attempt of the tool of that full name. Arguments that break the server's own schema are never
-    /// sent; a text that stands for data is read as data.
+    /// Carries out one attempt of the tool of that full name, or goes on with one that came back unfinished. Arguments
+    /// that break the server's own schema are never sent; a text that stands for data is read as data.
     pub(crate) async fn call(
         &self,
         name: &str,
         call: &Call,
-        plan: Option<&ToolPlan>,
-        types: &TypeTable,
-    ) -> Result<Value, Fault> {
+        rest: Option<&Continuation>,
+        plan: Option<(&ToolPlan, &TypeTable)>,
+    ) -> Result<Outcome, Fault> {
         let server = name.split_once('.').and_then(|(server, _)| self.servers.get(server));
         let Some(server) = server else {
             return Err(Fault::clean(
@@ -67,10 +67,9 @@ impl Toolbox {
         if let Some(definition) = &call.definition {
             self.contracts.of(name, definition)?.check_arguments(name, &call.args)?;
         }
-        let value = server.call(call).await?;
-        Ok(match plan {
-            Some(plan) => read_text(value, plan, types),
-            None => value,
+        Ok(match (server.attempt(call, rest).await?, plan) {
+            (Outcome::Done(value), Some((plan, types))) => Outcome::Done(read_text(value, plan, types)),
+            (outcome, _) => outcome,
         })
     }
 
