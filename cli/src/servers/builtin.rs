@@ -5,7 +5,7 @@ use crate::exit::Error;
 use camino::Utf8Path;
 use std::path::Path;
 use weir_compiler::project::Config;
-use weir_runtime::tools::{BuiltinConfig, FilesConfig, MailConfig, RunControlSlot, ShellConfig, builtins};
+use weir_runtime::tools::{BuiltinConfig, FilesConfig, HttpConfig, MailConfig, RunControlSlot, ShellConfig, builtins};
 
 /// The built-in tools, and the place where the engine lends itself to `runs.cancel`.
 pub fn builtin_servers(root: &Path, config: &Config) -> Result<(Tools, RunControlSlot), Error> {
@@ -14,12 +14,18 @@ pub fn builtin_servers(root: &Path, config: &Config) -> Result<(Tools, RunContro
     })?;
     let section = |name: &str| config.tools.get(name);
     let slot = RunControlSlot::default();
-    let outbox = section("mail").and_then(|mail| mail.outbox.clone());
     let config = BuiltinConfig {
         files: FilesConfig {
             roots: section("files").and_then(|files| files.roots.clone()).unwrap_or_else(project_folder),
         },
-        mail: outbox.map_or_else(MailConfig::default, |outbox| MailConfig { outbox }),
+        http: match section("http") {
+            Some(http) => HttpConfig::from_section(http, root.as_std_path()).map_err(Error::usage)?,
+            None => HttpConfig::default(),
+        },
+        mail: match section("mail") {
+            Some(mail) => MailConfig::from_section(mail, root.as_std_path()).map_err(Error::usage)?,
+            None => MailConfig::default(),
+        },
         shell: ShellConfig { commands: section("shell").and_then(|shell| shell.commands.clone()).unwrap_or_default() },
         run_control: slot.clone(),
         log_sink: None,

@@ -10,6 +10,7 @@ use reqwest::{Method, Proxy, redirect};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
+use weir_stdlib::value::Value;
 
 /// The largest body that is read or sent, after unpacking.
 pub(crate) const LARGEST_BODY: usize = 16 * 1024 * 1024;
@@ -241,7 +242,7 @@ async fn read(sent: &Sent, mut response: reqwest::Response) -> Result<Received, 
             Ok(None) => break,
             Ok(Some(chunk)) if body.len() + chunk.len() > LARGEST_BODY => return Err(too_large()),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Err(error) if error.is_decode() => {
+            Err(error) if cannot_be_unpacked(&error) => {
                 return Err(broken("bad_response", "the answer cannot be unpacked".into()));
             }
             Err(_) => return Err(broken("unavailable", "the answer broke off in the middle".into())),
@@ -251,7 +252,33 @@ async fn read(sent: &Sent, mut response: reqwest::Response) -> Result<Received, 
     Ok(Received { status: response.status().as_u16(), headers, body })
 }
 
+/// Whether the bytes are not what `content-encoding` says; a connection that breaks looks similar.
+fn cannot_be_unpacked(error: &reqwest::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput};
+    let bad = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| matches!(error.kind(), InvalidData | InvalidInput))
+    };
+    error.is_decode() && super::fault::causes(error).any(bad)
+}
+
 impl Received {
+    /// The body's value: JSON with its numbers exact, else text, null where there is none.
+    pub(crate) fn value(&self, sent: &Sent) -> Result<Value, Fault> {
+        let broken = |why: String| {
+            let message = format!("{} answered {why}", sent.shown());
+            Fault { happened: sent.happened(), ..Fault::clean("bad_response", message) }
+        };
+        if self.body.is_empty() {
+            return Ok(Value::NULL);
+        }
+        let text = std::str::from_utf8(&self.body).map_err(|_| broken("with bytes that are no UTF-8 text".into()))?;
+        match self.is_json() {
+            true => Value::from_json(text).map_err(|error| broken(format!("with broken JSON: {error}"))),
+            false if self.kind().is_empty() => Ok(Value::from_json(text).unwrap_or_else(|_| Value::text(text))),
+            false => Ok(Value::text(text)),
+        }
+    }
+
     /// Its content type without parameters, in lower case.
     pub(crate) fn kind(&self) -> String {
         let kind = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -55,7 +55,7 @@ pub(super) fn of_transport(sent: &Sent, error: &reqwest::Error) -> Fault {
     Fault { happened, ..Fault::clean("unavailable", message) }
 }
 
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+pub(super) fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     let first: &(dyn Error + 'static) = error;
     std::iter::successors(Some(first), |error: &&'_ (dyn Error + 'static)| (*error).source())
 }
