@@ -167,6 +167,7 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.check_flows();
     checker.check_effects();
     checker.check_campaigns();
+    checker.check_called();
     checker.check_trust();
     checker.check_tests();
     checker.finish(source)
@@ -199,6 +200,8 @@ pub(crate) struct Checker {
     written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
     servers: locked::Servers,
+    /// Locked tools that flows call, each with the first place.
+    called: std::collections::BTreeMap<EcoString, Loc>,
     own_codes: FxHashSet<EcoString>,
     /// Codes that tools declare, each once.
     codes: Vec<EcoString>,
@@ -297,7 +300,7 @@ impl Checker {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         self.diagnostics.dedup();
         // What looks unused may be used in a piece that could not be read.
-        if self.diagnostics.iter().any(|one| one.rule == Rule::Syntax) {
+        if self.diagnostics.iter().any(|one| matches!(one.rule, Rule::Syntax | Rule::InvalidLock)) {
             self.diagnostics.retain(|one| !matches!(one.rule, Rule::UnusedBinding | Rule::UnusedCapability));
         }
         let mut files = source.files;

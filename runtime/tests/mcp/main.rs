@@ -4,5 +4,7 @@
 mod faults;
 mod life;
 mod listings;
+mod over_http;
+mod real;
 mod support;
 mod unfinished;

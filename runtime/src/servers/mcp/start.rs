@@ -6,7 +6,7 @@ use super::http;
 use super::lines::Lines;
 use super::session::Session;
 use crate::process::{self, Group};
-use crate::tool::Fault;
+use crate::tool::{Fault, Happened};
 use rmcp::model::{
     ClientCapabilities, ClientConfig, ElicitationCapability, Implementation, ProtocolVersion, TASKS_EXTENSION_ID,
 };
@@ -20,8 +20,9 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr};
 
-/// How long a server may think about a protocol that it may not know.
-const TRY: Duration = Duration::from_secs(4);
+/// How long a server that nobody knows yet may take to start and to think about a protocol that it may not know. Too
+/// short takes a slow one for an old one; it is asked once, then the lock file knows.
+const TRY: Duration = Duration::from_secs(9);
 /// How long a server may take to start with a protocol that it should know.
 const START: Duration = Duration::from_secs(30);
 /// How long what a dead process wrote is still read.
@@ -146,6 +147,7 @@ async fn one(name: &str, launch: &Launch, (mode, limit): (ClientLifecycleMode, D
 
 async fn refused(name: &str, fate: &Fate, error: &ClientInitializeError, process: bool) -> Refused {
     if let Some(fault) = http::refused(name, error) {
+        let fault = Fault { happened: Happened::No, ..fault };
         return Refused { again: fault.code == "unavailable" && fault.retry_after_ms.is_none(), fault, slow: false };
     }
     let closed =
