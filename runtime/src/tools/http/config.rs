@@ -65,11 +65,14 @@ impl Credential {
             (Some((host, name)), _) => (host.trim().to_owned(), name),
             (None, [only]) if !only.contains('*') && !only.contains('/') => (only.clone(), key),
             _ => {
-                return Err(format!("`{key}` would go to every host; write `\"api.example.com {key}\"` for the one that it is for"));
+                return Err(format!(
+                    "`{key}` would go to every host; write `\"api.example.com {key}\"` for the one that it is for"
+                ));
             }
         };
         let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no name of a header"))?;
-        let mut value = HeaderValue::from_str(value).map_err(|_| format!("the value of `{name}` does not fit into a header"))?;
+        let mut value =
+            HeaderValue::from_str(value).map_err(|_| format!("the value of `{name}` does not fit into a header"))?;
         value.set_sensitive(true);
         Ok(Credential { guard: Guard::new("http", &[host], None)?, name, value })
     }

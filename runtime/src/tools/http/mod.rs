@@ -26,9 +26,8 @@ use weir_stdlib::value::{Fields, Value};
 
 const NAMES: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
 /// Headers that are this client's own.
-const OWN_HEADERS: [&str; 9] = [
-    "host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "keep-alive", "expect",
-];
+const OWN_HEADERS: [&str; 9] =
+    ["host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "keep-alive", "expect"];
 
 /// The server `http`.
 #[derive(Clone)]
@@ -85,7 +84,8 @@ fn request(call: &Call) -> Result<Sent, Fault> {
     let mut sent = Sent::new(method.map_err(|_| call.no_such_tool("http", &NAMES))?, url);
     sent.headers = headers(call)?;
     if let Some(key) = &call.key {
-        let value = HeaderValue::from_bytes(key.as_bytes()).map_err(|_| call.wrong("key", "a text without line breaks"))?;
+        let value =
+            HeaderValue::from_bytes(key.as_bytes()).map_err(|_| call.wrong("key", "a text without line breaks"))?;
         sent.headers.insert(HeaderName::from_static("idempotency-key"), value);
     }
     body(&mut sent, call)?;
@@ -119,7 +119,11 @@ fn headers(call: &Call) -> Result<HeaderMap, Fault> {
         let value = value.as_str().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
         match (key, value) {
             (Some(key), Some(value)) => drop(headers.insert(key, value)),
-            _ => return Err(call.wrong("headers", &format!("headers; `{}` is none that can be set", name.escape_debug()))),
+            _ => {
+                return Err(
+                    call.wrong("headers", &format!("headers; `{}` is none that can be set", name.escape_debug()))
+                );
+            }
         }
     }
     Ok(headers)
@@ -150,7 +154,8 @@ fn answer(sent: &Sent, received: &Received) -> Result<Value, Fault> {
     }
     let mut headers = Fields::default();
     for name in received.headers.keys() {
-        let values: Vec<_> = received.headers.get_all(name).iter().map(|one| String::from_utf8_lossy(one.as_bytes())).collect();
+        let values: Vec<_> =
+            received.headers.get_all(name).iter().map(|one| String::from_utf8_lossy(one.as_bytes())).collect();
         headers.insert(name.as_str().into(), Value::text(values.join(", ")));
     }
     let mut fields = vec![("status", Value::int(received.status.into())), ("headers", Value::from_fields(headers))];

@@ -101,7 +101,9 @@ async fn echo(method: axum::http::Method, uri: Uri, headers: HeaderMap, body: St
 async fn what_is_sent_and_what_comes_back() {
     let at = serve(Router::new().fallback(any(echo))).await;
     let http = here();
-    let args = format!(r#"{{"url": "http://{at}/x?a=1", "query": {{"b": ["x y", 2], "c": null}}, "headers": {{"X-Key": "k"}}}}"#);
+    let args = format!(
+        r#"{{"url": "http://{at}/x?a=1", "query": {{"b": ["x y", 2], "c": null}}, "headers": {{"X-Key": "k"}}}}"#
+    );
     let got = call(&http, "get", &args).await.unwrap();
     assert_eq!(got.field("status").as_int(), Some(200));
     assert_eq!(got.field("headers").field("x-a").as_str(), Some("1"));
@@ -120,7 +122,12 @@ async fn what_is_sent_and_what_comes_back() {
     }
     let head = call(&http, "head", &format!(r#"{{"url": "http://{at}/"}}"#)).await.unwrap();
     assert!(head.as_record().unwrap().fields.get("body").is_none());
-    for wrong in [r#""headers": {"Host": "x"}"#, r#""headers": {"X-A": "a\r\nB: c"}"#, r#""body": 1, "text": "x""#, r#""query": {"a": {"b": 1}}"#] {
+    for wrong in [
+        r#""headers": {"Host": "x"}"#,
+        r#""headers": {"X-A": "a\r\nB: c"}"#,
+        r#""body": 1, "text": "x""#,
+        r#""query": {"a": {"b": 1}}"#,
+    ] {
         let fault = call(&http, "post", &format!(r#"{{"url": "http://{at}/", {wrong}}}"#)).await.unwrap_err();
         assert_eq!(fault.code, "invalid_input", "{wrong}");
     }
@@ -138,7 +145,9 @@ async fn without_hosts_nothing_is_reached() {
 async fn a_name_that_leads_inside_or_changes_its_mind_is_refused() {
     let at = serve(Router::new().fallback(any(echo))).await;
     let port = at.port();
-    for answers in [&["127.0.0.1"][..], &["10.0.0.1"], &["169.254.169.254"], &["::1"], &["::ffff:127.0.0.1"], &["0.0.0.0"]] {
+    for answers in
+        [&["127.0.0.1"][..], &["10.0.0.1"], &["169.254.169.254"], &["::1"], &["::ffff:127.0.0.1"], &["0.0.0.0"]]
+    {
         let reach = Reach { lookup: names(answers), ..Reach::default() };
         let http = Http::with(HttpConfig::of(&["evil.test:*"]), reach);
         let fault = fetch(&http, &format!("http://evil.test:{port}/")).await.unwrap_err();
@@ -165,8 +174,20 @@ async fn redirects_are_checked_at_each_hop() {
         .route("/loop", to("/loop"))
         .route("/same", any(|| async { Redirect::temporary("echo") }))
         .route("/made", any(|| async { Redirect::to("/echo") }))
-        .route("/out", any(move || { let out = out_get.clone(); async move { Redirect::temporary(&out) } }))
-        .route("/out303", any(move || { let out = out_write.clone(); async move { Redirect::to(&out) } }))
+        .route(
+            "/out",
+            any(move || {
+                let out = out_get.clone();
+                async move { Redirect::temporary(&out) }
+            }),
+        )
+        .route(
+            "/out303",
+            any(move || {
+                let out = out_write.clone();
+                async move { Redirect::to(&out) }
+            }),
+        )
         .route("/none", any(|| async { StatusCode::FOUND }))
         .route("/echo", any(echo));
     let at = serve(router).await;
@@ -174,14 +195,23 @@ async fn redirects_are_checked_at_each_hop() {
     let go = async |tool: &str, path: &str, more: &str| {
         call(&http, tool, &format!(r#"{{"url": "http://{at}{path}", "headers": {{"X-Key": "k"}}{more}}}"#)).await
     };
-    for (path, code) in [("/meta", "permission"), ("/file", "bad_response"), ("/user", "bad_response"), ("/loop", "failed"), ("/none", "failed")] {
+    for (path, code) in [
+        ("/meta", "permission"),
+        ("/file", "bad_response"),
+        ("/user", "bad_response"),
+        ("/loop", "failed"),
+        ("/none", "failed"),
+    ] {
         let fault = go("get", path, "").await.unwrap_err();
         assert_eq!((fault.code.as_str(), fault.happened), (code, Happened::No), "{path}: {fault}");
         assert_eq!(go("delete", path, "").await.unwrap_err().happened, Happened::Maybe, "{path}");
     }
     let body = |value: Value| value.field("body").to_serde();
     let same = body(go("post", "/same", r#", "body": 1"#).await.unwrap());
-    assert_eq!((same["method"].as_str(), same["body"].as_str(), same["key"].as_str()), (Some("POST"), Some("1"), Some("k")));
+    assert_eq!(
+        (same["method"].as_str(), same["body"].as_str(), same["key"].as_str()),
+        (Some("POST"), Some("1"), Some("k"))
+    );
     let made = body(go("post", "/made", r#", "body": 1"#).await.unwrap());
     assert_eq!((made["method"].as_str(), made["body"].as_str()), (Some("GET"), Some("")));
     let out = body(go("get", "/out", "").await.unwrap());
@@ -194,11 +224,17 @@ async fn redirects_are_checked_at_each_hop() {
 
 #[tokio::test]
 async fn credentials_go_to_their_host_alone() {
-    let at = serve(Router::new().route("/go", get(|| async { Redirect::temporary("http://localhost:1/x") })).fallback(any(echo))).await;
+    let at = serve(
+        Router::new().route("/go", get(|| async { Redirect::temporary("http://localhost:1/x") })).fallback(any(echo)),
+    )
+    .await;
     let root = std::path::Path::new(".");
     let config = |toml: &str| HttpConfig::from_section(&toml::from_str(toml).unwrap(), root);
-    let two = config("hosts = ['127.0.0.1:*', 'localhost:*']\nheaders = { '127.0.0.1:* Authorization' = 'Bearer s' }").unwrap();
-    let auth = async |http: &Http, url: String| fetch(http, &url).await.unwrap().field("body").to_serde()["auth"].as_str().map(str::to_owned);
+    let two = config("hosts = ['127.0.0.1:*', 'localhost:*']\nheaders = { '127.0.0.1:* Authorization' = 'Bearer s' }")
+        .unwrap();
+    let auth = async |http: &Http, url: String| {
+        fetch(http, &url).await.unwrap().field("body").to_serde()["auth"].as_str().map(str::to_owned)
+    };
     let http = Http::new(two);
     assert_eq!(auth(&http, format!("http://{at}/")).await.as_deref(), Some("Bearer s"));
     assert_eq!(auth(&http, format!("http://localhost:{}/", at.port())).await, None);
@@ -223,7 +259,8 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n";
 #[tokio::test]
 async fn endless_and_broken_answers_end_in_a_fault() {
     let chunk = |bytes: &[u8]| [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
-    let endless = raw(format!("{HEAD}transfer-encoding: chunked\r\n\r\n").into(), Some(chunk(&vec![b'x'; 1 << 16]))).await;
+    let endless =
+        raw(format!("{HEAD}transfer-encoding: chunked\r\n\r\n").into(), Some(chunk(&vec![b'x'; 1 << 16]))).await;
     let claimed = raw(format!("{HEAD}content-length: 99999999999\r\n\r\n").into(), Some(vec![b'x'; 1 << 16])).await;
     let short = raw(format!("{HEAD}content-length: 100\r\n\r\nabc").into(), None).await;
     let many = raw(HEAD.into(), Some(format!("x-a: {}\r\n", "y".repeat(4096)).into())).await;

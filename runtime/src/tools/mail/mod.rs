@@ -61,7 +61,12 @@ pub struct Mail {
 impl Mail {
     /// Mail of a project; attachments come from the roots of `files`.
     pub fn new(project_root: &Utf8Path, config: MailConfig, files: &FilesConfig) -> Self {
-        Mail { project: project_root.to_owned(), outbox: config.outbox, smtp: config.smtp, attachments: files.sandbox(project_root) }
+        Mail {
+            project: project_root.to_owned(),
+            outbox: config.outbox,
+            smtp: config.smtp,
+            attachments: files.sandbox(project_root),
+        }
     }
 }
 

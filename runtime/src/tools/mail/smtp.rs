@@ -5,7 +5,7 @@ use crate::servers::credential;
 use crate::tool::{Fault, Happened};
 use crate::tools::http::use_ring;
 use mail_send::smtp::message::Parameters;
-use mail_send::{Credentials, Error, SmtpClient, SmtpClientBuilder};
+use mail_send::{Error, SmtpClient, SmtpClientBuilder};
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -40,7 +40,8 @@ impl SmtpServer {
             "smtp" => false,
             other => return Err(format!("`smtp` has the scheme `{other}`; {form}")),
         };
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| format!("`smtp` names no host; {form}"))?;
+        let host =
+            url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| format!("`smtp` names no host; {form}"))?;
         let host = host.trim_matches(['[', ']']).to_owned();
         if url.password().is_some() {
             return Err("`smtp` holds a password; it stands in `auth` as `env:NAME`".into());
@@ -138,14 +139,16 @@ impl SmtpServer {
                 let code = match reply.code {
                     421 | 450..=452 | 400..=499 => "unavailable",
                     550 | 551 | 553 | 501 => "invalid_input",
-                    530 | 534 | 535 | 554 => "permission",
+                    530 | 534 | 535 => "permission",
                     _ => "failed",
                 };
-                let words: String = reply.message.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
+                let words: String =
+                    reply.message.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
                 Fault::clean(code, format!("{server} refused: {} {}", reply.code, words.escape_debug()))
             }
             Error::AuthenticationFailed(reply) => {
-                let message = format!("{server} does not take the password ({}); see `auth` of `[tools.mail]`", reply.code);
+                let message =
+                    format!("{server} does not take the password ({}); see `auth` of `[tools.mail]`", reply.code);
                 Fault::clean("permission", message)
             }
             Error::Auth(_) | Error::UnsupportedAuthMechanism | Error::MissingCredentials => {
@@ -156,9 +159,13 @@ impl SmtpServer {
                 format!("{server} offers no STARTTLS, and nothing is sent in the clear; use `smtps://` if it has that"),
             ),
             Error::Tls(why) => Fault::clean("failed", format!("{server}: no safe connection: {why}")),
-            Error::InvalidTLSName => Fault::clean("failed", format!("{server}: its name cannot stand in a certificate")),
+            Error::InvalidTLSName => {
+                Fault::clean("failed", format!("{server}: its name cannot stand in a certificate"))
+            }
             Error::Timeout => Fault { happened, ..Fault::clean("timeout", format!("{server} did not answer in time")) },
-            other => Fault { happened, ..Fault::clean("unavailable", format!("{server}: the connection failed: {other}")) },
+            other => {
+                Fault { happened, ..Fault::clean("unavailable", format!("{server}: the connection failed: {other}")) }
+            }
         }
     }
 }
