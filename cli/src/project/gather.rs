@@ -1,7 +1,7 @@
 //! Which files make up a project, and the modules that they are.
 
 use super::read::{read_whole, source};
-use super::{Loaded, is_flow_file, missing, project_above, shown};
+use super::{Loaded, is_flow_file, missing, places, project_above, shown};
 use crate::exit::Error;
 use ecow::EcoString;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,7 @@ pub fn load_folder(root: &Path) -> Result<Loaded, Error> {
     }
     add_config(&mut loaded, config, &astray);
     loaded.source.lock = read_lock(&root)?;
+    places::add_mcp(&mut loaded)?;
     Ok(loaded)
 }
 
@@ -56,9 +57,12 @@ pub fn load_file(path: &Path) -> Result<Loaded, Error> {
 fn load_alone(root: PathBuf, file: PathBuf, config: Option<ConfigText>) -> Result<Loaded, Error> {
     let mut loaded = Loaded { root, ..Loaded::default() };
     add_file(&mut loaded, file, String::new())?;
-    let lock = if config.is_some() { read_lock(&loaded.root)? } else { None };
+    let of_project = config.is_some();
     add_config(&mut loaded, config, &[]);
-    loaded.source.lock = lock;
+    if of_project {
+        loaded.source.lock = read_lock(&loaded.root)?;
+        places::add_mcp(&mut loaded)?;
+    }
     Ok(loaded)
 }
 

@@ -1,7 +1,7 @@
 //! Every diagnostic of the checker, each built by one named function, so that messages can be read side by side.
 
 use ecow::EcoString;
-use weir_lang::diagnostic::Diagnostic;
+use weir_lang::diagnostic::{Diagnostic, Severity};
 use weir_lang::rules::Rule;
 use weir_lang::span::Loc;
 use weir_lang::types::{Mismatch, Type, Why};
@@ -49,6 +49,15 @@ pub fn invalid_project(loc: Loc, message: &str, near: Option<&str>) -> Diagnosti
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic,
     }
+}
+
+/// A file like `.mcp.json`. A mistake that leaves the rest as it is does not keep flows from running.
+pub fn invalid_mcp_file(loc: Loc, message: &str, help: &str, harmless: bool) -> Diagnostic {
+    let mut diagnostic = Diagnostic::new(Rule::InvalidProject, loc, message).help(help);
+    if harmless {
+        diagnostic.severity = Severity::Warning;
+    }
+    diagnostic
 }
 
 pub fn config_duration(loc: Loc, text: &str) -> Diagnostic {

@@ -17,6 +17,7 @@ mod flows;
 mod generic;
 mod graphs;
 pub(crate) mod locked;
+mod mcp;
 mod ops;
 pub(crate) mod outline;
 mod over;
@@ -286,6 +287,7 @@ impl Checker {
                 }
             }
         }
+        self.load_mcp(source);
         self.load_lock(source);
         let codes = self.config.tools.values().flat_map(|section| section.tool.values());
         self.own_codes = codes.flat_map(|settings| settings.errors.values().cloned()).collect();
@@ -303,6 +305,8 @@ impl Checker {
         for (path, text) in source.config.into_iter().chain(source.lock) {
             files.push(SourceFile { path, module: EcoString::new(), text });
         }
+        let behind = source.mcp.into_iter();
+        files.extend(behind.map(|(path, text)| SourceFile { path, module: EcoString::new(), text }));
         let flows = (0..self.program.flows.len()).filter_map(|flow| self.flow_info(flow));
         let flows = flows.map(|flow| (flow.name.clone(), flow)).collect();
         Checked {

@@ -36,6 +36,9 @@ pub struct ProjectSection {
     pub allow_delivery: bool,
     /// The default policy.
     pub policy: Option<EcoString>,
+    /// Files of MCP servers beside the project's own (`.mcp.json` and its like): relative to the project, or from `~/`.
+    #[serde(default)]
+    pub mcp: Vec<String>,
 }
 
 /// `trust = "…"`
@@ -49,7 +52,7 @@ pub enum Trust {
 }
 
 /// `[tools.NAME]`: one tool server, or a built-in one.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ToolSection {
@@ -86,10 +89,26 @@ pub struct ToolSection {
     /// `[tools.NAME.tool.TOOL]`
     #[serde(default)]
     pub tool: IndexMap<EcoString, ToolSettings>,
+    /// Its server stands in a file like `.mcp.json`: `${…}` in `command`, `url` and `cwd` is resolved when it is opened.
+    #[serde(skip)]
+    pub references: bool,
+}
+
+impl ToolSection {
+    /// The keys that name a server outside: one section has one of them, a built-in server's none.
+    pub fn kinds(&self) -> Vec<&'static str> {
+        let named = [
+            ("command", self.command.is_some()),
+            ("url", self.url.is_some()),
+            ("openapi", self.openapi.is_some()),
+            ("exec", self.exec.is_some()),
+        ];
+        named.into_iter().filter(|(_, is)| *is).map(|(key, _)| key).collect()
+    }
 }
 
 /// `[tools.NAME.tool.TOOL]`: what the server's schema does not say.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ToolSettings {

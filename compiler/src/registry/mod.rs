@@ -2,6 +2,7 @@
 
 mod definition;
 mod lock;
+pub mod openapi;
 pub mod schema;
 
 pub use definition::{Annotations, Body, Definition, Operation, Place};
