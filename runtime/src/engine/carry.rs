@@ -114,7 +114,9 @@ impl RunLoop {
         };
         let (key, rest) = (call.key, call.rest);
         self.tasks.spawn(async move {
-            let work = AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types)))).catch_unwind();
+            let work =
+                AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
+                    .catch_unwind();
             let outcome = match tokio::time::timeout(timeout, work).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
