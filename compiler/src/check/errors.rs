@@ -252,6 +252,11 @@ pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
         .help("a type may contain itself in a record, a list or a map: `{ children: [Tree] }`")
 }
 
+pub fn type_without_values(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(Rule::TypeMismatch, loc, format!("`{name}` can have no value: each would contain another without end"))
+        .help("let it end: make the field optional, or a list: `{ parent?: Tree }`, `{ children: [Tree] }`")
+}
+
 pub fn unknown_flow(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
     let diagnostic = Diagnostic::new(Rule::UnknownName, loc, format!("there is no flow or function `{name}`"));
     match habit(name, "xs") {
@@ -338,6 +343,7 @@ pub fn too_many_arguments(loc: Loc, callee: &str, most: usize) -> Diagnostic {
 pub fn argument_without_name(loc: Loc, name: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnknownArgument, loc, "an argument behind a named one has its name too")
         .help(format!("write `{name}: {name}`"))
+        .fix(format!("write `{name}: {name}`"), super::fixes::insert(loc, format!("{name}: ")))
 }
 
 pub fn argument_twice(loc: Loc, callee: &str, name: &str) -> Diagnostic {
@@ -539,6 +545,13 @@ pub fn undeclared_capability(
     }
 }
 
+/// A capability in `can` that nothing needs, where one that is needed and not declared is spelt almost so.
+pub fn misspelt_capability(loc: Loc, text: &str, meant: &str, flow: &str, way: &[EcoString]) -> Diagnostic {
+    let way = way.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", which calls ");
+    let message = format!("nothing in `{flow}` needs `{text}`, and {way} needs `{meant}`");
+    suggest(Diagnostic::new(Rule::UndeclaredCapability, loc, message), Some(meant), "")
+}
+
 pub fn unused_capability(loc: Loc, capability: &str, flow: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnusedCapability, loc, format!("nothing in `{flow}` needs `{capability}`"))
         .help("take it out: a flow should be able to do what it does, and no more")
@@ -577,6 +590,13 @@ pub fn missing_final(loc: Loc, delivery: &str) -> Diagnostic {
         format!("what `{delivery}` sends cannot be taken back, and this saga does not say so"),
     )
     .help("add `final`, and let it be the last step that can fail")
+}
+
+/// A caught `unknown` of a flow that nothing takes back.
+pub fn unknown_without_undo(loc: Loc, flow: &str) -> Diagnostic {
+    let message = format!("what `{flow}` did may have happened, and nothing takes back what is looked up here");
+    Diagnostic::new(Rule::MissingUndo, loc, message)
+        .help("add `undo tool(…)` or `final` to this call, or look it up inside the flow, behind the call of the tool")
 }
 
 pub fn fallible_after_final(loc: Loc, what: &str, last: Loc) -> Diagnostic {
@@ -629,6 +649,7 @@ pub fn write_without_undo(loc: Loc, flow: &str, count: usize) -> Diagnostic {
 pub fn unused_binding(loc: Loc, name: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnusedBinding, loc, format!("`{name}` is never used"))
         .help(format!("use it, leave the name out, or call it `_{name}`"))
+        .fix(format!("call it `_{name}`"), super::fixes::insert(loc, "_"))
 }
 
 pub fn empty_validator(loc: Loc, name: &str) -> Diagnostic {
@@ -659,6 +680,16 @@ pub fn missing_fallback(loc: Loc, policy: &str) -> Diagnostic {
         format!("the policy `{policy}` falls back, and this call has no `fallback`"),
     )
     .help("add `fallback …` to the call, or use another policy")
+}
+
+pub fn unknown_zone(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
+    let found = Diagnostic::new(Rule::InvalidCron, loc, format!("there is no time zone `{name}`"));
+    match near {
+        Some(near) => found
+            .help(format!("did you mean `{near}`?"))
+            .fix(format!("replace with `{near}`"), vec![(loc, format!("{near:?}"))]),
+        None => found.help("zones have names such as `Europe/Oslo` and `UTC`"),
+    }
 }
 
 pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {

@@ -164,6 +164,9 @@ impl Body<'_> {
         for part in parts {
             let Part::Expr(expr) = part else { continue };
             let ty = self.infer_claused(expr, None, None);
+            if let Some(found) = self.checker.literal_dollar(self.loc(expr.span)) {
+                self.report(found);
+            }
             let shown = Type::union([
                 Type::STRING,
                 Type::NUMBER,
@@ -256,6 +259,9 @@ impl Body<'_> {
             let loc = self.loc(name.span);
             self.report(errors::field_of_null(loc, &name.name, &base_ty, path_of(base).as_deref().unwrap_or("x")));
             return Type::Broken;
+        }
+        if optional {
+            self.check_optional_field(base, &base_ty, name);
         }
         let ty = self.field_type(base, &inner, name);
         if nullable { ty.nullable() } else { ty }
@@ -499,7 +505,7 @@ impl Body<'_> {
         let mark = self.scope.enter();
         self.bind(var, element, false);
         if let Some(index) = index {
-            self.bind(index, Type::INT, false);
+            self.bind(index, Type::INT, true);
         }
         if let Some(cond) = cond {
             self.condition(cond, "`if`");
@@ -544,6 +550,8 @@ impl Body<'_> {
                 _ => "compare it with something",
             };
             self.report(errors::wants(loc, what, "`true` or `false`", &ty).help(help));
+            return;
         }
+        self.check_constant(cond);
     }
 }

@@ -8,15 +8,22 @@ mod campaigns;
 mod capture;
 mod clause;
 mod collect;
+mod conditions;
 mod consts;
 mod effects;
 pub(crate) mod errors;
 mod expr;
 mod facts;
+mod fixes;
 mod flows;
+mod follow;
 mod generic;
+mod grants;
 mod graphs;
+mod hints;
+mod lookalike;
 mod ops;
+mod opposite;
 pub(crate) mod outline;
 mod parse;
 mod policies;
@@ -25,9 +32,11 @@ mod roles;
 mod sagas;
 mod scope;
 mod settings;
+mod suppress;
 mod tests;
 mod trust;
 pub(crate) mod types;
+mod unused;
 
 pub(crate) use clause::TRANSIENT;
 pub(crate) use effects::Effects;
@@ -99,6 +108,8 @@ pub struct FlowInfo {
     pub can: Vec<EcoString>,
     /// Full names of the flows that it calls, starts or undoes with.
     pub calls: Vec<EcoString>,
+    /// The least `can`: every capability that it or what it reaches needs, sorted.
+    pub needs: Vec<EcoString>,
 }
 
 /// A parameter of a flow.
@@ -163,7 +174,10 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.check_effects();
     checker.check_campaigns();
     checker.check_trust();
+    checker.check_values();
     checker.check_tests();
+    checker.check_unused();
+    checker.check_lookalikes();
     checker.finish(source)
 }
 
@@ -181,6 +195,10 @@ pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
     config_text: String,
+    /// The text of each flow file.
+    texts: Vec<String>,
+    /// Flows whose parameters are set by their place: hooks, and those that policies escalate to.
+    placed: FxHashSet<usize>,
     diagnostics: Vec<Diagnostic>,
     /// Types of the states of `repeat` loops.
     states: FxHashMap<(usize, ExprId), Type>,
@@ -266,6 +284,7 @@ impl Checker {
                 self.program.module_places.entry(file.module.clone()).or_insert(at);
             }
             self.program.modules.push(module);
+            self.texts.push(file.text.clone());
         }
         for (name, ty) in consts::builtin_types() {
             self.program.types.types.insert(name, ty);
@@ -290,13 +309,20 @@ impl Checker {
         self.diagnostics.dedup();
         // What looks unused may be used in a piece that could not be read.
         if self.diagnostics.iter().any(|one| one.rule == Rule::Syntax) {
-            self.diagnostics.retain(|one| !matches!(one.rule, Rule::UnusedBinding | Rule::UnusedCapability));
+            let unused = [
+                Rule::UnusedBinding,
+                Rule::UnusedCapability,
+                Rule::UnusedParameter,
+                Rule::UnusedDeclaration,
+                Rule::UnusedGrant,
+            ];
+            self.diagnostics.retain(|one| !unused.contains(&one.rule));
         }
         let mut files = source.files;
-        self.suppress(&files);
         if let Some((path, text)) = source.config {
             files.push(SourceFile { path, module: EcoString::new(), text });
         }
+        self.suppress(&files);
         let flows = (0..self.program.flows.len()).filter_map(|flow| self.flow_info(flow));
         let flows = flows.map(|flow| (flow.name.clone(), flow)).collect();
         Checked {
@@ -316,32 +342,6 @@ impl Checker {
         }
     }
 
-    /// `// weir: allow(rule) reason` takes that rule off its own line, or the line below where it stands alone.
-    fn suppress(&mut self, files: &[SourceFile]) {
-        let mut allowed: FxHashSet<(u32, u32, EcoString)> = FxHashSet::default();
-        for (module, file) in self.program.modules.iter().zip(files) {
-            let lines = weir_lang::span::Lines::new(&file.text);
-            for comment in &module.ast.comments {
-                let text = comment.text.trim_start_matches('/').trim();
-                let Some(rest) = text.strip_prefix("weir: allow(") else { continue };
-                let Some((rules, _)) = rest.split_once(')') else { continue };
-                let line = lines.position(&file.text, comment.span.start).0 + u32::from(comment.own_line);
-                for rule in rules.split(',') {
-                    allowed.insert((module.file.0, line, rule.trim().into()));
-                }
-            }
-        }
-        if allowed.is_empty() {
-            return;
-        }
-        self.diagnostics.retain(|diagnostic| {
-            let loc = diagnostic.loc();
-            let Some(file) = files.get(loc.file.0 as usize) else { return true };
-            let line = weir_lang::span::Lines::new(&file.text).position(&file.text, loc.span.start).0;
-            !allowed.contains(&(loc.file.0, line, diagnostic.rule.name().into()))
-        });
-    }
-
     fn flow_info(&self, flow: usize) -> Option<FlowInfo> {
         let decl = self.program.flows.get(flow)?;
         let ast = self.program.flow_ast(flow)?;
@@ -353,6 +353,9 @@ impl Checker {
         });
         let effects = self.effects.get(flow);
         let calls = effects.into_iter().flat_map(|effects| effects.calls.iter());
+        let mut needs: Vec<EcoString> =
+            effects.into_iter().flat_map(|effects| effects.needs.keys().cloned()).collect();
+        needs.sort();
         Some(FlowInfo {
             name: decl.name.clone(),
             role: decl.role,
@@ -361,6 +364,7 @@ impl Checker {
             params: params.collect(),
             returns: decl.returns.clone(),
             can: decl.can.clone(),
+            needs,
             calls: calls.filter_map(|call| self.program.flows.get(*call)).map(|flow| flow.name.clone()).collect(),
         })
     }
