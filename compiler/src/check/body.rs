@@ -107,8 +107,12 @@ impl<'a> Body<'a> {
         self.scope.leave(mark);
     }
 
-    /// Ends the body: names that nothing read are reported.
-    pub(super) fn finish(mut self) {
+    /// Ends the body: names that nothing read are reported, unless something in `place` is wrong: then the mistake may
+    /// be the reason.
+    pub(super) fn finish(mut self, place: Span) {
+        if self.checker.is_wrong(self.loc(place)) {
+            return;
+        }
         for unused in self.scope.unused() {
             let loc = self.loc(unused.span);
             let found = match unused.parameter {

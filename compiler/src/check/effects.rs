@@ -293,7 +293,7 @@ impl Checker {
             _ => Vec::new(),
         };
         let mut unused: Vec<usize> = Vec::new();
-        if !agent && !self.is_broken(flow) {
+        if !agent && !self.leads_to_broken(flow) {
             let needless = |(_, text): &(Loc, EcoString)| decl.can.contains(text) && !effects.needs.contains_key(text);
             unused.extend(declared.iter().enumerate().filter(|(_, one)| needless(one)).map(|(at, _)| at));
         }
@@ -370,6 +370,25 @@ impl Checker {
         let Some(decl) = self.program.flows.get(flow) else { return false };
         let Some(tree) = self.program.flow_ast(flow) else { return false };
         self.is_wrong(self.program.loc(decl.at.module, tree.body.span))
+    }
+
+    /// Whether a flow, or one that it reaches, is broken: what it needs is not known then.
+    fn leads_to_broken(&self, flow: usize) -> bool {
+        if self.wrong.is_empty() {
+            return false;
+        }
+        let mut seen = vec![false; self.program.flows.len()];
+        let mut open = vec![flow];
+        while let Some(flow) = open.pop() {
+            if seen.get_mut(flow).is_none_or(|slot| std::mem::replace(slot, true)) {
+                continue;
+            }
+            if self.is_broken(flow) {
+                return true;
+            }
+            open.extend(self.effects.get(flow).into_iter().flat_map(|effects| effects.calls.iter().copied()));
+        }
+        false
     }
 
     fn check_recursion(&mut self) {

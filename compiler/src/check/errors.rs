@@ -19,7 +19,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             continue;
         }
         let distance = strsim::osa_distance(&lower, &one.to_lowercase());
-        if distance <= most && best.is_none_or(|(had, _)| distance < had) {
+        // Another letter is another name, not a misspelt one.
+        if distance <= most && distance < length && best.is_none_or(|(had, _)| distance < had) {
             best = Some((distance, one));
         }
     }

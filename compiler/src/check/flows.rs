@@ -51,7 +51,7 @@ impl Checker {
         body.check_result(flow, &decl, &result);
         body.leave(inner);
         body.leave(mark);
-        body.finish();
+        body.finish(flow.body.span);
         self.check_purity(module, flow);
         self.check_role(place, flow);
     }

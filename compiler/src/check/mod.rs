@@ -307,15 +307,14 @@ impl Checker {
     fn finish(mut self, source: ProjectSource) -> Checked {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         self.diagnostics.dedup();
+        // What looks unused in the project may be what a mistake was about.
+        if self.diagnostics.iter().any(|one| one.severity == Severity::Error) {
+            let whole = [Rule::UnusedDeclaration, Rule::UnusedGrant, Rule::MissingGrant];
+            self.diagnostics.retain(|one| !whole.contains(&one.rule));
+        }
         // What looks unused may be used in a piece that could not be read.
         if self.diagnostics.iter().any(|one| one.rule == Rule::Syntax) {
-            let unused = [
-                Rule::UnusedBinding,
-                Rule::UnusedCapability,
-                Rule::UnusedParameter,
-                Rule::UnusedDeclaration,
-                Rule::UnusedGrant,
-            ];
+            let unused = [Rule::UnusedBinding, Rule::UnusedCapability, Rule::UnusedParameter];
             self.diagnostics.retain(|one| !unused.contains(&one.rule));
         }
         let mut files = source.files;
