@@ -30,6 +30,8 @@ pub struct Body<'a> {
     pub(super) sources: Vec<(EcoString, Type)>,
     /// Whether it is a test: `calls(tool)` and `attempts(tool)` are known.
     pub(super) test: bool,
+    /// Names that were reported as unknown: each once.
+    pub(super) unknown: Vec<EcoString>,
     /// The flow's own name; empty outside flows.
     pub(super) flow: EcoString,
     /// Whether it is a campaign with a clock, which has no `event`.
@@ -72,6 +74,7 @@ impl<'a> Body<'a> {
             returned: false,
             sources: Vec::new(),
             test: false,
+            unknown: Vec::new(),
             flow: EcoString::new(),
             clock: false,
         }
@@ -259,7 +262,7 @@ impl<'a> Body<'a> {
                 | ExprKind::Fail { .. }
                 | ExprKind::Error
         );
-        if !acts {
+        if !acts && !matches!(self.type_of(core), Type::Broken) {
             let loc = self.loc(expr.span);
             let help = "bind it to a name, or remove it";
             self.report(errors::invalid_clause(loc, "this step computes a value that nothing uses", help));

@@ -159,6 +159,9 @@ impl Checker {
             Entity::Policy(place) => at(self.program.policies.get(*place)),
             Entity::Module(_) => false,
         };
+        if matches!(theirs.scope.get(&name.name), Some(Entity::Type(full)) if full.is_empty()) {
+            return self.declare_broken(module, alias);
+        }
         match theirs.scope.get(&name.name).filter(own).cloned() {
             Some(entity) => {
                 self.declare(module, alias, entity);

@@ -7,6 +7,7 @@ use super::program::{Callee, Program};
 use ecow::EcoString;
 use indexmap::IndexMap;
 use weir_lang::ast::{ClauseKind, FlowClause, FlowClauseKind, PolicyEnd, Role};
+use weir_lang::diagnostic::Diagnostic;
 use weir_lang::span::{Loc, Span};
 
 /// What a flow does.
@@ -304,6 +305,7 @@ impl Checker {
         }
         let can_is_wrong = can_loc.is_some_and(|can| self.is_wrong(can));
         let mut found = Vec::new();
+        let mut lacked: Option<(Diagnostic, Vec<&str>)> = None;
         for ((span, via), mut capabilities) in lacking.into_iter().filter(|_| !can_is_wrong) {
             let way = self.way_to(via, capabilities.first().copied().unwrap_or_default());
             // A misspelt capability is one mistake: not needed as it stands, and missing as it was meant.
@@ -321,8 +323,17 @@ impl Checker {
                 continue;
             }
             let loc = self.program.loc(module, span);
-            let one = errors::undeclared_capability(loc, &capabilities, &decl.name, &way, can_loc);
-            let list = capabilities.join(", ");
+            // One `can` is one mistake, wherever what it lacks is needed.
+            lacked = Some(match lacked.take() {
+                None => (errors::undeclared_capability(loc, &capabilities, &decl.name, &way, can_loc), capabilities),
+                Some((one, mut all)) => {
+                    all.extend(&capabilities);
+                    (errors::also_undeclared(one, loc, &capabilities, &all, can_loc.is_some()), all)
+                }
+            });
+        }
+        if let Some((one, all)) = lacked {
+            let list = all.join(", ");
             found.push(match declared.last() {
                 Some((last, _)) => {
                     let end = Loc { span: Span { start: last.span.end, end: last.span.end }, ..*last };

@@ -546,6 +546,16 @@ pub fn undeclared_capability(
     }
 }
 
+/// Another place of the flow that needs what its `can` lacks.
+pub fn also_undeclared(one: Diagnostic, loc: Loc, here: &[&str], all: &[&str], can: bool) -> Diagnostic {
+    let names = here.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(" and ");
+    let list = all.join(", ");
+    one.label(loc, format!("this needs {names}")).help(match can {
+        true => format!("add `{list}` to its `can`"),
+        false => format!("declare it behind the parameters: `can {list}`"),
+    })
+}
+
 /// A capability in `can` that nothing needs, where one that is needed and not declared is spelt almost so.
 pub fn misspelt_capability(loc: Loc, text: &str, meant: &str, flow: &str, way: &[EcoString]) -> Diagnostic {
     let way = way.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", which calls ");

@@ -205,7 +205,9 @@ impl Body<'_> {
             }
             None if self.scope.was_bound(&name.name) => "",
             None if weir_stdlib::functions::FunctionId::named(&name.name).is_some() => "function",
+            None if self.unknown.contains(&name.name) => return Type::Broken,
             None => {
+                self.unknown.push(name.name.clone());
                 let scope = self.checker.program.modules.get(self.module).map(|module| module.scope.keys());
                 let consts = scope.into_iter().flatten().map(EcoString::as_str);
                 let near = errors::nearest(&name.name, self.scope.names().chain(consts)).map(str::to_string);

@@ -181,6 +181,22 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.finish(source)
 }
 
+/// The declaration around a place, by the lines that begin with a word at the margin.
+fn around(text: &str, place: usize) -> (usize, usize) {
+    let begins = |line: &str| line.starts_with(|sign: char| sign.is_ascii_alphabetic());
+    let (mut start, mut at) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        if begins(line) {
+            match at <= place {
+                true => start = at,
+                false => return (start, at),
+            }
+        }
+        at += line.len();
+    }
+    (start, text.len())
+}
+
 /// The tree of the built-in tools' declarations, parsed once.
 static BUILTIN_TREE: LazyLock<Arc<Module>> =
     LazyLock::new(|| Arc::new(weir_lang::parse(FileId(u32::MAX), BUILTIN).module));
@@ -307,6 +323,7 @@ impl Checker {
     fn finish(mut self, source: ProjectSource) -> Checked {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         self.diagnostics.dedup();
+        self.drop_consequences(&source.files);
         // What looks unused in the project may be what a mistake was about.
         if self.diagnostics.iter().any(|one| one.severity == Severity::Error) {
             let whole = [Rule::UnusedDeclaration, Rule::UnusedGrant, Rule::MissingGrant];
@@ -339,6 +356,29 @@ impl Checker {
                 effects: self.effects,
             },
         }
+    }
+
+    /// Where a declaration cannot be read because its brackets do not pair up, only the first thing said of it is
+    /// meant: what follows reads pieces that were torn apart.
+    fn drop_consequences(&mut self, files: &[SourceFile]) {
+        let mut torn: Vec<(Loc, u32, u32)> = Vec::new();
+        for one in self.diagnostics.iter().filter(|one| one.rule == Rule::Syntax) {
+            let loc = one.loc();
+            let inside = |(first, start, end): &(Loc, u32, u32)| {
+                first.file == loc.file && (*start..*end).contains(&loc.span.start)
+            };
+            let Some(file) = files.get(loc.file.0 as usize).filter(|_| !torn.iter().any(inside)) else { continue };
+            let (start, end) = around(&file.text, loc.span.start as usize);
+            if !weir_lang::pair_up(file.text.get(start..end).unwrap_or("")) {
+                torn.push((loc, Span::new(start, end).start, Span::new(start, end).end));
+            }
+        }
+        self.diagnostics.retain(|one| {
+            let loc = one.loc();
+            !torn.iter().any(|(first, start, end)| {
+                first.file == loc.file && (*start..*end).contains(&loc.span.start) && one.loc() != *first
+            })
+        });
     }
 
     fn flow_info(&self, flow: usize) -> Option<FlowInfo> {

@@ -49,6 +49,9 @@ impl Checker {
             }
             SiteKind::Flow(flow) => {
                 let called = self.program.flows.get(*flow)?;
+                if self.is_broken(*flow) {
+                    return None;
+                }
                 if let Some(caught) = self.caught_unknown(module, site, *flow) {
                     return Some(caught);
                 }
