@@ -215,7 +215,10 @@ fn one_edit_is_one_error_on_its_line() {
         if loud && (!told.right || told.errors != 1) {
             let line = mistake.lines[0];
             let (from, to) = (&mistake.removed, &mistake.added);
-            println!("{}: {} line {line} at {}: {from:?} -> {to:?}\n{}", mistake.kind, mistake.project, mistake.at, told.text);
+            println!(
+                "{}: {} line {line} at {}: {from:?} -> {to:?}\n{}",
+                mistake.kind, mistake.project, mistake.at, told.text
+            );
         }
     }
     println!("{:24} {:>8} {:>11} {:>9}", "mistake", "made", "right line", "one error");

@@ -3,7 +3,9 @@
 use crate::args::{CheckArgs, CheckFormat};
 use crate::exit::{Error, Exit, Outcome};
 use crate::out;
-use crate::project::{Loaded, read_whole, is_flow_file, load_file, load_folder, missing, project_above, projects_under};
+use crate::project::{
+    Loaded, is_flow_file, load_file, load_folder, missing, project_above, projects_under, read_whole,
+};
 use crate::report::{self, Baseline, Findings, Known, Totals};
 use std::path::{Path, PathBuf};
 use weir_compiler::Checked;

@@ -106,7 +106,8 @@ impl Fixing {
 
     /// What was done to a file.
     fn tell(&self, at: usize, shown: &str) -> usize {
-        let titles: Vec<&str> = self.made.iter().filter(|made| made.file == at).map(|made| made.title.as_str()).collect();
+        let titles: Vec<&str> =
+            self.made.iter().filter(|made| made.file == at).map(|made| made.title.as_str()).collect();
         for title in &titles {
             out::note_line(&crate::escape::line(&format!("{shown}: {title}")));
         }

@@ -58,11 +58,8 @@ impl Baseline {
 
     /// The text of the file: a problem a line, so that a change reads well in a review.
     pub fn print(&self) -> String {
-        let lines: Vec<String> = self
-            .problems
-            .iter()
-            .map(|one| format!("    {}", serde_json::to_string(one).unwrap_or_default()))
-            .collect();
+        let lines: Vec<String> =
+            self.problems.iter().map(|one| format!("    {}", serde_json::to_string(one).unwrap_or_default())).collect();
         format!("{{\n  \"version\": 1,\n  \"problems\": [\n{}\n  ]\n}}\n", lines.join(",\n"))
     }
 

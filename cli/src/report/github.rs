@@ -19,12 +19,8 @@ pub fn github(findings: &[Findings<'_>]) -> String {
 
 fn annotation(project: &Findings<'_>, one: &Diagnostic) -> String {
     let place = project.place(one.loc());
-    let mut properties = format!(
-        "file={},line={},endLine={}",
-        property(project.path(one.loc().file)),
-        place.line,
-        place.end_line
-    );
+    let mut properties =
+        format!("file={},line={},endLine={}", property(project.path(one.loc().file)), place.line, place.end_line);
     // Columns only count where the place lies in one line; the last one is part of it.
     if place.line == place.end_line {
         let end = place.end_column.saturating_sub(1).max(place.column);

@@ -108,10 +108,7 @@ fn message(text: &str) -> Message {
 }
 
 fn physical(project: &Findings<'_>, loc: Loc) -> PhysicalLocation {
-    PhysicalLocation::builder()
-        .artifact_location(artifact(project, loc))
-        .region(region(project, loc))
-        .build()
+    PhysicalLocation::builder().artifact_location(artifact(project, loc)).region(region(project, loc)).build()
 }
 
 fn region(project: &Findings<'_>, loc: Loc) -> Region {

@@ -81,7 +81,12 @@ fn only_the_files_that_were_asked_for_change_and_nothing_is_formatted() {
 fn the_project_file_is_mended_too() {
     let here = folder(&[
         ("weir.toml", "[grants]\n\"a.look\" = [\"crm.read\", \"crm.write\"]\n"),
-        ("a.flow", &format!("{CRM}\ncoordinator look(q: string) -> string can crm.read {{\n  return crm.find(q: q).kind\n}}\n")),
+        (
+            "a.flow",
+            &format!(
+                "{CRM}\ncoordinator look(q: string) -> string can crm.read {{\n  return crm.find(q: q).kind\n}}\n"
+            ),
+        ),
     ]);
     here.weir(&["check", "--fix"]).code(0).says(&["weir.toml: take `crm.write` out", "1 fix made"]);
     assert_eq!(here.read("weir.toml"), "[grants]\n\"a.look\" = [\"crm.read\"]\n");
@@ -92,7 +97,9 @@ const UNUSED: &str = "transformer one(x: int) -> int {\n  left = 1\n  return x\n
 #[test]
 fn what_a_baseline_knows_is_not_told_however_it_moves() {
     let here = folder(&[("flows/a.flow", UNUSED), ("weir.toml", "")]);
-    here.weir(&["check", "--deny-warnings", "--baseline", "known.json"]).code(2).says(&["no baseline", "--write-baseline"]);
+    here.weir(&["check", "--deny-warnings", "--baseline", "known.json"])
+        .code(2)
+        .says(&["no baseline", "--write-baseline"]);
     here.weir(&["check", "--baseline", "known.json", "--write-baseline"]).code(0).says(&["knows 1 problem now"]);
     let hidden = here.weir(&["check", "--deny-warnings", "--baseline", "known.json"]).code(0);
     hidden.prints(&["no problems"]).says(&["1 known problem in `known.json`"]);

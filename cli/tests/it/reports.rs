@@ -35,7 +35,10 @@ fn sarif_is_valid_and_says_everything() {
     let place = &typo["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "flows/bl%C3%A5%20b%C3%A6r.flow");
     assert_eq!(place["artifactLocation"]["uriBaseId"], "SRCROOT");
-    assert_eq!(place["region"], serde_json::json!({ "startLine": 2, "startColumn": 14, "endLine": 2, "endColumn": 18 }));
+    assert_eq!(
+        place["region"],
+        serde_json::json!({ "startLine": 2, "startColumn": 14, "endLine": 2, "endColumn": 18 })
+    );
     let replacement = &typo["fixes"][0]["artifactChanges"][0]["replacements"][0];
     assert_eq!((&replacement["insertedContent"]["text"], &typo["level"]), (&"name".into(), &"error".into()));
     // Each rule that is broken is described by its page.
@@ -77,7 +80,8 @@ fn github_annotations_are_a_line_each() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 3, "{text}");
     assert!(
-        lines[0].starts_with("::error file=a.flow,line=2,endLine=2,col=14,endColumn=17,title=unknown-name::nothing here"),
+        lines[0]
+            .starts_with("::error file=a.flow,line=2,endLine=2,col=14,endColumn=17,title=unknown-name::nothing here"),
         "{}",
         lines[0]
     );
@@ -108,7 +112,8 @@ transformer pure(x: int) -> int { return x }
 fn caps_are_the_least_that_each_flow_needs() {
     let here = folder(&[("a.flow", CAPS)]);
     let ended = here.weir(&["check", "a.flow", "--caps"]).code(1);
-    let lines: Vec<String> = ended.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let lines: Vec<String> =
+        ended.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(
         lines,
         [

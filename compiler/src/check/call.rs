@@ -141,7 +141,9 @@ impl Body<'_> {
             let found = match self.scope.get(name).is_some_and(|known| {
                 fits(&known.ty, ty, &self.checker.program.types).is_ok() && !matches!(known.ty, Type::Broken)
             }) {
-                true => found.fix(format!("pass `{name}`"), self.argument_edits(span, args, &format!("{name}: {name}"))),
+                true => {
+                    found.fix(format!("pass `{name}`"), self.argument_edits(span, args, &format!("{name}: {name}")))
+                }
                 false => found,
             };
             self.report(found);

@@ -28,9 +28,12 @@ impl Body<'_> {
                 let (same, why) = self.always_same(left, right)?;
                 Some((same == (*op == BinaryOp::Eq), why))
             }
-            ExprKind::Binary { op: op @ (BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge), left, right, .. } => {
-                self.always_ordered(*op, left, right)
-            }
+            ExprKind::Binary {
+                op: op @ (BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge),
+                left,
+                right,
+                ..
+            } => self.always_ordered(*op, left, right),
             ExprKind::Binary { op: op @ (BinaryOp::In | BinaryOp::NotIn), right, .. } => {
                 let empty = matches!(&right.unparen().kind, ExprKind::List(items) if items.is_empty());
                 empty.then(|| (*op == BinaryOp::NotIn, "the list is empty".into()))

@@ -353,9 +353,7 @@ impl Checker {
                 (None, Some(can)) => self.without(can),
                 (None, None) => continue,
             };
-            found.push(
-                errors::unused_capability(*loc, text, &decl.name).fix(format!("take `{text}` out"), edits),
-            );
+            found.push(errors::unused_capability(*loc, text, &decl.name).fix(format!("take `{text}` out"), edits));
         }
         for diagnostic in found {
             self.report(diagnostic);

@@ -325,8 +325,12 @@ pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
 }
 
 pub fn type_without_values(loc: Loc, name: &str) -> Diagnostic {
-    Diagnostic::new(Rule::TypeMismatch, loc, format!("`{name}` can have no value: each would contain another without end"))
-        .help("let it end: make the field optional, or a list: `{ parent?: Tree }`, `{ children: [Tree] }`")
+    Diagnostic::new(
+        Rule::TypeMismatch,
+        loc,
+        format!("`{name}` can have no value: each would contain another without end"),
+    )
+    .help("let it end: make the field optional, or a list: `{ parent?: Tree }`, `{ children: [Tree] }`")
 }
 
 pub fn unknown_flow(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {

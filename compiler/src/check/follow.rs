@@ -433,7 +433,11 @@ impl Follow<'_> {
         let given: Vec<(Option<&EcoString>, &Expr, Deps)> = first
             .into_iter()
             .map(|(value, deps)| (None, value, deps))
-            .chain(args.iter().zip(rest).map(|(arg, (value, deps))| (arg.name.as_ref().map(|name| &name.name), value, deps)))
+            .chain(
+                args.iter()
+                    .zip(rest)
+                    .map(|(arg, (value, deps))| (arg.name.as_ref().map(|name| &name.name), value, deps)),
+            )
             .collect();
         let mut all = Deps::default();
         given.iter().for_each(|(_, _, deps)| all |= *deps);

@@ -90,16 +90,16 @@ impl Checker {
         let flow = self.program.flow_places.get(name).copied();
         let Some(flow) = flow.or(campaign).filter(|flow| !self.is_broken(*flow)) else { return };
         let Some(decl) = self.program.flows.get(flow) else { return };
-        let entries: Vec<Loc> =
-            (0..capabilities.len()).map(|at| self.config_entry(&["grants", name], at)).collect();
+        let entries: Vec<Loc> = (0..capabilities.len()).map(|at| self.config_entry(&["grants", name], at)).collect();
         let mut found = Vec::new();
         for (at, capability) in capabilities.iter().enumerate() {
             if !decl.can.contains(capability) && !self.needs(flow, capability) {
                 let loc = entries.get(at).copied().unwrap_or_default();
                 let warning = hints::unused_grant(loc, name, capability);
-                let near = decl.can.iter().find(|one| {
-                    !capabilities.contains(one) && errors::nearest(capability, [one.as_str()]).is_some()
-                });
+                let near = decl
+                    .can
+                    .iter()
+                    .find(|one| !capabilities.contains(one) && errors::nearest(capability, [one.as_str()]).is_some());
                 found.push(match (near, self.without_entry(&entries, at)) {
                     (Some(near), _) => warning
                         .help(format!("did you mean `{near}`?"))
@@ -116,7 +116,7 @@ impl Checker {
         if found.is_empty() && campaign.is_none() {
             let loc = self.config_key(&["grants", name]);
             let last = entries.last().copied();
-            for missing in decl.can.iter().filter(|capability| !granted.contains(capability)) {
+            if let Some(missing) = decl.can.iter().find(|capability| !granted.contains(capability)) {
                 let warning = self.lacks(loc, name, flow, missing);
                 found.push(match last {
                     Some(last) => {
@@ -126,7 +126,6 @@ impl Checker {
                     }
                     None => warning,
                 });
-                break;
             }
         }
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));

@@ -9,13 +9,68 @@ use weir_lang::span::{FileId, Loc, Span};
 
 /// Letters of other scripts with the plain letters that they look like (a part of Unicode's confusables).
 const ALIKE: [(char, char); 62] = [
-    ('а', 'a'), ('е', 'e'), ('о', 'o'), ('р', 'p'), ('с', 'c'), ('у', 'y'), ('х', 'x'), ('і', 'i'), ('ј', 'j'), ('ѕ', 's'),
-    ('һ', 'h'), ('ԁ', 'd'), ('ԛ', 'q'), ('ԝ', 'w'), ('ո', 'n'), ('ս', 'u'), ('ց', 'g'), ('ӏ', 'l'), ('к', 'k'), ('м', 'm'),
-    ('т', 't'), ('в', 'b'), ('н', 'h'), ('А', 'A'), ('В', 'B'), ('Е', 'E'), ('К', 'K'), ('М', 'M'), ('Н', 'H'), ('О', 'O'),
-    ('Р', 'P'), ('С', 'C'), ('Т', 'T'), ('У', 'Y'), ('Х', 'X'), ('Ѕ', 'S'), ('І', 'I'), ('Ј', 'J'), ('α', 'a'), ('ο', 'o'),
-    ('ρ', 'p'), ('ν', 'v'), ('ι', 'i'), ('κ', 'k'), ('υ', 'u'), ('Α', 'A'), ('Β', 'B'), ('Ε', 'E'), ('Ζ', 'Z'), ('Η', 'H'),
-    ('Ι', 'I'), ('Κ', 'K'), ('Μ', 'M'), ('Ν', 'N'), ('Ο', 'O'), ('Ρ', 'P'), ('Τ', 'T'), ('Υ', 'Y'), ('Χ', 'X'), ('ı', 'i'),
-    ('ɑ', 'a'), ('ɡ', 'g'),
+    ('а', 'a'),
+    ('е', 'e'),
+    ('о', 'o'),
+    ('р', 'p'),
+    ('с', 'c'),
+    ('у', 'y'),
+    ('х', 'x'),
+    ('і', 'i'),
+    ('ј', 'j'),
+    ('ѕ', 's'),
+    ('һ', 'h'),
+    ('ԁ', 'd'),
+    ('ԛ', 'q'),
+    ('ԝ', 'w'),
+    ('ո', 'n'),
+    ('ս', 'u'),
+    ('ց', 'g'),
+    ('ӏ', 'l'),
+    ('к', 'k'),
+    ('м', 'm'),
+    ('т', 't'),
+    ('в', 'b'),
+    ('н', 'h'),
+    ('А', 'A'),
+    ('В', 'B'),
+    ('Е', 'E'),
+    ('К', 'K'),
+    ('М', 'M'),
+    ('Н', 'H'),
+    ('О', 'O'),
+    ('Р', 'P'),
+    ('С', 'C'),
+    ('Т', 'T'),
+    ('У', 'Y'),
+    ('Х', 'X'),
+    ('Ѕ', 'S'),
+    ('І', 'I'),
+    ('Ј', 'J'),
+    ('α', 'a'),
+    ('ο', 'o'),
+    ('ρ', 'p'),
+    ('ν', 'v'),
+    ('ι', 'i'),
+    ('κ', 'k'),
+    ('υ', 'u'),
+    ('Α', 'A'),
+    ('Β', 'B'),
+    ('Ε', 'E'),
+    ('Ζ', 'Z'),
+    ('Η', 'H'),
+    ('Ι', 'I'),
+    ('Κ', 'K'),
+    ('Μ', 'M'),
+    ('Ν', 'N'),
+    ('Ο', 'O'),
+    ('Ρ', 'P'),
+    ('Τ', 'T'),
+    ('Υ', 'Y'),
+    ('Χ', 'X'),
+    ('ı', 'i'),
+    ('ɑ', 'a'),
+    ('ɡ', 'g'),
 ];
 
 impl Checker {
@@ -24,15 +79,23 @@ impl Checker {
         let mut found = Vec::new();
         for (at, text) in self.texts.iter().enumerate().filter(|(_, text)| !text.is_ascii()) {
             let file = FileId(u32::try_from(at).unwrap_or(u32::MAX));
-            let comments = self.program.modules.get(at).map(|module| module.ast.comments.as_slice()).unwrap_or_default();
-            look(text, file, &mut |span| comments.iter().any(|one| one.span.start <= span.start && span.end <= one.span.end), &mut found);
+            let comments =
+                self.program.modules.get(at).map(|module| module.ast.comments.as_slice()).unwrap_or_default();
+            look(
+                text,
+                file,
+                &mut |span| comments.iter().any(|one| one.span.start <= span.start && span.end <= one.span.end),
+                &mut found,
+            );
         }
         if !self.config_text.is_ascii() {
             let file = FileId(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
-            let starts: Vec<usize> = std::iter::once(0).chain(self.config_text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+            let starts: Vec<usize> =
+                std::iter::once(0).chain(self.config_text.match_indices('\n').map(|(at, _)| at + 1)).collect();
             let text = &self.config_text;
             let comment = |span: Span| {
-                let line = starts.iter().rev().find(|start| **start <= span.start as usize).copied().unwrap_or_default();
+                let line =
+                    starts.iter().rev().find(|start| **start <= span.start as usize).copied().unwrap_or_default();
                 text.get(line..).is_some_and(|line| line.trim_start().starts_with('#'))
             };
             look(text, file, &mut { comment }, &mut found);
@@ -43,7 +106,8 @@ impl Checker {
 
     /// Tools that a server offers stand in no text; they are reported at its section.
     fn look_at_tools(&self, found: &mut Vec<Diagnostic>) {
-        let locked = self.program.tools.values().filter(|tool| tool.source == ToolSource::Locked && !tool.name.is_ascii());
+        let locked =
+            self.program.tools.values().filter(|tool| tool.source == ToolSource::Locked && !tool.name.is_ascii());
         for tool in locked {
             let loc = self.config_key(&["tools", tool.server()]);
             if let Some(sign) = tool.name.chars().find(|sign| is_invisible(*sign) || turns(*sign)) {

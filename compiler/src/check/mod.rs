@@ -24,8 +24,8 @@ mod hints;
 pub(crate) mod locked;
 mod lookalike;
 mod mcp;
-mod ops;
 mod opposite;
+mod ops;
 pub(crate) mod outline;
 mod over;
 mod parse;
@@ -243,8 +243,9 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    fn report(&mut self, diagnostic: Diagnostic) {
+    fn report(&mut self, mut diagnostic: Diagnostic) {
         let loc = diagnostic.loc();
+        self.quote_fix(&mut diagnostic);
         if self.misread.contains(&(loc.file.0, loc.span.start)) {
             return;
         }
@@ -252,6 +253,17 @@ impl Checker {
             self.wrong.insert((loc.file.0, loc.span.start));
         }
         self.diagnostics.push(diagnostic);
+    }
+
+    /// What replaces a quoted value of `weir.toml` is quoted too.
+    fn quote_fix(&self, diagnostic: &mut Diagnostic) {
+        for (loc, text) in diagnostic.fix.iter_mut().flat_map(|fix| &mut fix.edits) {
+            let of_project = loc.file.0 as usize == self.texts.len();
+            let quoted = |text: &str| text.starts_with(['"', '\'']);
+            if of_project && quoted(loc.span.text(&self.config_text)) && !text.is_empty() && !quoted(text) {
+                *text = format!("{text:?}");
+            }
+        }
     }
 
     /// Whether an error was found inside a place.
@@ -338,7 +350,7 @@ impl Checker {
             self.diagnostics.retain(|one| !whole.contains(&one.rule));
         }
         // What looks unused may be used in a piece that could not be read.
-        if self.diagnostics.iter().any(|one| one.rule == Rule::Syntax) {
+        if self.diagnostics.iter().any(|one| matches!(one.rule, Rule::Syntax | Rule::InvalidLock)) {
             let unused = [Rule::UnusedBinding, Rule::UnusedCapability, Rule::UnusedParameter];
             self.diagnostics.retain(|one| !unused.contains(&one.rule));
         }
@@ -402,8 +414,7 @@ impl Checker {
         });
         let effects = self.effects.get(flow);
         let calls = effects.into_iter().flat_map(|effects| effects.calls.iter());
-        let mut needs: Vec<EcoString> =
-            effects.into_iter().flat_map(|effects| effects.needs.keys().cloned()).collect();
+        let mut needs: Vec<EcoString> = effects.into_iter().flat_map(|effects| effects.needs.keys().cloned()).collect();
         needs.sort();
         Some(FlowInfo {
             name: decl.name.clone(),

@@ -45,7 +45,8 @@ impl Checker {
                 if let Some(slot) = wanted.get_mut(at) {
                     *slot = (*opposite).to_string();
                 }
-                let same = |name: &str| name.split_once('.').is_some_and(|(of, own)| of == server && parts(own) == wanted);
+                let same =
+                    |name: &str| name.split_once('.').is_some_and(|(of, own)| of == server && parts(own) == wanted);
                 if let Some(found) = self.program.tools.keys().find(|name| same(name)) {
                     return Some(found.to_string());
                 }
@@ -56,9 +57,8 @@ impl Checker {
 
     /// `POST /accounts` is taken back by `DELETE /accounts/{id}`.
     fn opposite_operation(&self, tool: &str, server: &str) -> Option<String> {
-        let operation = |name: &str| -> Option<&Operation> {
-            self.program.tools.get(name)?.definition.as_ref()?.http.as_ref()
-        };
+        let operation =
+            |name: &str| -> Option<&Operation> { self.program.tools.get(name)?.definition.as_ref()?.http.as_ref() };
         let made = operation(tool).filter(|made| made.method.eq_ignore_ascii_case("post"))?;
         let takes_back = |name: &str| {
             operation(name).is_some_and(|taker| {
@@ -72,7 +72,13 @@ impl Checker {
     }
 
     /// Adds the opposite as a fix, where all that it takes is known.
-    pub(super) fn with_undo(&self, found: Diagnostic, module: usize, site: &Site, opposite: Option<&str>) -> Diagnostic {
+    pub(super) fn with_undo(
+        &self,
+        found: Diagnostic,
+        module: usize,
+        site: &Site,
+        opposite: Option<&str>,
+    ) -> Diagnostic {
         let super::outline::SiteKind::Tool(tool) = &site.kind else { return found };
         let Some(text) = opposite.and_then(|opposite| self.undo_text(tool, opposite)) else { return found };
         let end = self.behind(module, site);

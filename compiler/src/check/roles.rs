@@ -448,9 +448,10 @@ impl Checker {
     /// Proposes a key from the parameter that most likely tells one delivery from another.
     fn with_key(&self, found: Diagnostic, module: usize, flow: &Flow) -> Diagnostic {
         let types = &self.program.types;
-        let decl = self.program.flows.iter().find(|decl| {
-            decl.at.module == module && self.program.loc(module, flow.name.span) == self.name_loc(decl)
-        });
+        let decl =
+            self.program.flows.iter().find(|decl| {
+                decl.at.module == module && self.program.loc(module, flow.name.span) == self.name_loc(decl)
+            });
         let params = decl.map(|decl| decl.params.as_slice()).unwrap_or_default();
         let plain = |param: &&super::program::Param| {
             !param.optional && matches!(types.head(&param.ty), Type::String(_) | Type::Int(_))

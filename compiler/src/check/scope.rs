@@ -107,7 +107,16 @@ impl Scope {
         }
         let depth = self.depth;
         self.places.entry(name.clone()).or_default().push(self.bindings.len());
-        self.bindings.push(Binding { name: name.clone(), ty, span, used: false, warn, depth, untyped: None, parameter: false });
+        self.bindings.push(Binding {
+            name: name.clone(),
+            ty,
+            span,
+            used: false,
+            warn,
+            depth,
+            untyped: None,
+            parameter: false,
+        });
         (same, outer)
     }
 

@@ -90,7 +90,8 @@ impl Checker {
         let lines = Lines::new(&file.text);
         for (comment, own_line) in self.comments(at, file) {
             let text = comment.text(&file.text);
-            let Some((_, rest)) = text.split_once(MARK).filter(|(front, _)| front.trim_matches(['/', '#', ' ']).is_empty())
+            let Some((_, rest)) =
+                text.split_once(MARK).filter(|(front, _)| front.trim_matches(['/', '#', ' ']).is_empty())
             else {
                 continue;
             };

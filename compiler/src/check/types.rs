@@ -33,11 +33,12 @@ impl Checker {
     fn report_empty_types(&mut self, places: &[(EcoString, super::program::ItemRef)]) {
         let mut filled: rustc_hash::FxHashSet<EcoString> = rustc_hash::FxHashSet::default();
         let mut open: Vec<&(EcoString, super::program::ItemRef)> = places.iter().collect();
+        let declared: rustc_hash::FxHashSet<&EcoString> = places.iter().map(|(name, _)| name).collect();
         loop {
             let before = open.len();
             let types = &self.program.types.types;
             open.retain(|(name, _)| {
-                let full = types.get(name).is_none_or(|ty| can_have_value(ty, &filled, types));
+                let full = types.get(name).is_none_or(|ty| can_have_value(ty, &filled, &declared));
                 if full {
                     filled.insert(name.clone());
                 }
@@ -390,18 +391,18 @@ pub fn constant_number(expr: &Expr) -> Option<Decimal> {
     }
 }
 
-/// Whether a type can have a value, where those in `filled` can.
+/// Whether a type can have a value, where those in `filled` can, and those that are not `declared` in a flow file.
 fn can_have_value(
     ty: &Type,
     filled: &rustc_hash::FxHashSet<EcoString>,
-    known: &indexmap::IndexMap<EcoString, Type>,
+    declared: &rustc_hash::FxHashSet<&EcoString>,
 ) -> bool {
     match ty {
-        Type::Named(name) => filled.contains(name) || !known.contains_key(name),
-        Type::Marked(_, inner) => can_have_value(inner, filled, known),
-        Type::Union(members) => members.iter().any(|member| can_have_value(member, filled, known)),
+        Type::Named(name) => filled.contains(name) || !declared.contains(name),
+        Type::Marked(_, inner) => can_have_value(inner, filled, declared),
+        Type::Union(members) => members.iter().any(|member| can_have_value(member, filled, declared)),
         Type::Record(record) => {
-            record.fields.values().all(|field| field.optional || can_have_value(&field.ty, filled, known))
+            record.fields.values().all(|field| field.optional || can_have_value(&field.ty, filled, declared))
         }
         _ => true,
     }

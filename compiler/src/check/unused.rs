@@ -14,7 +14,9 @@ type Words<'t> = FxHashMap<&'t str, usize>;
 impl Checker {
     /// Reports what is declared and named nowhere.
     pub(super) fn check_unused(&mut self) {
-        let declares = |item: &Item| matches!(item.kind, ItemKind::Use(_) | ItemKind::Const(_) | ItemKind::Policy(_) | ItemKind::Type(_));
+        let declares = |item: &Item| {
+            matches!(item.kind, ItemKind::Use(_) | ItemKind::Const(_) | ItemKind::Policy(_) | ItemKind::Type(_))
+        };
         if !self.program.modules.iter().any(|module| module.ast.items.iter().any(declares)) {
             return;
         }

@@ -70,7 +70,9 @@ pub(super) fn unclosed_by_indent(text: &str) -> Option<(usize, usize)> {
         match one.sign {
             '{' => open.push(one),
             '}' => match open.last() {
-                Some(last) if one.first && open.len() > 1 && last.indent > one.indent => return Some((last.at, one.at)),
+                Some(last) if one.first && open.len() > 1 && last.indent > one.indent => {
+                    return Some((last.at, one.at));
+                }
                 _ => drop(open.pop()),
             },
             _ => {}
