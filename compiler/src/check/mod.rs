@@ -21,6 +21,7 @@ mod generic;
 mod grants;
 mod graphs;
 mod hints;
+mod lacking;
 pub(crate) mod locked;
 mod lookalike;
 mod mcp;
