@@ -10,6 +10,7 @@ mod clause;
 mod collect;
 mod conditions;
 mod consts;
+mod distrust;
 mod effects;
 pub(crate) mod errors;
 mod expr;
