@@ -6,7 +6,7 @@ mod explain;
 mod fmt;
 mod graph;
 mod new;
-mod run;
+pub mod run;
 mod tools;
 
 use crate::args::Command;
