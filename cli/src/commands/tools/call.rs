@@ -96,6 +96,7 @@ fn signature(tool: &Tool) -> FlowInfo {
         returns: Some(tool.output.clone()),
         can: tool.capabilities.clone(),
         calls: Vec::new(),
+        needs: tool.capabilities.clone(),
     }
 }
 
