@@ -13,7 +13,7 @@ use std::sync::Arc;
 use weir_lang::span::{FileId, Loc, Span};
 use weir_lang::types::{RecordType, Type};
 
-/// What the lock file and the files of MCP servers say.
+/// What the lock file says.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     /// The lock file; empty where there is none.
@@ -55,7 +55,7 @@ impl Checker {
                 continue;
             }
             let section = config.tools.get(server);
-            if section.is_none() {
+            if section.is_none() && !self.unreadable {
                 let loc = self.lock_place(&[server]);
                 self.report(errors::lock_without_server(loc, server));
             }
@@ -65,7 +65,7 @@ impl Checker {
         }
         self.servers.lock = lock;
         self.collect_spellings();
-        self.check_unlocked();
+        self.check_server_names();
     }
 
     fn collect_locked_tool(
@@ -210,8 +210,8 @@ impl Checker {
         needed.into_iter().chain(free).map(param).collect()
     }
 
-    /// Servers that the project file configures and nobody has asked for their tools yet.
-    fn check_unlocked(&mut self) {
+    /// Servers have names that no built-in tool has.
+    fn check_server_names(&mut self) {
         let config = self.config.clone();
         for (server, section) in &config.tools {
             if !section.kinds().is_empty() && self.is_builtin_server(server) {

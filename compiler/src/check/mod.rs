@@ -187,6 +187,8 @@ pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
     config_text: String,
+    /// `weir.toml` could not be read: what it configures is not known.
+    unreadable: bool,
     diagnostics: Vec<Diagnostic>,
     /// Types of the states of `repeat` loops.
     states: FxHashMap<(usize, ExprId), Type>,
@@ -285,6 +287,7 @@ impl Checker {
             match Config::parse(text) {
                 Ok(config) => self.config = Arc::new(config),
                 Err(error) => {
+                    self.unreadable = true;
                     let loc = Loc { file, span: Span::new(error.span.start, error.span.end) };
                     self.report(errors::unreadable_project(loc, &error.message));
                 }

@@ -41,7 +41,7 @@ pub fn run(args: &RunArgs) -> Outcome {
     let granted = granted(flow, &target, args)?;
     let plan = target.checked.plan(&target.flow).ok_or_else(|| no_plan(&target.flow))?;
     let config = &target.checked.config;
-    let (builtin, control) = servers::builtin_servers(&target.root, config)?;
+    let (builtin, control) = servers::builtin_servers(&target.root, config, &plan)?;
     let needed = servers::needed(&plan, &builtin, config, &target.lock)?;
     let request = StartRequest {
         run_id: Some(LocalEngine::new_run_id()),

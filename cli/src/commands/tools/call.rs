@@ -42,7 +42,7 @@ pub fn run(args: &ToolsCallArgs) -> Outcome {
     let granted = grants::grants(info, config, &args.grant)?;
     suffice(tool, &granted, config.grants.is_some())?;
     let plan = checked.plan(&full).ok_or_else(|| Error::failed("the call could not be made"))?;
-    let (builtin, control) = servers::builtin_servers(&project.root, config)?;
+    let (builtin, control) = servers::builtin_servers(&project.root, config, &plan)?;
     let outside = servers::needed(&plan, &builtin, config, &project.lock)?.open(&project.root)?;
     let request = StartRequest {
         run_id: Some(LocalEngine::new_run_id()),

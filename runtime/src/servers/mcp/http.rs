@@ -89,6 +89,11 @@ pub(super) fn refused(name: &str, error: &ClientInitializeError) -> Option<Fault
     }
 }
 
+/// Whether another protocol cannot do better: what HTTP says of who we are or how busy it is.
+pub(super) fn is_final(error: &ClientInitializeError) -> bool {
+    refused("", error).is_some_and(|fault| matches!(fault.code.as_str(), "permission" | "rate_limited" | "timeout"))
+}
+
 /// The fault for an HTTP failure; None where it is none.
 pub(super) fn fault(name: &str, error: &(dyn Error + Send + Sync + 'static)) -> Option<Fault> {
     let failed = error.downcast_ref::<Failed>()?;
