@@ -167,6 +167,7 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.check_flows();
     checker.check_effects();
     checker.check_campaigns();
+    checker.check_called();
     checker.check_trust();
     checker.check_tests();
     checker.finish(source)
@@ -186,6 +187,8 @@ pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
     config_text: String,
+    /// `weir.toml` could not be read: what it configures is not known.
+    unreadable: bool,
     diagnostics: Vec<Diagnostic>,
     /// Types of the states of `repeat` loops.
     states: FxHashMap<(usize, ExprId), Type>,
@@ -199,6 +202,8 @@ pub(crate) struct Checker {
     written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
     servers: locked::Servers,
+    /// Locked tools that flows call, each with the first place.
+    called: std::collections::BTreeMap<EcoString, Loc>,
     own_codes: FxHashSet<EcoString>,
     /// Codes that tools declare, each once.
     codes: Vec<EcoString>,
@@ -282,6 +287,7 @@ impl Checker {
             match Config::parse(text) {
                 Ok(config) => self.config = Arc::new(config),
                 Err(error) => {
+                    self.unreadable = true;
                     let loc = Loc { file, span: Span::new(error.span.start, error.span.end) };
                     self.report(errors::unreadable_project(loc, &error.message));
                 }

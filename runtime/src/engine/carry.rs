@@ -33,8 +33,8 @@ pub(super) enum Message {
 
 impl Message {
     /// A call that was made now.
-    pub(super) fn called(key: Key, outcome: Result<Value, Fault>) -> Message {
-        Message::Called { key, outcome: outcome.map(Outcome::Done), recorded: false, misfit: None }
+    pub(super) fn called(key: Key, outcome: Result<Outcome, Fault>) -> Message {
+        Message::Called { key, outcome, recorded: false, misfit: None }
     }
 }
 
@@ -114,8 +114,9 @@ impl RunLoop {
         };
         let (key, rest) = (call.key, call.rest);
         self.tasks.spawn(async move {
-            let call = tools.call(&name, &ask, rest.as_deref(), plan.as_ref(), &types.types);
-            let work = AssertUnwindSafe(call).catch_unwind();
+            let work =
+                AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
+                    .catch_unwind();
             let outcome = match tokio::time::timeout(timeout, work).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),

@@ -290,7 +290,7 @@ impl RunLoop {
                 Effect::Sleep { key, timer, until } => self.timers.set(key, timer, until),
                 Effect::Ask(ask) => self.ask(&ask, None),
                 Effect::Spawn(spawn) => {
-                    let outcome = self.spawn(&spawn);
+                    let outcome = self.spawn(&spawn).map(Outcome::Done);
                     let _ = self.sender.send(Message::called(spawn.key, outcome));
                 }
                 Effect::Release { key, claim } => {
@@ -298,7 +298,7 @@ impl RunLoop {
                     journal
                         .release(&claim.scope, &claim.key, &self.run_id)
                         .map_err(|source| self.journal_error(source))?;
-                    let _ = self.sender.send(Message::called(key, Ok(Value::NULL)));
+                    let _ = self.sender.send(Message::called(key, Ok(Outcome::Done(Value::NULL))));
                 }
                 Effect::Drop { key, timer: Some(timer) } => self.timers.stop(&key, timer),
                 Effect::Drop { key, timer: None } => self.ask_no_more(&key),

@@ -48,15 +48,14 @@ impl Toolbox {
         plan.tools.keys().filter_map(lacks).collect()
     }
 
-    /// Carries out one attempt of the tool of that full name, or goes on with one that came back unfinished. Arguments that break the server's own schema are never
-    /// sent; a text that stands for data is read as data.
+    /// Carries out one attempt of the tool of that full name, or goes on with one that came back unfinished. Arguments
+    /// that break the server's own schema are never sent; a text that stands for data is read as data.
     pub(crate) async fn call(
         &self,
         name: &str,
         call: &Call,
         rest: Option<&Continuation>,
-        plan: Option<&ToolPlan>,
-        types: &TypeTable,
+        plan: Option<(&ToolPlan, &TypeTable)>,
     ) -> Result<Outcome, Fault> {
         let server = name.split_once('.').and_then(|(server, _)| self.servers.get(server));
         let Some(server) = server else {
@@ -69,7 +68,7 @@ impl Toolbox {
             self.contracts.of(name, definition)?.check_arguments(name, &call.args)?;
         }
         Ok(match (server.attempt(call, rest).await?, plan) {
-            (Outcome::Done(value), Some(plan)) => Outcome::Done(read_text(value, plan, types)),
+            (Outcome::Done(value), Some((plan, types))) => Outcome::Done(read_text(value, plan, types)),
             (outcome, _) => outcome,
         })
     }

@@ -6,7 +6,7 @@ use ecow::EcoString;
 use indexmap::IndexMap;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::paths::LocationSegment;
-use jsonschema::{PatternOptions, ValidationError, Validator};
+use jsonschema::{ValidationError, Validator};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde_json::Value as Json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,10 +18,6 @@ use weir_stdlib::value::{Data, Value};
 
 /// Compiled contracts that are kept; when full the cache starts over.
 const KEPT: usize = 4096;
-/// Steps back that a pattern may take before it counts as not fitting.
-const BACKTRACKS: usize = 100_000;
-/// Bytes that a compiled pattern may take.
-const PATTERN_BYTES: usize = 4 << 20;
 
 /// The schemas of one tool, compiled.
 pub struct Contract {
@@ -65,14 +61,7 @@ impl Contract {
 }
 
 fn compiled(schema: &Json) -> Result<Validator, String> {
-    schema::check(schema).map_err(|refused| refused.to_string())?;
-    let options = jsonschema::options().offline().should_validate_formats(false);
-    let patterns = PatternOptions::fancy_regex()
-        .backtrack_limit(BACKTRACKS)
-        .size_limit(PATTERN_BYTES)
-        .dfa_size_limit(PATTERN_BYTES);
-    let built = options.with_pattern_options(patterns).build(&schema::normal(schema));
-    built.map_err(|error| format!("its schema cannot be used: {}", error.masked()))
+    schema::compile(schema).map_err(|refused| refused.to_string())
 }
 
 /// The contracts of a process, compiled once each.

@@ -4,7 +4,7 @@ use crate::support::{Place, call, run};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_runtime::servers::{Server, Verified};
-use weir_runtime::tool::{Continuation, Fault, Happened, Outcome, Unfinished};
+use weir_runtime::tool::{Continuation, Fault, Happened, Outcome, Tool, Unfinished};
 use weir_stdlib::Value;
 
 async fn attempt(server: &Arc<dyn Server>, tool: &str, rest: Option<&Continuation>) -> Result<Outcome, Fault> {
