@@ -95,6 +95,7 @@ fn signature(tool: &Tool) -> FlowInfo {
         params: params.collect(),
         returns: Some(tool.output.clone()),
         can: tool.capabilities.clone(),
+        needs: tool.capabilities.iter().cloned().collect(),
         calls: Vec::new(),
         needs: tool.capabilities.clone(),
     }
