@@ -95,9 +95,8 @@ fn signature(tool: &Tool) -> FlowInfo {
         params: params.collect(),
         returns: Some(tool.output.clone()),
         can: tool.capabilities.clone(),
-        needs: tool.capabilities.iter().cloned().collect(),
-        calls: Vec::new(),
         needs: tool.capabilities.clone(),
+        calls: Vec::new(),
     }
 }
 
