@@ -52,6 +52,12 @@ pub struct CheckArgs {
     /// Exit with 1 on warnings too
     #[arg(long)]
     pub deny_warnings: bool,
+    /// Print what each flow comes to at most: calls, attempts, time, cost
+    #[arg(long)]
+    pub bounds: bool,
+    /// Print where untrusted data comes from, where it may not go, and what endorses it
+    #[arg(long, conflicts_with = "bounds")]
+    pub trust: bool,
 }
 
 /// How `weir check` reports.

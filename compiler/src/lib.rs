@@ -1,5 +1,6 @@
 //! From modules to plans: project and registry, names, types, roles, effects, lowering. No IO.
 
+pub mod bounds;
 pub mod check;
 mod lower;
 pub mod plan;

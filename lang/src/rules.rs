@@ -69,6 +69,7 @@ rules! {
     MissingReturn "missing-return" Error,
     InvalidClause "invalid-clause" Error,
     InvalidProject "invalid-project" Error,
+    BudgetExceeded "budget-exceeded" Error,
     UnusedBinding "unused-binding" Warning,
     UnusedCapability "unused-capability" Warning,
     UnreachableArm "unreachable-arm" Warning,

@@ -18,8 +18,13 @@ pub fn run(args: &CheckArgs) -> Outcome {
     }
     let checked: Vec<Reported> = asked.into_iter().map(Asked::check).collect();
     let findings: Vec<Findings<'_>> = checked.iter().map(Reported::findings).collect();
-    tell(args.format, &findings);
     let totals = Totals::of(&findings);
+    if totals.errors == 0 && (args.bounds || args.trust) {
+        let projects: Vec<_> = checked.iter().map(|one| (&one.checked, &one.wanted[..])).collect();
+        super::proofs::tell_bounds(args.format, &projects);
+    } else {
+        tell(args.format, &findings);
+    }
     let bad = totals.errors > 0 || (args.deny_warnings && totals.warnings > 0);
     Ok(if bad { Exit::Failed } else { Exit::Done })
 }

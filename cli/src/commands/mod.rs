@@ -6,6 +6,7 @@ mod explain;
 mod fmt;
 mod graph;
 mod new;
+mod proofs;
 mod run;
 mod tools;
 

@@ -1,5 +1,6 @@
 //! What a check found, in the formats that it can be told in.
 
+pub mod bounds;
 mod human;
 mod json;
 mod short;

@@ -293,13 +293,12 @@ impl Checker {
             self.diagnostics.retain(|one| !matches!(one.rule, Rule::UnusedBinding | Rule::UnusedCapability));
         }
         let mut files = source.files;
-        self.suppress(&files);
         if let Some((path, text)) = source.config {
             files.push(SourceFile { path, module: EcoString::new(), text });
         }
         let flows = (0..self.program.flows.len()).filter_map(|flow| self.flow_info(flow));
         let flows = flows.map(|flow| (flow.name.clone(), flow)).collect();
-        Checked {
+        let mut checked = Checked {
             files,
             diagnostics: self.diagnostics,
             config: (*self.config).clone(),
@@ -313,33 +312,11 @@ impl Checker {
                 written: self.written,
                 effects: self.effects,
             },
-        }
-    }
-
-    /// `// weir: allow(rule) reason` takes that rule off its own line, or the line below where it stands alone.
-    fn suppress(&mut self, files: &[SourceFile]) {
-        let mut allowed: FxHashSet<(u32, u32, EcoString)> = FxHashSet::default();
-        for (module, file) in self.program.modules.iter().zip(files) {
-            let lines = weir_lang::span::Lines::new(&file.text);
-            for comment in &module.ast.comments {
-                let text = comment.text.trim_start_matches('/').trim();
-                let Some(rest) = text.strip_prefix("weir: allow(") else { continue };
-                let Some((rules, _)) = rest.split_once(')') else { continue };
-                let line = lines.position(&file.text, comment.span.start).0 + u32::from(comment.own_line);
-                for rule in rules.split(',') {
-                    allowed.insert((module.file.0, line, rule.trim().into()));
-                }
-            }
-        }
-        if allowed.is_empty() {
-            return;
-        }
-        self.diagnostics.retain(|diagnostic| {
-            let loc = diagnostic.loc();
-            let Some(file) = files.get(loc.file.0 as usize) else { return true };
-            let line = weir_lang::span::Lines::new(&file.text).position(&file.text, loc.span.start).0;
-            !allowed.contains(&(loc.file.0, line, diagnostic.rule.name().into()))
-        });
+        };
+        checked.diagnostics.extend(checked.exceeded());
+        checked.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
+        suppress(&mut checked);
+        checked
     }
 
     fn flow_info(&self, flow: usize) -> Option<FlowInfo> {
@@ -364,4 +341,31 @@ impl Checker {
             calls: calls.filter_map(|call| self.program.flows.get(*call)).map(|flow| flow.name.clone()).collect(),
         })
     }
+}
+
+/// `// weir: allow(rule) reason` takes that rule off its own line, or the line below where it stands alone.
+fn suppress(checked: &mut Checked) {
+    let mut allowed: FxHashSet<(u32, u32, EcoString)> = FxHashSet::default();
+    for (module, file) in checked.facts.program.modules.iter().zip(&checked.files) {
+        let lines = weir_lang::span::Lines::new(&file.text);
+        for comment in &module.ast.comments {
+            let text = comment.text.trim_start_matches('/').trim();
+            let Some(rest) = text.strip_prefix("weir: allow(") else { continue };
+            let Some((rules, _)) = rest.split_once(')') else { continue };
+            let line = lines.position(&file.text, comment.span.start).0 + u32::from(comment.own_line);
+            for rule in rules.split(',') {
+                allowed.insert((module.file.0, line, rule.trim().into()));
+            }
+        }
+    }
+    if allowed.is_empty() {
+        return;
+    }
+    let files = &checked.files;
+    checked.diagnostics.retain(|diagnostic| {
+        let loc = diagnostic.loc();
+        let Some(file) = files.get(loc.file.0 as usize) else { return true };
+        let line = weir_lang::span::Lines::new(&file.text).position(&file.text, loc.span.start).0;
+        !allowed.contains(&(loc.file.0, line, diagnostic.rule.name().into()))
+    });
 }
