@@ -38,7 +38,7 @@ const DEFECTS: &[Defect] = &[
     ("untrusted-to-trusted", "coordinator zz(a: string) can db.write {\n  db.set(owner: a, note: a)\n}", "z1 = src.page(q: who)\n  zz(lower(first(z1.tags) ?? \"x\"))"),
     ("unbounded-recursion", "coordinator zz(a: int) -> int can src.read {\n  return zz(a + 1)\n}", ""),
     ("missing-fallback", "policy zp {\n  not_found => fallback\n}", "z1 = src.page(q: who) with zp"),
-    ("invalid-duration", "tool lim.it() can src.read timeout 0s", ""),
+    ("invalid-duration", "", "wait 90min"),
     ("invalid-regex", "", "require who matches /(/ else \"no\""),
     ("invalid-cron", "campaign zc {\n  cron \"61 9 * * MON\"\n  run zz()\n}\ncoordinator zz() -> int { return 1 }", ""),
     ("missing-return", "coordinator zz(a: int) -> int {\n  b = a + 1\n}", ""),
@@ -47,7 +47,7 @@ const DEFECTS: &[Defect] = &[
     ("unused-binding", "", "unused_z = src.page(q: who).n"),
     ("unused-capability", "coordinator zz(a: int) -> int can db.write {\n  return a\n}", ""),
     ("unreachable-arm", "", "z1 = match who { \"a\" => 1 \"a\" => 2 else => 3 }"),
-    ("write-without-undo", "coordinator zz(a: string) can db.write {\n  db.put(name: a, v: 1)\n  db.put(name: a, v: 2)\n}", ""),
+    ("write-without-undo", "tool una.safe(a: string) can db.write\ncoordinator zz(a: string) can db.write {\n  una.safe(a: a)\n  una.safe(a: \"b\")\n}", ""),
     ("undo-never-runs", "", "z1 = db.put(name: who, v: 1) undo db.del(id: z1.id)"),
     ("shadowed-name", "", "z1 = [who for who in names]"),
     ("empty-validator", "validator zz(a: string) {\n  b = len(a)\n}", ""),
@@ -90,8 +90,8 @@ fn with(text: &str, start: usize, defect: &Defect, which: usize) -> String {
 
 #[test]
 fn one_defect_of_each_rule_is_caught() {
-    let programs: Vec<(String, usize)> = (0..200).filter_map(base).take(24).collect();
-    assert_eq!(programs.len(), 24);
+    let programs: Vec<(String, usize)> = (0..200).filter_map(base).take(12).collect();
+    assert_eq!(programs.len(), 12);
     let mut missed: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let (mut caught, mut by_its_rule, mut all) = (0, 0, 0);
     for defect in DEFECTS {
