@@ -7,4 +7,4 @@ pub mod plan;
 pub mod project;
 pub mod registry;
 
-pub use check::{Checked, FlowInfo, check};
+pub use check::{Checked, FlowInfo, check, check_trust, trust};

@@ -1,5 +1,6 @@
 //! `weir check [PATH…]`: everything that can be known before running. Starts no process, opens no network.
 
+use super::proofs;
 use crate::args::{CheckArgs, CheckFormat};
 use crate::exit::{Error, Exit, Outcome};
 use crate::out;
@@ -7,6 +8,7 @@ use crate::project::{Loaded, is_flow_file, load_file, load_folder, missing, proj
 use crate::report::{self, Findings, Totals};
 use std::path::{Path, PathBuf};
 use weir_compiler::Checked;
+use weir_compiler::trust::FlowTrust;
 
 /// Checks and reports.
 pub fn run(args: &CheckArgs) -> Outcome {
@@ -16,12 +18,15 @@ pub fn run(args: &CheckArgs) -> Outcome {
     for path in paths {
         ask(path, &mut asked)?;
     }
-    let checked: Vec<Reported> = asked.into_iter().map(Asked::check).collect();
+    let checked: Vec<Reported> = asked.into_iter().map(|one| one.check(args.trust)).collect();
     let findings: Vec<Findings<'_>> = checked.iter().map(Reported::findings).collect();
     let totals = Totals::of(&findings);
-    if totals.errors == 0 && (args.bounds || args.trust) {
-        let projects: Vec<_> = checked.iter().map(|one| (&one.checked, &one.wanted[..])).collect();
-        super::proofs::tell_bounds(args.format, &projects);
+    let projects: Vec<_> = checked.iter().map(|one| (&one.checked, &one.wanted[..])).collect();
+    if args.trust {
+        let told: Vec<_> = checked.iter().map(|one| &one.trust[..]).collect();
+        proofs::tell_trust(args.format, &projects, &told);
+    } else if args.bounds && totals.errors == 0 {
+        proofs::tell_bounds(args.format, &projects);
     } else {
         tell(args.format, &findings);
     }
@@ -45,9 +50,13 @@ struct Asked {
 }
 
 impl Asked {
-    fn check(self) -> Reported {
+    fn check(self, trust: bool) -> Reported {
         let wanted = self.loaded.paths.iter().map(|path| self.only.iter().any(|only| path.starts_with(only))).collect();
-        Reported { checked: self.loaded.check().1, wanted }
+        let (_, checked, trust) = self.loaded.check_with(|source| match trust {
+            true => weir_compiler::check_trust(source),
+            false => (weir_compiler::check(source), Vec::new()),
+        });
+        Reported { checked, wanted, trust }
     }
 }
 
@@ -55,6 +64,8 @@ impl Asked {
 struct Reported {
     checked: Checked,
     wanted: Vec<bool>,
+    /// What trust rests on, where that was asked for.
+    trust: Vec<FlowTrust>,
 }
 
 impl Reported {

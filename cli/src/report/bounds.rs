@@ -55,7 +55,10 @@ fn flow(flow: &Bounded) -> String {
         row(if at == 0 { "undoing" } else { "" }, &format!("{tool}  {}", count.text(Unit::Count)));
     }
     if !bound.undo.is_empty() {
-        row("", &format!("{} where each succeeds at once; they are tried until they do", bound.undo_time.text(Unit::Time)));
+        row(
+            "",
+            &format!("{} where each succeeds at once; they are tried until they do", bound.undo_time.text(Unit::Time)),
+        );
     }
     for limit in &bound.budget {
         row(if limit.what == "timeout" { "timeout" } else { "budget" }, &limited(limit));

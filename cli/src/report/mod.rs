@@ -5,6 +5,7 @@ mod human;
 mod json;
 mod short;
 mod snippet;
+pub mod trust;
 
 pub use human::human;
 pub use json::json;

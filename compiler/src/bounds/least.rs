@@ -181,7 +181,9 @@ impl Least {
 fn length(source: &Pure) -> u64 {
     match source {
         Pure::Const(value) => value.as_list().map_or(0, <[Value]>::len) as u64,
-        Pure::List(items) => items.iter().filter(|item| matches!(item, weir_stdlib::pure::PureItem::One(_))).count() as u64,
+        Pure::List(items) => {
+            items.iter().filter(|item| matches!(item, weir_stdlib::pure::PureItem::One(_))).count() as u64
+        }
         Pure::Range(lo, hi) => match (&**lo, &**hi) {
             (Pure::Const(lo), Pure::Const(hi)) => match (lo.as_int(), hi.as_int()) {
                 (Some(lo), Some(hi)) => u64::try_from(i128::from(hi) - i128::from(lo) + 1).unwrap_or(0),

@@ -126,9 +126,8 @@ impl Checked {
         let limited = |flow: &usize| {
             let tree = self.facts.program.flow_ast(*flow);
             tree.is_some_and(|tree| {
-                let limits = |kind: &FlowClauseKind| {
-                    matches!(kind, FlowClauseKind::Budget(_) | FlowClauseKind::Timeout(_))
-                };
+                let limits =
+                    |kind: &FlowClauseKind| matches!(kind, FlowClauseKind::Budget(_) | FlowClauseKind::Timeout(_));
                 tree.clauses.iter().any(|clause| limits(&clause.kind))
             })
         };
@@ -154,7 +153,13 @@ impl Checked {
             let loc = program.loc(decl.at.module, clause.span);
             let mut say = |most: Option<u64>, needs: u64, unit: Unit, word: &str| {
                 if let Some(most) = over(most, needs) {
-                    found.push(errors::budget_exceeded(loc, &flow.name, word, &unit.quantity(needs), &unit.quantity(most)));
+                    found.push(errors::budget_exceeded(
+                        loc,
+                        &flow.name,
+                        word,
+                        &unit.quantity(needs),
+                        &unit.quantity(most),
+                    ));
                 }
             };
             match &clause.kind {

@@ -93,8 +93,7 @@ struct Look<'h> {
 impl<'p> Scope<'p> {
     pub fn new(plan: &'p Plan, flow: &'p FlowPlan) -> Self {
         let params = 0..flow.params.len();
-        let mut frame: Frame<'p> =
-            params.filter_map(|at| Some((u16::try_from(at).ok()?, Holds::Param(at)))).collect();
+        let mut frame: Frame<'p> = params.filter_map(|at| Some((u16::try_from(at).ok()?, Holds::Param(at)))).collect();
         collect(&flow.body, &mut frame);
         Scope { plan, flow, frames: vec![frame], known: RefCell::default() }
     }
@@ -270,9 +269,7 @@ impl<'p> Scope<'p> {
             _ => None,
         };
         match (number(lo), number(hi)) {
-            (Some(lo), Some(hi)) => {
-                Sum::number(u64::try_from(i128::from(hi) - i128::from(lo) + 1).unwrap_or(0))
-            }
+            (Some(lo), Some(hi)) => Sum::number(u64::try_from(i128::from(hi) - i128::from(lo) + 1).unwrap_or(0)),
             (Some(lo), None) if lo >= 0 => {
                 let hi = self.value(Look { want: Want::Whole, ..look }, hi, &[]);
                 hi.plus(&Sum::number(u64::from(lo == 0)))
@@ -307,7 +304,9 @@ impl<'p> Scope<'p> {
                 if name == "get" { unknown() } else { self.value(look, first, &parts) }
             }
             ("take", Want::Length) => match args.get(1) {
-                Some(Pure::Const(count)) => Sum::number(count.as_int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0)),
+                Some(Pure::Const(count)) => {
+                    Sum::number(count.as_int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+                }
                 _ => self.value(look, first, parts),
             },
             _ => unknown(),
@@ -392,9 +391,12 @@ fn step_yields(step: &StepPlan) -> u64 {
     match &step.kind {
         StepKind::Yield(_) => 1,
         StepKind::Branch { arms, .. } => arms.iter().map(|arm| yields(&arm.block)).max().unwrap_or(0),
-        StepKind::Act(act) => {
-            act.handlers.iter().flat_map(|handler| &handler.arms).map(|arm| yields(&arm.block)).fold(0, u64::saturating_add)
-        }
+        StepKind::Act(act) => act
+            .handlers
+            .iter()
+            .flat_map(|handler| &handler.arms)
+            .map(|arm| yields(&arm.block))
+            .fold(0, u64::saturating_add),
         _ => 0,
     }
 }

@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn the_larger_is_no_smaller_than_either() {
         let sums = [len("a"), len("b").times(&Sum::number(3)), Sum::number(9), len("a").times(&len("b"))];
-        for (x, y, z) in sums.iter().flat_map(|x| sums.iter().flat_map(move |y| sums.iter().map(move |z| (x, y, z)))) {
+        let all = &sums;
+        for (x, y, z) in all.iter().flat_map(|x| all.iter().flat_map(move |y| all.iter().map(move |z| (x, y, z)))) {
             let most = x.plus(z).or(&y.plus(z), false).or(x, false);
             for size in [0, 1, 5, 70] {
                 let at = |sum: &Sum| sum.at(&|_| Some(size)).unwrap();

@@ -5,8 +5,7 @@ use super::source::{Part, Root};
 use super::sum::{Atom, Sum};
 use super::work::{Calls, Work};
 use crate::plan::{
-    Act, BlockPlan, CheckPlan, FlowPlan, ForPlan, Plan, PolicyEndPlan, RetryPlan, StepKind, StepPlan, Target,
-    UntilPlan,
+    Act, BlockPlan, CheckPlan, FlowPlan, ForPlan, Plan, PolicyEndPlan, RetryPlan, StepKind, StepPlan, Target, UntilPlan,
 };
 use ecow::{EcoString, eco_format};
 use petgraph::Direction;

@@ -124,7 +124,8 @@ impl Work {
         if count.is_zero() {
             return Work::default();
         }
-        let all = |map: &BTreeMap<EcoString, Sum>| map.iter().map(|(name, sum)| (name.clone(), sum.times(count))).collect();
+        let all =
+            |map: &BTreeMap<EcoString, Sum>| map.iter().map(|(name, sum)| (name.clone(), sum.times(count))).collect();
         let calls = |calls: &Calls| Calls { calls: calls.calls.times(count), attempts: calls.attempts.times(count) };
         Work {
             tools: self.tools.iter().map(|(tool, had)| (tool.clone(), calls(had))).collect(),

@@ -26,7 +26,7 @@ mod sagas;
 mod scope;
 mod settings;
 mod tests;
-mod trust;
+pub mod trust;
 pub(crate) mod types;
 
 pub(crate) use clause::TRANSIENT;
@@ -150,21 +150,34 @@ impl Checked {
 
 /// Checks a project: parses every file, resolves names, types, roles, effects.
 pub fn check(source: ProjectSource) -> Checked {
-    let mut checker = Checker::default();
-    checker.load(&source);
-    checker.collect_items();
-    checker.collect_uses();
-    checker.collect_types();
-    checker.collect_tools(builtin_module());
-    checker.collect_signatures();
-    checker.check_consts();
-    checker.check_policies();
-    checker.check_flows();
-    checker.check_effects();
-    checker.check_campaigns();
-    checker.check_trust();
-    checker.check_tests();
-    checker.finish(source)
+    Checker::default().run(source).0
+}
+
+/// Checks a project, and tells for each flow where untrusted data comes from, where it must not go, and what makes it
+/// trusted. As far as that is known where there are errors.
+pub fn check_trust(source: ProjectSource) -> (Checked, Vec<trust::FlowTrust>) {
+    Checker { tell_trust: true, ..Checker::default() }.run(source)
+}
+
+impl Checker {
+    fn run(mut self, source: ProjectSource) -> (Checked, Vec<trust::FlowTrust>) {
+        let checker = &mut self;
+        checker.load(&source);
+        checker.collect_items();
+        checker.collect_uses();
+        checker.collect_types();
+        checker.collect_tools(builtin_module());
+        checker.collect_signatures();
+        checker.check_consts();
+        checker.check_policies();
+        checker.check_flows();
+        checker.check_effects();
+        checker.check_campaigns();
+        checker.check_trust();
+        checker.check_tests();
+        let told = std::mem::take(&mut self.trust_told);
+        (self.finish(source), told)
+    }
 }
 
 /// The tree of the built-in tools' declarations, parsed once.
@@ -198,6 +211,9 @@ pub(crate) struct Checker {
     codes: Vec<EcoString>,
     /// Where parsing reported something: nothing more is said there.
     misread: FxHashSet<(u32, u32)>,
+    /// Whether what trust rests on is told.
+    tell_trust: bool,
+    trust_told: Vec<trust::FlowTrust>,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
 }

@@ -179,8 +179,11 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
         let role = ["coordinator", "coordinator", "transformer", "validator", "saga", "executor"][self.dice.below(6)];
         let name = format!("flow{number}");
         let count = 1 + self.dice.below(3);
-        let params: Vec<Ty> =
-            if role == "validator" { vec![Ty::Pair, Ty::list(Ty::Str)] } else { (0..count).map(|_| self.any_type()).collect() };
+        let params: Vec<Ty> = if role == "validator" {
+            vec![Ty::Pair, Ty::list(Ty::Str)]
+        } else {
+            (0..count).map(|_| self.any_type()).collect()
+        };
         let mut signature = Vec::new();
         for (at, ty) in params.iter().enumerate() {
             let mark = if self.dice.one_in(10) && *ty == Ty::Str { "trusted " } else { "" };
@@ -257,7 +260,8 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
         let ty = self.any_type();
         let value = self.expr(&ty, 2);
         let can = self.can();
-        let budget = if self.dice.one_in(6) { format!(" budget {} calls", 1 + self.dice.below(12)) } else { String::new() };
+        let budget =
+            if self.dice.one_in(6) { format!(" budget {} calls", 1 + self.dice.below(12)) } else { String::new() };
         format!(
             "coordinator main(who: string, n: int, names: [string], pairs: [Pair]) -> {}{can}{budget} {{\n{body}  return {value}\n}}\n",
             ty.text()
@@ -294,7 +298,9 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
             0 => format!(" fallback {fallback}"),
             1 => format!(" retry {} fallback {fallback}", 1 + self.dice.below(3)),
             2 => format!(" catch {{ not_found => ({fallback})  timeout, unavailable => ({fallback}) }}"),
-            3 => format!(" retry 1 backoff 100ms..1s on conflict catch {{ not_found => ({fallback}) else => ({fallback}) }}"),
+            3 => format!(
+                " retry 1 backoff 100ms..1s on conflict catch {{ not_found => ({fallback}) else => ({fallback}) }}"
+            ),
             4 => " timeout 1s".into(),
             _ => String::new(),
         }
@@ -304,7 +310,11 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
         self.need("src.read");
         let name = self.name();
         let (call, ty, fallback) = match self.dice.below(3) {
-            0 => (format!("src.page(q: {})", self.expr(&Ty::Str, 1)), Ty::Page, "{ body: \"-\", n: 0, tags: [], owner: \"-\" }"),
+            0 => (
+                format!("src.page(q: {})", self.expr(&Ty::Str, 1)),
+                Ty::Page,
+                "{ body: \"-\", n: 0, tags: [], owner: \"-\" }",
+            ),
             1 => (format!("src.page(q: {}).n", self.expr(&Ty::Str, 1)), Ty::Int, "0"),
             _ => (format!("src.list(n: {}).items", self.expr(&Ty::Int, 1)), Ty::list(Ty::Item), "[]"),
         };
@@ -316,10 +326,10 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
     fn step_write(&mut self, pad: &str) -> String {
         let name = self.name();
         let (capability, call, keyed) = match self.dice.below(5) {
-            0 => ("db.write", format!("db.put(name: {}, v: {})", self.expr(&Ty::Str, 1), self.expr(&Ty::Int, 1)), false),
-            1 | 2 => {
-                ("db.write", format!("db.set(owner: {}, note: {})", self.sure(), self.expr(&Ty::Str, 1)), false)
+            0 => {
+                ("db.write", format!("db.put(name: {}, v: {})", self.expr(&Ty::Str, 1), self.expr(&Ty::Int, 1)), false)
             }
+            1 | 2 => ("db.write", format!("db.set(owner: {}, note: {})", self.sure(), self.expr(&Ty::Str, 1)), false),
             3 => ("pay.write", format!("pay.charge(amount: {}, to: {})", self.expr(&Ty::Int, 1), self.sure()), true),
             _ => {
                 self.need("job.exec");
@@ -351,7 +361,9 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
         match (self.dice.below(4), subject) {
             (0, Some(subject)) => format!("{pad}require {subject} in TEAM else \"not in the team\"\n"),
             (1, Some(subject)) => format!("{pad}require {subject} == \"ann\" else fail conflict \"not ann\"\n"),
-            (2, Some(subject)) => format!("{pad}require {subject} in {} and n < 100\n", self.expr(&Ty::list(Ty::Str), 1)),
+            (2, Some(subject)) => {
+                format!("{pad}require {subject} in {} and n < 100\n", self.expr(&Ty::list(Ty::Str), 1))
+            }
             _ => format!("{pad}require {} else \"no\"\n", self.expr(&Ty::Bool, 2)),
         }
         .replace(" and n < 100", if self.knows("n") { " and n < 100" } else { "" })

@@ -21,7 +21,10 @@ use weir_stdlib::value::Value;
 pub enum Verdict {
     /// By these rules.
     Refused(Vec<&'static str>),
-    Sound { compared: bool, bounds: u64 },
+    Sound {
+        compared: bool,
+        bounds: u64,
+    },
     Wrong(String),
 }
 
@@ -234,12 +237,18 @@ impl Happened {
             return Ok(());
         }
         if found != writes {
-            return Err(format!("the engine writes {found:#?}\nthe reference {writes:#?}\n{status} {:?} {said:?}", self.code()));
+            return Err(format!(
+                "the engine writes {found:#?}\nthe reference {writes:#?}\n{status} {:?} {said:?}",
+                self.code()
+            ));
         }
         let same = match said {
             Ok(value) => {
-                let records: Vec<Json> =
-                    envelope.records.iter().map(|record| serde_json::from_str(&record.value.to_json()).unwrap()).collect();
+                let records: Vec<Json> = envelope
+                    .records
+                    .iter()
+                    .map(|record| serde_json::from_str(&record.value.to_json()).unwrap())
+                    .collect();
                 let wanted = match value.json() {
                     Json::Array(items) => items,
                     Json::Null => Vec::new(),
@@ -252,7 +261,15 @@ impl Happened {
             Err(Stop::Attention) => status == "NeedsAttention",
             Err(_) => false,
         };
-        if same { Ok(()) } else { Err(format!("the engine ends {status} {:?} with {:?}\nthe reference {said:?}", self.code(), envelope.records)) }
+        if same {
+            Ok(())
+        } else {
+            Err(format!(
+                "the engine ends {status} {:?} with {:?}\nthe reference {said:?}",
+                self.code(),
+                envelope.records
+            ))
+        }
     }
 }
 

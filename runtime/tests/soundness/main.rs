@@ -64,12 +64,15 @@ fn programs_that_check_do_no_wrong() {
         scope.spawn(one);
         scope.spawn(one);
     });
-    println!("{accepted:?} programs accepted and run, {refused:?} refused; {compared:?} compared with the reference, {bounded:?} bounds held");
+    println!(
+        "{accepted:?} programs accepted and run, {refused:?} refused; {compared:?} compared with the reference, {bounded:?} bounds held"
+    );
     println!("refused by {:?}", by_rule.lock().unwrap());
     let mut wrong = wrong.into_inner().unwrap();
     wrong.sort();
     if let Some((seed, what)) = wrong.first() {
-        let all: Vec<_> = wrong.iter().map(|(seed, what)| format!("{seed}: {}", what.lines().next().unwrap_or_default())).collect();
+        let all: Vec<_> =
+            wrong.iter().map(|(seed, what)| format!("{seed}: {}", what.lines().next().unwrap_or_default())).collect();
         panic!("seeds {all:#?}\nseed {seed}: {what}\n{}", judge::shrunk(*seed));
     }
     assert!(refused.load(Ordering::Relaxed) > 0, "nothing was refused: the generator is too careful");

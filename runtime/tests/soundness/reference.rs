@@ -404,7 +404,9 @@ impl<'a> Reference<'a> {
                     None => return wrong(format!("no name {}", name.name)),
                 }
             }
-            ExprKind::Field { base, name, .. } if is_call(base) => self.call(frame, base, &[], None)?.field(&name.name)?,
+            ExprKind::Field { base, name, .. } if is_call(base) => {
+                self.call(frame, base, &[], None)?.field(&name.name)?
+            }
             ExprKind::Field { base, name, .. } => self.pure(frame, base)?.field(&name.name)?,
             ExprKind::Index { base, index } => {
                 let (base, index) = (self.pure(frame, base)?, self.pure(frame, index)?);
@@ -426,7 +428,9 @@ impl<'a> Reference<'a> {
             ExprKind::Match { subject, arms } => {
                 let subject = self.pure(frame, subject)?;
                 let text = subject.str()?.to_owned();
-                let arm = arms.iter().find(|arm| format!("{:?}", arm.patterns).contains(&format!("{text:?}")) || arm.patterns.is_empty());
+                let arm = arms.iter().find(|arm| {
+                    format!("{:?}", arm.patterns).contains(&format!("{text:?}")) || arm.patterns.is_empty()
+                });
                 match arm.map(|arm| &arm.body) {
                     Some(ArmBody::Expr(body)) => self.pure(frame, body)?.tainted(subject.deep()),
                     _ => return wrong("no arm"),
@@ -605,7 +609,8 @@ impl<'a> Reference<'a> {
         name: Option<&str>,
         caught: &std::cell::Cell<bool>,
     ) -> Res {
-        let is_tool = matches!(&value.kind, ExprKind::Call { callee, .. } if self.tools.contains_key(callee.text().as_str()));
+        let is_tool =
+            matches!(&value.kind, ExprKind::Call { callee, .. } if self.tools.contains_key(callee.text().as_str()));
         let result = self.call(frame, value, clauses, name);
         let Err(Stop::Fail(code)) = &result else { return result };
         let by_name = ["blocked", "budget", "unknown"].contains(&code.as_str());

@@ -58,7 +58,9 @@ impl Moods {
             };
         }
         if dice.below(100) < self.lying {
-            return Answer::Ok([json!(7), json!({"items": "no"}), json!({"id": 4}), json!(null)][dice.below(4)].clone());
+            return Answer::Ok(
+                [json!(7), json!({"items": "no"}), json!({"id": 4}), json!(null)][dice.below(4)].clone(),
+            );
         }
         let mut text = |prefix: &str| [prefix, "ann", "bob", "s1"][dice.below(4)].to_owned();
         Answer::Ok(match tool {
@@ -67,7 +69,8 @@ impl Moods {
             }
             "src.list" => {
                 let count = text("xyzw").len() % 4;
-                let item = |at: usize| json!({"id": format!("i{at}"), "note": (["ann", "n1", "s2"][at % 3]), "score": at});
+                let item =
+                    |at: usize| json!({"id": format!("i{at}"), "note": (["ann", "n1", "s2"][at % 3]), "score": at});
                 json!({"items": (0..count).map(item).collect::<Vec<_>>()})
             }
             "job.run" => json!({"ok": true}),
