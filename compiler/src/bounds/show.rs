@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(a.times(&b).plus(&n(1)).text(Unit::Count), "len(a) * len(b) + 1");
         assert_eq!(a.times(&a).text(Unit::Count), "len(a)^2");
         assert_eq!(a.times(&n(1500)).plus(&n(90_000)).text(Unit::Time), "1s500ms * len(a) + 1m30s");
-        assert_eq!(a.plus(&n(5)).or(&b.plus(&n(7)), false).text(Unit::Count), "max(len(a), len(b) + 2) + 5");
+        assert_eq!(a.plus(&n(5)).or(&b.plus(&n(7)), false).text(Unit::Count), "max(len(b) + 2, len(a)) + 5");
         assert_eq!(a.plus(&n(5)).or(&n(3), false).text(Unit::Count), "len(a) + 5");
         assert_eq!(a.shared_by(4).times(&n(3)).text(Unit::Count), "3 * ceil(len(a) / 4)");
         assert_eq!(a.plus(&b).shared_by(4).text(Unit::Count), "ceil((len(a) + len(b)) / 4)");
