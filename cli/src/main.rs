@@ -5,10 +5,12 @@ mod commands;
 mod escape;
 mod exit;
 mod graph;
+mod interrupts;
 mod notation;
 mod out;
 mod project;
 mod report;
+mod servers;
 mod suggest;
 
 use clap::Parser;

@@ -70,6 +70,8 @@ rules! {
     InvalidClause "invalid-clause" Error,
     InvalidProject "invalid-project" Error,
     BudgetExceeded "budget-exceeded" Error,
+    InvalidLock "invalid-lock" Error,
+    ContradictsSchema "contradicts-schema" Error,
     UnusedBinding "unused-binding" Warning,
     UnusedCapability "unused-capability" Warning,
     UnreachableArm "unreachable-arm" Warning,
@@ -80,4 +82,6 @@ rules! {
     EmptyValidator "empty-validator" Warning,
     KeyNotSent "key-not-sent" Warning,
     EndorsesByForm "endorses-by-form" Warning,
+    StaleLock "stale-lock" Warning,
+    UnusableTool "unusable-tool" Warning,
 }

@@ -16,8 +16,11 @@ mod facts;
 mod flows;
 mod generic;
 mod graphs;
+pub(crate) mod locked;
+mod mcp;
 mod ops;
 pub(crate) mod outline;
+mod over;
 mod parse;
 mod policies;
 pub(crate) mod program;
@@ -50,7 +53,7 @@ use weir_lang::types::{Type, TypeTable};
 /// A checked project.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// The files that [`weir_lang::span::FileId`]s stand for: flow files, then `weir.toml`.
+    /// The files that [`weir_lang::span::FileId`]s stand for: flow files, then `weir.toml`, then the lock file.
     pub files: Vec<SourceFile>,
     /// What is wrong, ordered by file and place.
     pub diagnostics: Vec<Diagnostic>,
@@ -165,8 +168,10 @@ impl Checker {
         checker.load(&source);
         checker.collect_items();
         checker.collect_uses();
+        checker.collect_builtin(builtin_module());
+        checker.collect_locked();
         checker.collect_types();
-        checker.collect_tools(builtin_module());
+        checker.collect_tools();
         checker.collect_signatures();
         checker.check_consts();
         checker.check_policies();
@@ -206,6 +211,7 @@ pub(crate) struct Checker {
     each: FxHashSet<(usize, ExprId)>,
     written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
+    servers: locked::Servers,
     own_codes: FxHashSet<EcoString>,
     /// Codes that tools declare, each once.
     codes: Vec<EcoString>,
@@ -297,6 +303,8 @@ impl Checker {
                 }
             }
         }
+        self.load_mcp(source);
+        self.load_lock(source);
         let codes = self.config.tools.values().flat_map(|section| section.tool.values());
         self.own_codes = codes.flat_map(|settings| settings.errors.values().cloned()).collect();
     }
@@ -309,9 +317,11 @@ impl Checker {
             self.diagnostics.retain(|one| !matches!(one.rule, Rule::UnusedBinding | Rule::UnusedCapability));
         }
         let mut files = source.files;
-        if let Some((path, text)) = source.config {
+        for (path, text) in source.config.into_iter().chain(source.lock) {
             files.push(SourceFile { path, module: EcoString::new(), text });
         }
+        let behind = source.mcp.into_iter();
+        files.extend(behind.map(|(path, text)| SourceFile { path, module: EcoString::new(), text }));
         let flows = (0..self.program.flows.len()).filter_map(|flow| self.flow_info(flow));
         let flows = flows.map(|flow| (flow.name.clone(), flow)).collect();
         let mut checked = Checked {
