@@ -6,7 +6,6 @@
 #[path = "../../fuzz/entry.rs"]
 mod entry;
 
-
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -41,10 +40,18 @@ fn seeds(entry: &str) -> Vec<String> {
     }
     out.push(String::new());
     let made = match entry {
-        "lock" => r#"{"version":1,"servers":{"crm":{"kind":"mcp","tools":{"find":{"description":"d","input":{"type":"object","properties":{"id":{"type":"string"}}},"hash":"sha256:0"}}}}}"#,
-        "schema" => r##"{"type":"object","properties":{"a":{"$ref":"#/$defs/b"},"c":{"anyOf":[{"type":"null"},{"enum":[1,"x"]}]}},"required":["a"],"$defs":{"b":{"type":"array","items":{"type":"number","minimum":0}}}}"##,
-        "openapi" => r##"{"openapi":"3.0.0","paths":{"/pets/{id}":{"get":{"operationId":"pet","parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}],"responses":{"200":{"content":{"application/json":{"schema":{"$ref":"#/components/schemas/P"}}}}}}}},"components":{"schemas":{"P":{"type":"object"}}}}"##,
-        "project" => "[project]\nname = \"x\"\ntrust = \"strict\"\n\n[tools.crm]\ncommand = \"crm\"\nargs = [\"a\"]\n\n[tools.crm.tool.find]\ncan = [\"crm.read\"]\n",
+        "lock" => {
+            r#"{"version":1,"servers":{"crm":{"kind":"mcp","tools":{"find":{"description":"d","input":{"type":"object","properties":{"id":{"type":"string"}}},"hash":"sha256:0"}}}}}"#
+        }
+        "schema" => {
+            r##"{"type":"object","properties":{"a":{"$ref":"#/$defs/b"},"c":{"anyOf":[{"type":"null"},{"enum":[1,"x"]}]}},"required":["a"],"$defs":{"b":{"type":"array","items":{"type":"number","minimum":0}}}}"##
+        }
+        "openapi" => {
+            r##"{"openapi":"3.0.0","paths":{"/pets/{id}":{"get":{"operationId":"pet","parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}],"responses":{"200":{"content":{"application/json":{"schema":{"$ref":"#/components/schemas/P"}}}}}}}},"components":{"schemas":{"P":{"type":"object"}}}}"##
+        }
+        "project" => {
+            "[project]\nname = \"x\"\ntrust = \"strict\"\n\n[tools.crm]\ncommand = \"crm\"\nargs = [\"a\"]\n\n[tools.crm.tool.find]\ncan = [\"crm.read\"]\n"
+        }
         _ => "",
     };
     out.push(made.into());
@@ -64,8 +71,30 @@ impl Dice {
 /// A text with pieces cut, doubled, moved, swapped with another's, or a character changed.
 fn spoilt(seeds: &[String], dice: &mut Dice) -> String {
     const ODD: [&str; 24] = [
-        "{", "}", "[", "]", "(", ")", "\"", "\\", "\u{0}", "\u{202e}", "é", "9999999999999999999", "-1", "null", "\n",
-        "/", "$ref", "#/", "\"\"\"", "..", "1e999", "'", "=", "\u{feff}",
+        "{",
+        "}",
+        "[",
+        "]",
+        "(",
+        ")",
+        "\"",
+        "\\",
+        "\u{0}",
+        "\u{202e}",
+        "é",
+        "9999999999999999999",
+        "-1",
+        "null",
+        "\n",
+        "/",
+        "$ref",
+        "#/",
+        "\"\"\"",
+        "..",
+        "1e999",
+        "'",
+        "=",
+        "\u{feff}",
     ];
     let mut text: Vec<char> = seeds[dice.below(seeds.len())].chars().collect();
     for _ in 0..1 + dice.below(6) {

@@ -12,6 +12,7 @@ mod examples;
 mod explain;
 mod fmt;
 mod graph;
+mod hostile;
 mod house;
 mod killed;
 mod mistakes;

@@ -254,7 +254,9 @@ impl<'a> Walk<'_, 'a> {
     /// What a parameter is that is left out: its default, which may be made of the parameters before it.
     fn default(&mut self, flow: usize, at: usize, params: &[Param], before: &[Label]) -> Label {
         let program = &self.world.checker.program;
-        let (Some(decl), Some(tree)) = (program.flows.get(flow), program.flow_ast(flow)) else { return Label::default() };
+        let (Some(decl), Some(tree)) = (program.flows.get(flow), program.flow_ast(flow)) else {
+            return Label::default();
+        };
         let Some(default) = tree.params.get(at).and_then(|param| param.default.as_ref()) else {
             return Label::default();
         };
