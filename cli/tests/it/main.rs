@@ -17,6 +17,7 @@ mod house;
 mod killed;
 mod mistakes;
 mod new;
+mod proofs;
 mod rule_pages;
 mod run;
 mod signals;

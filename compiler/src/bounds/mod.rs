@@ -6,6 +6,7 @@
 //! at what needs attention.
 
 mod agents;
+mod errors;
 mod least;
 mod order;
 mod scope;
@@ -20,7 +21,6 @@ pub use source::{Part, Root, Source};
 pub use sum::{Atom, Sum};
 
 use crate::check::Checked;
-use crate::check::errors;
 use crate::plan::{Budget, FlowPlan, Plan};
 use ecow::EcoString;
 use least::Least;

@@ -28,7 +28,7 @@ impl Sum {
 fn sum(terms: &BTreeMap<Vec<Atom>, u64>, unit: Unit) -> String {
     let mut parts: Vec<(usize, String)> =
         terms.iter().map(|(product, count)| (product.len(), term(product, *count, unit))).collect();
-    parts.sort_by(|a, b| b.0.cmp(&a.0));
+    parts.sort_by_key(|(factors, _)| std::cmp::Reverse(*factors));
     parts.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" + ")
 }
 

@@ -23,6 +23,10 @@ pub(super) trait Known {
     fn flow(&self, flow: u32, free: bool) -> Work;
 }
 
+/// What a parameter's part comes to in a call: the scope around, what is wanted, which parameter, the way into it, and
+/// what to call it where it has no name.
+type Given<'g, 'p> = dyn FnMut(&Scope<'p>, Want, u16, &[Part], &str) -> Option<Sum> + 'g;
+
 /// Reads one flow.
 pub(super) struct Steps<'p, 'k> {
     pub plan: &'p Plan,
@@ -156,12 +160,7 @@ impl<'p> Steps<'p, '_> {
     }
 
     /// A called flow's work with its parameters replaced by the arguments.
-    fn filled(
-        &self,
-        flow: u32,
-        work: &Work,
-        given: &mut dyn FnMut(&Scope<'p>, Want, u16, &[Part], &str) -> Option<Sum>,
-    ) -> Work {
+    fn filled(&self, flow: u32, work: &Work, given: &mut Given<'_, 'p>) -> Work {
         let name = self.plan.flows.get(flow as usize).map(|flow| flow.name.clone()).unwrap_or_default();
         let mut filled = work.with(&mut |atom| {
             let Some((want, source)) = Want::of(atom) else { return Sum::atom(atom.clone()) };
@@ -431,7 +430,19 @@ struct Retries {
 
 impl Retries {
     fn of(act: &Act) -> Retries {
-        let plans = || act.policy.iter().filter_map(|arm| Some((arm, arm.retry.as_ref()?)));
+        // The first line that names a code counts: one whose codes are all taken is never reached.
+        let mut taken: Vec<&EcoString> = Vec::new();
+        let mut all = false;
+        let mut live = Vec::new();
+        for arm in &act.policy {
+            let reached = arm.codes.is_empty() || arm.codes.iter().any(|code| !taken.contains(&code));
+            if let (true, false, Some(retry)) = (reached, all, &arm.retry) {
+                live.push((arm, retry));
+            }
+            taken.extend(&arm.codes);
+            all |= arm.codes.is_empty();
+        }
+        let plans = || live.iter().copied();
         let count = most(plans().map(|(_, plan)| plan));
         let misfit = |codes: &[EcoString]| {
             codes.is_empty() || codes.iter().any(|code| !crate::check::TRANSIENT.contains(&code.as_str()))

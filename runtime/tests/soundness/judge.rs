@@ -1,7 +1,8 @@
 //! Runs one program in its world, and judges what happened.
 
 use super::generate::{self, Program};
-use super::reference::{Reference, Stop, V};
+use super::reference::{Reference, Stop};
+use super::value::V;
 use super::world::{Answer, Moods, SERVERS, Seen, Server, World};
 use ecow::EcoString;
 use serde_json::{Value as Json, json};

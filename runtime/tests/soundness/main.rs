@@ -20,6 +20,7 @@ mod defects;
 mod generate;
 mod judge;
 mod reference;
+mod value;
 mod world;
 
 use judge::Verdict;
