@@ -56,7 +56,7 @@ pub struct CheckArgs {
     #[arg(long)]
     pub fix: bool,
     /// Print the least `can` of each flow (as `human` or `json`)
-    #[arg(long, conflicts_with = "fix")]
+    #[arg(long, conflicts_with_all = ["fix", "bounds", "trust"])]
     pub caps: bool,
     /// Do not report the problems that this file knows
     #[arg(long, value_name = "FILE")]
@@ -64,6 +64,12 @@ pub struct CheckArgs {
     /// Write what is found now into the baseline
     #[arg(long, requires = "baseline")]
     pub write_baseline: bool,
+    /// Print what each flow comes to at most: calls, attempts, time, cost
+    #[arg(long, conflicts_with = "fix")]
+    pub bounds: bool,
+    /// Print where untrusted data comes from, where it may not go, and what endorses it
+    #[arg(long, conflicts_with_all = ["fix", "bounds"])]
+    pub trust: bool,
 }
 
 /// How `weir check` reports.

@@ -69,6 +69,7 @@ rules! {
     MissingReturn "missing-return" Error,
     InvalidClause "invalid-clause" Error,
     InvalidProject "invalid-project" Error,
+    BudgetExceeded "budget-exceeded" Error,
     InvalidLock "invalid-lock" Error,
     ContradictsSchema "contradicts-schema" Error,
     UnusedBinding "unused-binding" Warning,

@@ -1,5 +1,6 @@
 //! `weir check [PATH…]`: everything that can be known before running. Starts no process, opens no network.
 
+use super::proofs;
 use crate::args::{CheckArgs, CheckFormat};
 use crate::exit::{Error, Exit, Outcome};
 use crate::out;
@@ -9,9 +10,14 @@ use crate::project::{
 use crate::report::{self, Baseline, Findings, Known, Totals};
 use std::path::{Path, PathBuf};
 use weir_compiler::Checked;
+use weir_compiler::trust::FlowTrust;
 
 /// Checks and reports.
 pub fn run(args: &CheckArgs) -> Outcome {
+    let told = args.caps || args.bounds || args.trust;
+    if told && !matches!(args.format, CheckFormat::Human | CheckFormat::Json) {
+        return Err(Error::usage("`--caps`, `--bounds` and `--trust` are shown as `human` or `json`"));
+    }
     let around = [project_above(Path::new(".")).unwrap_or_else(|| PathBuf::from("."))];
     let paths = if args.paths.is_empty() { &around[..] } else { &args.paths };
     let mut asked = Vec::new();
@@ -21,7 +27,7 @@ pub fn run(args: &CheckArgs) -> Outcome {
     if args.fix {
         fix_all(&mut asked)?;
     }
-    let checked: Vec<Reported> = asked.into_iter().map(Asked::check).collect();
+    let checked: Vec<Reported> = asked.into_iter().map(|one| one.check(args.trust)).collect();
     let mut findings: Vec<Findings<'_>> = checked.iter().map(Reported::findings).collect();
     let all = Totals::of(&findings);
     if all.files == 0 && all.errors == 0 {
@@ -33,11 +39,18 @@ pub fn run(args: &CheckArgs) -> Outcome {
             false => take_baseline(file, &mut findings)?,
         }
     }
-    match args.caps {
-        true => tell_caps(args.format, &checked, &findings)?,
-        false => tell(args.format, &findings),
-    }
     let totals = Totals::of(&findings);
+    let projects: Vec<_> = checked.iter().map(|one| (&one.checked, &one.wanted[..])).collect();
+    if args.trust {
+        let told: Vec<_> = checked.iter().map(|one| &one.trust[..]).collect();
+        proofs::tell_trust(args.format, &projects, &told);
+    } else if args.bounds && totals.errors == 0 {
+        proofs::tell_bounds(args.format, &projects);
+    } else if args.caps {
+        tell_caps(args.format, &checked, &findings);
+    } else {
+        tell(args.format, &findings);
+    }
     let bad = totals.errors > 0 || (args.deny_warnings && totals.warnings > 0);
     Ok(if bad { Exit::Failed } else { Exit::Done })
 }
@@ -53,17 +66,15 @@ fn tell(format: CheckFormat, findings: &[Findings<'_>]) {
 }
 
 /// The least `can` of each flow; what is wrong goes to stderr.
-fn tell_caps(format: CheckFormat, checked: &[Reported], findings: &[Findings<'_>]) -> Result<(), Error> {
+fn tell_caps(format: CheckFormat, checked: &[Reported], findings: &[Findings<'_>]) {
     let projects: Vec<_> = checked.iter().map(|one| &one.checked).zip(findings).collect();
     match format {
-        CheckFormat::Human => out::result(&report::caps_human(&projects)),
         CheckFormat::Json => out::result_line(&report::caps_json(&projects)),
-        _ => return Err(Error::usage("`--caps` is shown as `human` or `json`")),
+        _ => out::result(&report::caps_human(&projects)),
     }
     if Totals::of(findings).errors > 0 {
         out::note(&report::human(findings, out::stderr_colour()));
     }
-    Ok(())
 }
 
 /// Applies the fixes of every project that was asked for, in the files that were.
@@ -137,9 +148,13 @@ impl Asked {
         self.loaded.paths.iter().map(|path| self.only.iter().any(|only| path.starts_with(only))).collect()
     }
 
-    fn check(self) -> Reported {
+    fn check(self, trust: bool) -> Reported {
         let wanted = self.wanted();
-        Reported { checked: self.loaded.check().1, wanted }
+        let (_, checked, trust) = self.loaded.check_with(|source| match trust {
+            true => weir_compiler::check_trust(source),
+            false => (weir_compiler::check(source), Vec::new()),
+        });
+        Reported { checked, wanted, trust }
     }
 }
 
@@ -147,6 +162,8 @@ impl Asked {
 struct Reported {
     checked: Checked,
     wanted: Vec<bool>,
+    /// What trust rests on, where that was asked for.
+    trust: Vec<FlowTrust>,
 }
 
 impl Reported {

@@ -7,6 +7,7 @@ mod fix;
 mod fmt;
 mod graph;
 mod new;
+mod proofs;
 pub mod run;
 mod tools;
 

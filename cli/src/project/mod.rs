@@ -45,16 +45,22 @@ impl Loaded {
 
     /// Checks it; what reading found out stands beside what checking did, one mistake told once.
     pub fn check(self) -> (PathBuf, Checked) {
+        let (root, checked, _) = self.check_with(|source| (check(source), ()));
+        (root, checked)
+    }
+
+    /// The same by another way to check, with what else that gives.
+    pub fn check_with<T>(self, check: impl FnOnce(ProjectSource) -> (Checked, T)) -> (PathBuf, Checked, T) {
         let unreadable: Vec<u32> = self.problems.iter().map(|problem| problem.loc().file.0).collect();
         let config = u32::try_from(self.source.files.len()).unwrap_or(u32::MAX);
-        let mut checked = check(self.source);
+        let (mut checked, more) = check(self.source);
         let undecoded = unreadable.contains(&config)
             && checked.files.get(config as usize).is_some_and(|file| file.text.contains('\u{fffd}'));
         let told = |at: u32| (at != config || undecoded) && unreadable.contains(&at);
         checked.diagnostics.retain(|diagnostic| !told(diagnostic.loc().file.0));
         checked.diagnostics.extend(self.problems);
         checked.diagnostics.sort_by_key(Diagnostic::loc);
-        (self.root, checked)
+        (self.root, checked, more)
     }
 }
 

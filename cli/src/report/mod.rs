@@ -1,6 +1,7 @@
 //! What a check found, in the formats that it can be told in.
 
 mod baseline;
+pub mod bounds;
 mod caps;
 mod github;
 mod human;
@@ -8,6 +9,7 @@ mod json;
 mod sarif;
 mod short;
 mod snippet;
+pub mod trust;
 
 pub use baseline::{Baseline, Known, seen_from};
 pub use caps::{caps_human, caps_json};

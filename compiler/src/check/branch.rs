@@ -6,6 +6,7 @@ use super::ops::{join, join_all};
 use super::scope::path_of;
 use super::types::literal_type;
 use rust_decimal::Decimal;
+use rustc_hash::FxHashSet;
 use weir_lang::ast::{ArmBody, Block, Expr, ExprKind, Ident, Lit, MatchArm, Pattern, PatternKind};
 use weir_lang::span::Span;
 use weir_lang::types::{Literal, Range, Type, fits};
@@ -46,6 +47,7 @@ impl Body<'_> {
         let ty = self.infer_claused(subject, None, None);
         let mut left = ty.clone();
         let mut results = Vec::new();
+        let mut met = Met::default();
         for (at, arm) in arms.iter().enumerate() {
             if matches!(left, Type::Never) {
                 let loc = self.loc(arm.span);
@@ -59,7 +61,7 @@ impl Body<'_> {
                     None => found,
                 });
             }
-            self.check_patterns(&ty, &left, arm);
+            self.check_patterns(&ty, &left, arm, &met);
             let mark = self.scope.enter();
             let taken = self.taken(&ty, &left, &arm.patterns);
             self.assume_subject(subject, &taken, &arm.patterns);
@@ -71,6 +73,7 @@ impl Body<'_> {
             results.push(self.arm_body(&arm.body, expected));
             self.leave(mark);
             if arm.guard.is_none() {
+                arm.patterns.iter().for_each(|pattern| met.add(pattern));
                 left = self.remaining(&left, &arm.patterns);
             }
         }
@@ -89,7 +92,7 @@ impl Body<'_> {
         }
     }
 
-    fn check_patterns(&mut self, ty: &Type, left: &Type, arm: &MatchArm) {
+    fn check_patterns(&mut self, ty: &Type, left: &Type, arm: &MatchArm, met: &Met) {
         for pattern in &arm.patterns {
             let literal = pattern_type(pattern);
             let types = &self.checker.program.types;
@@ -99,8 +102,8 @@ impl Body<'_> {
             if !possible {
                 let message = format!("`match` on `{}` can never meet `{literal}`", errors::brief(ty));
                 self.report(weir_lang::diagnostic::Diagnostic::new(weir_lang::rules::Rule::TypeMismatch, loc, message));
-            } else if !matches!(left, Type::Never) && !self.still_possible(left, pattern) {
-                let why = if self.still_possible(ty, pattern) {
+            } else if !matches!(left, Type::Never) && (met.has(pattern) || !self.still_possible(left, pattern)) {
+                let why = if met.has(pattern) || self.still_possible(ty, pattern) {
                     "an arm before it takes this case"
                 } else {
                     "the value is never that"
@@ -301,6 +304,33 @@ impl Body<'_> {
         let done = self.loop_body(body, true, expected);
         self.leave(mark);
         done
+    }
+}
+
+/// What the arms before take whatever else there is: on a type without end nothing is ever used up.
+#[derive(Default)]
+struct Met {
+    literals: FxHashSet<Type>,
+    ranges: Vec<(i64, i64)>,
+}
+
+impl Met {
+    fn add(&mut self, pattern: &Pattern) {
+        match &pattern.kind {
+            PatternKind::Lit(_) => drop(self.literals.insert(pattern_type(pattern))),
+            PatternKind::Range(Lit::Int(lo), Lit::Int(hi)) => self.ranges.push((*lo, *hi)),
+            PatternKind::Range(..) => {}
+        }
+    }
+
+    fn has(&self, pattern: &Pattern) -> bool {
+        let within = |least: i64, most: i64| self.ranges.iter().any(|(lo, hi)| *lo <= least && most <= *hi);
+        match &pattern.kind {
+            PatternKind::Lit(Lit::Int(value)) if within(*value, *value) => true,
+            PatternKind::Lit(_) => self.literals.contains(&pattern_type(pattern)),
+            PatternKind::Range(Lit::Int(lo), Lit::Int(hi)) => within(*lo, *hi),
+            PatternKind::Range(..) => false,
+        }
     }
 }
 

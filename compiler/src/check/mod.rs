@@ -39,7 +39,7 @@ mod scope;
 mod settings;
 mod suppress;
 mod tests;
-mod trust;
+pub mod trust;
 pub(crate) mod types;
 mod unused;
 
@@ -166,27 +166,40 @@ impl Checked {
 
 /// Checks a project: parses every file, resolves names, types, roles, effects.
 pub fn check(source: ProjectSource) -> Checked {
-    let mut checker = Checker::default();
-    checker.load(&source);
-    checker.collect_items();
-    checker.collect_uses();
-    checker.collect_builtin(builtin_module());
-    checker.collect_locked();
-    checker.collect_types();
-    checker.collect_tools();
-    checker.collect_signatures();
-    checker.check_consts();
-    checker.check_policies();
-    checker.check_flows();
-    checker.check_effects();
-    checker.check_campaigns();
-    checker.check_called();
-    checker.check_trust();
-    checker.check_values();
-    checker.check_tests();
-    checker.check_unused();
-    checker.check_lookalikes();
-    checker.finish(source)
+    Checker::default().run(source).0
+}
+
+/// Checks a project, and tells for each flow where untrusted data comes from, where it must not go, and what makes it
+/// trusted. As far as that is known where there are errors.
+pub fn check_trust(source: ProjectSource) -> (Checked, Vec<trust::FlowTrust>) {
+    Checker { tell_trust: true, ..Checker::default() }.run(source)
+}
+
+impl Checker {
+    fn run(mut self, source: ProjectSource) -> (Checked, Vec<trust::FlowTrust>) {
+        let checker = &mut self;
+        checker.load(&source);
+        checker.collect_items();
+        checker.collect_uses();
+        checker.collect_builtin(builtin_module());
+        checker.collect_locked();
+        checker.collect_types();
+        checker.collect_tools();
+        checker.collect_signatures();
+        checker.check_consts();
+        checker.check_policies();
+        checker.check_flows();
+        checker.check_effects();
+        checker.check_campaigns();
+        checker.check_called();
+        checker.check_trust();
+        checker.check_values();
+        checker.check_tests();
+        checker.check_unused();
+        checker.check_lookalikes();
+        let told = std::mem::take(&mut self.trust_told);
+        (self.finish(source), told)
+    }
 }
 
 /// The declaration around a place, by the lines that begin with a word at the margin.
@@ -245,6 +258,9 @@ pub(crate) struct Checker {
     codes: Vec<EcoString>,
     /// Where parsing reported something: nothing more is said there.
     misread: FxHashSet<(u32, u32)>,
+    /// Whether what trust rests on is told.
+    tell_trust: bool,
+    trust_told: Vec<trust::FlowTrust>,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
 }
@@ -371,7 +387,7 @@ impl Checker {
         self.suppress(&files);
         let flows = (0..self.program.flows.len()).filter_map(|flow| self.flow_info(flow));
         let flows = flows.map(|flow| (flow.name.clone(), flow)).collect();
-        Checked {
+        let mut checked = Checked {
             files,
             diagnostics: self.diagnostics,
             config: (*self.config).clone(),
@@ -385,7 +401,10 @@ impl Checker {
                 written: self.written,
                 effects: self.effects,
             },
-        }
+        };
+        checked.diagnostics.extend(checked.exceeded());
+        checked.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
+        checked
     }
 
     /// Where a declaration cannot be read because its brackets do not pair up, only the first thing said of it is

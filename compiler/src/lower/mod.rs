@@ -28,24 +28,17 @@ pub(crate) fn lower(checked: &Checked, flow: &str) -> Option<Plan> {
     let entry = *program.flow_places.get(flow)?;
     let mut lower = Lower::new(checked);
     let entry = lower.flow(entry);
-    let mut at = 0;
-    while let Some(place) = lower.order.get(at).copied() {
-        let plan = lower.flow_plan(place)?;
-        lower.flows.push(plan);
-        at += 1;
-    }
-    let functions = std::mem::take(&mut lower.functions).into_iter().collect::<Option<Vec<Function>>>()?;
-    Some(Plan {
-        version: VERSION,
-        entry,
-        flows: lower.flows,
-        functions,
-        tools: lower.tools,
-        types: lower.types,
-        files: checked.files.iter().map(|file| file.path.clone()).collect(),
-    })
+    lower.finish(entry)
 }
 
+/// One plan of many flows and all that they can reach; the first is its entry.
+pub(crate) fn lower_all(checked: &Checked, flows: &[usize]) -> Option<Plan> {
+    let mut lower = Lower::new(checked);
+    flows.iter().for_each(|flow| {
+        lower.flow(*flow);
+    });
+    lower.finish(0)
+}
 /// The state of lowering one plan.
 pub(crate) struct Lower<'a> {
     checked: &'a Checked,
@@ -76,6 +69,26 @@ impl<'a> Lower<'a> {
             types: TypeTable::default(),
             table_key: table_key(&checked.types),
         }
+    }
+
+    /// The plan of everything that was asked for.
+    fn finish(mut self, entry: u32) -> Option<Plan> {
+        let mut at = 0;
+        while let Some(place) = self.order.get(at).copied() {
+            let plan = self.flow_plan(place)?;
+            self.flows.push(plan);
+            at += 1;
+        }
+        let functions = std::mem::take(&mut self.functions).into_iter().collect::<Option<Vec<Function>>>()?;
+        Some(Plan {
+            version: VERSION,
+            entry,
+            flows: self.flows,
+            functions,
+            tools: self.tools,
+            types: self.types,
+            files: self.checked.files.iter().map(|file| file.path.clone()).collect(),
+        })
     }
 
     /// The plan's place of a flow; it will be lowered.

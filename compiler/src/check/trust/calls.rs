@@ -94,14 +94,26 @@ impl<'a> Walk<'_, 'a> {
         let origin = |walk: &mut Self| walk.source(span, ecow::eco_format!("this comes from `{name}`"));
         if tool.untrusted {
             let origin = origin(self);
-            return self.server_result(&tool.output, origin, tool.server(), 0);
+            let result = self.server_result(&tool.output, origin, tool.server(), 0);
+            return self.delivered(tool, result);
         }
         if !self.world.marks.has(&tool.output, weir_lang::ast::Mark::Untrusted) {
             return Label::default();
         }
         let origin = origin(self);
         let world = &mut *self.world;
-        world.marks.label(&tool.output, origin, &checker.program.types, &mut world.paths)
+        let result = world.marks.label(&tool.output, origin, &checker.program.types, &mut world.paths);
+        self.delivered(tool, result)
+    }
+
+    /// What a tool gave; a delivery gives its caller the id of it.
+    fn delivered(&mut self, tool: &crate::registry::Tool, result: Label) -> Label {
+        if self.role == Some(Role::Delivery) && tool.capabilities.iter().any(|capability| capability.ends_with(".send"))
+        {
+            let id = result.field("id", &mut self.world.paths);
+            self.sent = self.sent.joined(&id, &mut self.world.paths);
+        }
+        result
     }
 
     /// The result of a server that is not ours: untrusted, but an id is good for the server that gave it.
@@ -131,7 +143,7 @@ impl<'a> Walk<'_, 'a> {
 
     /// An argument of a tool, or of a flow that asks for trust itself.
     fn argument(&mut self, callee: (&EcoString, &str), param: &EcoString, ty: &Type, trusted: bool, given: &Given<'a>) {
-        if given.label.is_clean() {
+        if given.label.is_clean() && self.world.log.is_none() {
             return;
         }
         let types = &self.world.checker.program.types;
@@ -149,6 +161,7 @@ impl<'a> Walk<'_, 'a> {
                 }
             }
             let what = ecow::eco_format!("`{name}` of `{}`", callee.0);
+            self.note_sink(given.value, &what, &label.deep(), callee.1);
             let loc = self.loc(given.value.span);
             let sink = Sink { what, loc, server: callee.1.into(), step: false, via: Vec::new() };
             if self.sink(given.value.span, Some(given.value), &label.deep(), &Rc::new(sink)) {
@@ -171,6 +184,7 @@ impl<'a> Walk<'_, 'a> {
             step: true,
             via: Vec::new(),
         };
+        self.note_step(span, &sink.what, &gate);
         self.sink(span, None, &gate, &Rc::new(sink));
     }
 
@@ -186,14 +200,20 @@ impl<'a> Walk<'_, 'a> {
     pub fn call_given(&mut self, flow: usize, given: &[Option<Given<'a>>], span: Span) -> Label {
         let checker = self.world.checker;
         let Some(decl) = checker.program.flows.get(flow) else { return Label::default() };
-        let labels = self.arguments(&decl.params, given, decl.role);
+        let labels = self.arguments(flow, given, decl.role);
         if self.mode == Mode::Depends {
             let depends = self.world.depends.get(flow).cloned().flatten().unwrap_or_default();
             return Args { labels: &labels, paths: &mut self.world.paths }.label(&depends.result);
         }
-        for (param, given) in decl.params.iter().zip(given) {
-            if let Some(given) = given {
-                self.argument((&decl.name, ""), &param.name, &param.ty, false, given);
+        for ((param, one), label) in decl.params.iter().zip(given).zip(&labels) {
+            match (one, steering(given, label)) {
+                (Some(one), _) => self.argument((&decl.name, ""), &param.name, &param.ty, false, one),
+                // A default that is made of other arguments.
+                (None, Some(other)) => {
+                    let made = Given { value: other.value, label: label.clone() };
+                    self.argument((&decl.name, ""), &param.name, &param.ty, false, &made);
+                }
+                (None, None) => {}
             }
         }
         let effects = checker.effects.get(flow);
@@ -215,15 +235,42 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// The arguments as the flow sees them.
-    pub fn arguments(&mut self, params: &[Param], given: &[Option<Given<'a>>], role: Role) -> Vec<Label> {
-        let types = &self.world.checker.program.types;
+    pub fn arguments(&mut self, flow: usize, given: &[Option<Given<'a>>], role: Role) -> Vec<Label> {
+        let checker = self.world.checker;
+        let types = &checker.program.types;
+        let params = checker.program.flows.get(flow).map(|decl| decl.params.as_slice()).unwrap_or_default();
         let mut labels = Vec::with_capacity(params.len());
         for (at, param) in params.iter().enumerate() {
-            let label = given.get(at).and_then(Option::as_ref).map(|given| given.label.clone()).unwrap_or_default();
+            let label = match given.get(at).and_then(Option::as_ref) {
+                Some(given) => given.label.clone(),
+                None => self.default(flow, at, params, &labels),
+            };
             let open = role == Role::Enricher && at == 0;
             labels.push(if open { label } else { narrowed(&label, &param.ty, types) });
         }
         labels
+    }
+
+    /// What a parameter is that is left out: its default, which may be made of the parameters before it.
+    fn default(&mut self, flow: usize, at: usize, params: &[Param], before: &[Label]) -> Label {
+        let program = &self.world.checker.program;
+        let (Some(decl), Some(tree)) = (program.flows.get(flow), program.flow_ast(flow)) else {
+            return Label::default();
+        };
+        let Some(default) = tree.params.get(at).and_then(|param| param.default.as_ref()) else {
+            return Label::default();
+        };
+        let around = std::mem::replace(&mut self.module, decl.at.module);
+        let names = std::mem::take(&mut self.env);
+        for (param, label) in params.iter().zip(before) {
+            self.bind(&param.name, label.clone());
+        }
+        let mark = self.begin();
+        let label = self.expr(default);
+        self.end(mark);
+        self.env = names;
+        self.module = around;
+        label
     }
 
     /// What the called flow does with its parameters, done with these arguments.
@@ -231,12 +278,14 @@ impl<'a> Walk<'_, 'a> {
         let mut refused = Vec::new();
         for ((atom, _), sink) in &summary.sinks {
             let taint = Args { labels, paths: &mut self.world.paths }.taint(&Taint::atom(*atom));
+            let path = super::paths::Paths::of_atom(*atom);
+            let param = self.world.paths.get(path).0;
+            let given = given.get(param).and_then(Option::as_ref).or_else(|| steering(given, labels.get(param)?));
+            let Some(given) = given else { continue };
+            self.note_sink(given.value, &sink.what, &taint, &sink.server);
             if taint.is_empty() {
                 continue;
             }
-            let path = super::paths::Paths::of_atom(*atom);
-            let param = self.world.paths.get(path).0;
-            let Some(given) = given.get(param).and_then(Option::as_ref) else { continue };
             let sink = self.reached_through(sink, given.value);
             if self.sink(given.value.span, Some(given.value), &taint, &sink) && !sink.step {
                 refused.push(param);
@@ -260,4 +309,9 @@ impl<'a> Walk<'_, 'a> {
         sink.via.insert(0, self.loc(value.span));
         Rc::new(sink)
     }
+}
+
+/// The argument that makes a default untrusted, or may.
+fn steering<'g, 'a>(given: &'g [Option<Given<'a>>], label: &Label) -> Option<&'g Given<'a>> {
+    label.deep().counts().then(|| given.iter().flatten().find(|one| one.label.deep().counts())).flatten()
 }

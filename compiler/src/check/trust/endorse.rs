@@ -19,12 +19,14 @@ pub(super) struct Conjunct<'a> {
     pub taint: Taint,
     /// The name or field path that it endorses, and what that depends on.
     pub endorses: Option<(&'a Expr, Taint)>,
+    /// What a person saw and said yes to.
+    pub approves: Vec<&'a Expr>,
 }
 
 impl<'a> Walk<'_, 'a> {
     /// The conditions of a `require` that must all hold, with what each endorses.
     pub fn conjuncts(&mut self, cond: &'a Expr, out: &mut Vec<Conjunct<'a>>) {
-        let mut one = Conjunct { cond, taint: Taint::default(), endorses: None };
+        let mut one = Conjunct { cond, taint: Taint::default(), endorses: None, approves: self.approved_by(cond) };
         match &cond.kind {
             ExprKind::Paren(inner) => return self.conjuncts(inner, out),
             ExprKind::Binary { op: BinaryOp::And, left, right, .. } => {
@@ -137,7 +139,7 @@ impl<'a> Walk<'_, 'a> {
             self.call_given(flow, &given, span);
             return Some(given);
         }
-        let labels = self.arguments(&decl.params, &given, decl.role);
+        let labels = self.arguments(flow, &given, decl.role);
         let depends = self.world.depends.get(flow).cloned().flatten()?;
         let loc = self.loc(span);
         for one in &depends.endorsed {
@@ -167,7 +169,11 @@ impl<'a> Walk<'_, 'a> {
             Some((base, endorsed)) => {
                 let ty = self.type_of(subject);
                 let label = self.expr(subject);
+                let before = label.deep();
                 let label = self.endorsed(&label, &ty, &[], &endorsed, &base, flow);
+                if !endorsed.is_empty() {
+                    self.note_endorsed(subject, span, &format!("`check {name}`"), &before);
+                }
                 self.endorse_path(subject, &mut |_, _| label.clone());
                 let parts = endorsed.iter().filter(|one| !one.own).map(|one| text_of(&one.steps)).collect::<Vec<_>>();
                 let parts = parts.join(", ");

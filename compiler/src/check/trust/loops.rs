@@ -24,11 +24,13 @@ impl<'a> Walk<'_, 'a> {
     }
 
     pub fn if_blocks(&mut self, cond: &'a Expr, then: &'a Block, otherwise: Option<&'a Block>) -> Label {
+        let (approved, span) = (self.all_approved(cond), cond.span);
         let cond = self.expr(cond).deep().computed();
         let mut value = Label::default();
         let mut ends = Vec::new();
-        for block in [Some(then), otherwise] {
+        for (block, approved) in [(Some(then), approved), (otherwise, Vec::new())] {
             let mark = self.begin();
+            self.approve(&approved, span);
             let label = self.under(&cond, |walk| block.map(|block| walk.block(block)).unwrap_or_default());
             let changed = self.end(mark);
             if !block.is_some_and(always_leaves) {

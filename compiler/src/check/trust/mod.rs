@@ -3,12 +3,14 @@
 //! Each flow is looked at once, called flows first, with labels that depend on its parameters; what it gives and
 //! which parameters reach trusted places is its [`Summary`], which a call fills with what is known of the arguments.
 
+mod approve;
 mod calls;
 mod endorse;
 mod exprs;
 mod form;
 mod label;
 mod library;
+mod log;
 mod loops;
 mod marks;
 mod outside;
@@ -23,6 +25,7 @@ use super::Checker;
 use ecow::EcoString;
 use indexmap::IndexMap;
 use label::Label;
+pub use log::{Endorsement, FlowTrust, SinkState, TrustPlace, TrustSink};
 use marks::Marks;
 use paths::{Paths, Step};
 use std::rc::Rc;
@@ -99,6 +102,8 @@ struct World<'a> {
     depends: Vec<Option<Rc<Depends>>>,
     strict: bool,
     findings: IndexMap<Loc, Finding>,
+    /// What is told beside what is wrong, where that is wanted.
+    log: Option<log::Log>,
     /// Validators that look at the form only, with a place that their values reach.
     forms: IndexMap<usize, (Rc<Sink>, Option<Origin>)>,
 }
@@ -107,9 +112,13 @@ impl Checker {
     /// Follows untrusted data through all flows.
     pub(super) fn check_trust(&mut self) {
         let mut world = World::new(self);
+        world.log = self.tell_trust.then(log::Log::default);
         world.flows();
         world.outside();
-        for diagnostic in world.diagnostics() {
+        let told = world.told();
+        let diagnostics = world.diagnostics();
+        self.trust_told = told;
+        for diagnostic in diagnostics {
             self.report(diagnostic);
         }
     }
@@ -127,6 +136,7 @@ impl<'a> World<'a> {
             depends: vec![None; count],
             strict: checker.config.project.trust == Some(crate::project::Trust::Strict),
             findings: IndexMap::new(),
+            log: None,
             forms: IndexMap::new(),
         }
     }

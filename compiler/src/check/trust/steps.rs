@@ -33,6 +33,7 @@ impl<'a> Walk<'_, 'a> {
                     self.lets.push((name.name.clone(), value));
                 }
                 self.bind(&name.name, label);
+                self.shown(name, value);
             }
             StepKind::Expr(value) => return self.expr(value),
             StepKind::Yield(value) => self.yields(value),
@@ -101,7 +102,11 @@ impl<'a> Walk<'_, 'a> {
         let mut open = Taint::default();
         for one in conjuncts {
             match (self.mode, one.endorses) {
-                (Mode::Trust, Some((subject, by))) => self.endorse_path(subject, &mut |_, _| Label::leaf(by.clone())),
+                (Mode::Trust, Some((subject, by))) => {
+                    let before = self.expr(subject).deep();
+                    self.note_endorsed(subject, one.cond.span, "what it equals or is one of is trusted", &before);
+                    self.endorse_path(subject, &mut |_, _| Label::leaf(by.clone()));
+                }
                 (Mode::Trust, None) => open.add(&one.taint),
                 (Mode::Depends, _) => {
                     open.add(&one.taint);
@@ -110,6 +115,7 @@ impl<'a> Walk<'_, 'a> {
                     self.conditions.push(Condition { taint: one.taint, form, loc });
                 }
             }
+            self.approve(&one.approves, one.cond.span);
         }
         if matches!(otherwise, Some(Otherwise::Drop(_))) {
             self.left = self.decided().joined(&open);

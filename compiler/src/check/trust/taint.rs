@@ -153,6 +153,8 @@ pub(super) struct Place {
 
 /// The longest way that a message tells.
 const WAY: usize = 3;
+/// The longest way that a listing tells.
+const LONGEST: usize = 64;
 
 impl Origins {
     pub fn source(&mut self, loc: Loc, text: impl Into<EcoString>) -> Origin {
@@ -170,6 +172,18 @@ impl Origins {
 
     pub fn get(&self, origin: Origin) -> Option<&Place> {
         self.all.get(origin as usize)
+    }
+
+    /// The source, then every step of the way.
+    pub fn whole_way(&self, origin: Origin) -> Vec<&Place> {
+        let mut places = Vec::new();
+        let mut at = self.get(origin);
+        while let Some(place) = at.filter(|_| places.len() < LONGEST) {
+            places.push(place);
+            at = place.before.and_then(|before| self.get(before));
+        }
+        places.reverse();
+        places
     }
 
     /// The source, then the last steps of the way.

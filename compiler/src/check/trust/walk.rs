@@ -53,6 +53,10 @@ pub(super) struct Walk<'w, 'a> {
     pub mode: Mode,
     pub module: usize,
     pub role: Option<Role>,
+    /// The flow, unless it is something outside of any.
+    flow: Option<usize>,
+    /// Answers of people, with what their questions showed.
+    pub approvals: Vec<(u32, Vec<(u32, &'a Expr)>)>,
     pub env: Vec<Binding>,
     /// Labels that names had before, for going back to the start of a branch.
     log: Vec<(usize, Label)>,
@@ -64,6 +68,8 @@ pub(super) struct Walk<'w, 'a> {
     pub around: Taint,
     pub frames: Vec<Frame>,
     pub returned: Label,
+    /// The id that a delivery's send gave.
+    pub sent: Label,
     /// The elements of an aggregator's sources.
     pub sources: Label,
     /// Inside an `undo`.
@@ -87,6 +93,8 @@ impl<'w, 'a> Walk<'w, 'a> {
             mode,
             module,
             role: None,
+            flow: None,
+            approvals: Vec::new(),
             env: Vec::new(),
             log: Vec::new(),
             pc: Taint::default(),
@@ -94,6 +102,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             around: Taint::default(),
             frames: Vec::new(),
             returned: Label::default(),
+            sent: Label::default(),
             sources: Label::default(),
             undoing: false,
             conditions: Vec::new(),
@@ -111,6 +120,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         let (decl, tree) = (checker.program.flows.get(flow)?, checker.program.flow_ast(flow)?);
         let mut walk = Walk::new(world, decl.at.module, mode);
         walk.role = Some(decl.role);
+        walk.flow = Some(flow);
         for (at, param) in tree.params.iter().enumerate() {
             let ty = decl.params.get(at).map(|param| &param.ty);
             let label = walk.parameter(at, ty, &param.name);
@@ -163,8 +173,10 @@ impl<'w, 'a> Walk<'w, 'a> {
             return Label::default();
         }
         let loc = self.loc(span);
+        let text = ecow::eco_format!("{what} that it is untrusted");
+        self.note_source(loc, &text);
         let world = &mut *self.world;
-        let origin = world.origins.source(loc, ecow::eco_format!("{what} that it is untrusted"));
+        let origin = world.origins.source(loc, text);
         world.marks.label(ty, origin, &world.checker.program.types, &mut world.paths)
     }
 
@@ -178,8 +190,41 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     /// A source here.
     pub fn source(&mut self, span: Span, text: impl Into<EcoString>) -> Origin {
-        let loc = self.loc(span);
+        let (loc, text) = (self.loc(span), text.into());
+        self.note_source(loc, &text);
         self.world.origins.source(loc, text)
+    }
+
+    fn note_source(&mut self, loc: Loc, text: &EcoString) {
+        if let (Mode::Trust, Some(flow), Some(log)) = (self.mode, self.flow, &mut self.world.log) {
+            log.source(flow, loc, text);
+        }
+    }
+
+    /// Writes a trusted parameter down, with what is known of its argument.
+    pub fn note_sink(&mut self, value: &Expr, what: &EcoString, taint: &Taint, server: &str) {
+        let loc = self.loc(value.span);
+        if let (Mode::Trust, Some(flow), Some(log)) = (self.mode, self.flow, &mut self.world.log) {
+            log.sink(flow, loc, what.clone(), taint.clone(), server, super::super::scope::path_of(value));
+        }
+    }
+
+    /// Writes the choice of a step down, in strict projects.
+    pub fn note_step(&mut self, span: Span, what: &EcoString, taint: &Taint) {
+        let loc = self.loc(span);
+        if let (Mode::Trust, Some(flow), Some(log)) = (self.mode, self.flow, &mut self.world.log) {
+            log.sink(flow, loc, what.clone(), taint.clone(), "", None);
+        }
+    }
+
+    /// Writes down that a value became trusted, if it was not.
+    pub fn note_endorsed(&mut self, subject: &Expr, span: Span, by: &str, before: &Taint) {
+        let (loc, path) = (self.loc(span), super::super::scope::path_of(subject));
+        if let (Mode::Trust, Some(flow), Some(log), true, Some(path)) =
+            (self.mode, self.flow, &mut self.world.log, before.counts(), path)
+        {
+            log.endorsement(flow, loc, path, by.into(), before.blame(""));
+        }
     }
 
     pub fn bind(&mut self, name: &EcoString, label: Label) {
@@ -190,6 +235,11 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// Ends the names since there were `count`.
     pub fn unbind(&mut self, count: usize) {
         self.env.truncate(count);
+    }
+
+    /// What tells a name from others of its name.
+    pub fn id_of(&self, name: &str) -> Option<u32> {
+        self.place(name).and_then(|at| self.env.get(at)).map(|binding| binding.id)
     }
 
     pub fn place(&self, name: &str) -> Option<usize> {
@@ -319,7 +369,8 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     pub fn summary(self) -> Summary {
         let result = match self.role {
-            Some(Role::Delivery) => Label::default(),
+            // Its status is ours, its id is what the tool said.
+            Some(Role::Delivery) => Label::record([(Step::Field("id".into()), self.sent)]),
             _ => self.returned,
         };
         Summary { result, ..self.summary }

@@ -1,0 +1,52 @@
+//! `weir check --bounds` and `--trust`: what is proven of each flow, instead of what is wrong with it.
+
+use crate::args::CheckFormat;
+use crate::out;
+use crate::report::bounds::{self, Bounded};
+use crate::report::trust::{self, Told};
+use weir_compiler::Checked;
+use weir_compiler::trust::FlowTrust;
+use weir_lang::span::{Lines, Loc};
+
+/// A checked project, and which of its files were asked for.
+pub type Asked<'a> = (&'a Checked, &'a [bool]);
+
+/// Prints the worst case of every flow in the files that were asked for.
+pub fn tell_bounds(format: CheckFormat, projects: &[Asked<'_>]) {
+    let mut flows = Vec::new();
+    for (checked, wanted) in projects {
+        let found = checked.bounds().into_iter();
+        let found = found.filter(|bound| wanted.get(bound.loc.file.0 as usize).copied().unwrap_or(false));
+        flows.extend(found.map(|bound| Bounded { at: place(checked, bound.loc), bound }));
+    }
+    match format {
+        CheckFormat::Json => out::result_line(&bounds::json(&flows)),
+        _ => out::result(&bounds::human(&flows)),
+    }
+}
+
+/// Prints where untrusted data comes from and what keeps it from where it must not go, of the files asked for.
+pub fn tell_trust(format: CheckFormat, projects: &[Asked<'_>], told: &[&[FlowTrust]]) {
+    let (mut text, mut flows) = (Vec::new(), Vec::new());
+    for ((checked, wanted), told) in projects.iter().zip(told) {
+        text.push(move |loc| place(checked, loc));
+        let asked = |flow: &&FlowTrust| wanted.get(flow.loc.file.0 as usize).copied().unwrap_or(false);
+        flows.push(told.iter().filter(asked).collect::<Vec<_>>());
+    }
+    let flows: Vec<Told<'_>> = text
+        .iter()
+        .zip(flows)
+        .flat_map(|(at, flows)| flows.into_iter().map(move |flow| Told { flow, at: at as &dyn Fn(Loc) -> String }))
+        .collect();
+    match format {
+        CheckFormat::Json => out::result_line(&trust::json(&flows)),
+        _ => out::result(&trust::human(&flows)),
+    }
+}
+
+/// `file:line`
+pub fn place(checked: &Checked, loc: Loc) -> String {
+    let Some(file) = checked.files.get(loc.file.0 as usize) else { return "?".into() };
+    let line = Lines::new(&file.text).position(&file.text, loc.span.start).0;
+    format!("{}:{line}", file.path)
+}

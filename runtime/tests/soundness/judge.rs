@@ -1,0 +1,316 @@
+//! Runs one program in its world, and judges what happened.
+
+use super::generate::{self, Program};
+use super::reference::{Reference, Stop};
+use super::value::V;
+use super::world::{Answer, Moods, SERVERS, Seen, Server, World};
+use ecow::EcoString;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tokio::time::Instant;
+use weir_compiler::Checked;
+use weir_compiler::bounds::{Atom, Bound, Part, Root, Sum};
+use weir_compiler::project::{ProjectSource, SourceFile};
+use weir_lang::span::FileId;
+use weir_runtime::engine::{Clock, Engine, LocalEngine, StartRequest, Toolbox};
+use weir_runtime::envelope::Envelope;
+use weir_runtime::journal::MemoryJournal;
+use weir_stdlib::value::Value;
+
+#[derive(Debug)]
+pub enum Verdict {
+    /// By these rules.
+    Refused(Vec<&'static str>),
+    Sound {
+        compared: bool,
+        bounds: u64,
+    },
+    Wrong(String),
+}
+
+pub fn check(text: &str) -> Checked {
+    let file = SourceFile { path: "main.flow".into(), module: "".into(), text: text.into() };
+    weir_compiler::check(ProjectSource { files: vec![file], ..ProjectSource::default() })
+}
+
+pub fn judge(seed: u64) -> Verdict {
+    run(&generate::program(seed), seed)
+}
+
+/// The program without the lines that the same complaint does not need.
+pub fn shrunk(seed: u64) -> String {
+    let mut best = generate::program(seed);
+    let kind = |verdict: &Verdict| match verdict {
+        Verdict::Wrong(what) => Some(what.split([':', '\n']).next().unwrap_or_default().to_owned()),
+        _ => None,
+    };
+    let wanted = kind(&run(&best, seed));
+    let mut at = 0;
+    while at < best.text.lines().count() {
+        let without = |count: usize| -> String {
+            let lines = best.text.lines().enumerate().filter(|(line, _)| !(at..at + count).contains(line));
+            lines.map(|(_, line)| format!("{line}\n")).collect()
+        };
+        let smaller = [4, 3, 2, 1].into_iter().map(without).find(|text| {
+            let program = Program { text: text.clone(), parallel: best.parallel };
+            kind(&run(&program, seed)) == wanted
+        });
+        match smaller {
+            Some(text) => best.text = text,
+            None => at += 1,
+        }
+    }
+    best.text
+}
+
+pub fn run(program: &Program, seed: u64) -> Verdict {
+    let checked = check(&program.text);
+    if checked.has_errors() {
+        let errors = checked.diagnostics.iter().filter(|one| one.severity.word() == "error");
+        return Verdict::Refused(errors.map(|one| one.rule.name()).collect());
+    }
+    let Some(plan) = checked.plan("main") else { return Verdict::Refused(vec!["no main"]) };
+    let moods = Moods {
+        seed,
+        failing: [0, 0, 15, 40][usize::try_from(seed % 4).unwrap()],
+        lying: if seed % 8 == 7 { 10 } else { 0 },
+    };
+    let args = json!({"who": "ann", "n": 2, "names": ["ann", "bob", "x"], "pairs": [{"a": "ann", "b": "bob"}, {"a": "x", "b": "y"}]});
+    let module = weir_lang::parse(FileId(0), &program.text).module;
+    let mut reference = Reference::new(&module, moods);
+    let given: Vec<V> = ["who", "n", "names", "pairs"].iter().map(|name| V::of(&args[*name])).collect();
+    let said = reference.main(&given);
+    if let Err(Stop::Wrong(what)) = &said {
+        return Verdict::Wrong(format!("reference: {what}"));
+    }
+    let entry_can = checked.flows["main"].can.clone();
+    let world = Arc::new(World { moods, seen: Mutex::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let (envelope, took) = runtime.block_on(play(Arc::clone(&world), Arc::new(plan), &args, &entry_can));
+    let seen = std::mem::take(&mut *world.seen.lock().unwrap());
+    let happened = Happened { envelope, took, seen, lied: reference.lied };
+    let judged = happened
+        .no_trouble()
+        .and_then(|()| happened.no_unsafe_repeat(&checked))
+        .and_then(|()| happened.within_can(&checked, &entry_can))
+        .and_then(|()| happened.within_bounds(&checked, &args));
+    let bounds = match judged {
+        Ok(bounds) => bounds,
+        Err(what) => return Verdict::Wrong(what),
+    };
+    // What comes back beside its type counts as done, and nobody knows how to undo it: not worth telling twice.
+    if program.parallel || reference.lied {
+        return Verdict::Sound { compared: false, bounds };
+    }
+    match happened.same_as(&said, &reference.writes) {
+        Ok(()) => Verdict::Sound { compared: true, bounds },
+        Err(what) => Verdict::Wrong(format!("differs: {what}")),
+    }
+}
+
+struct Virtual(Instant);
+
+impl Clock for Virtual {
+    fn now(&self) -> jiff::Timestamp {
+        let epoch: jiff::Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
+        let passed = i64::try_from(self.0.elapsed().as_millis()).unwrap();
+        epoch.checked_add(jiff::SignedDuration::from_millis(passed)).unwrap()
+    }
+}
+
+async fn play(
+    world: Arc<World>,
+    plan: Arc<weir_compiler::plan::Plan>,
+    args: &Json,
+    can: &[EcoString],
+) -> (Option<Envelope>, u128) {
+    let began = Instant::now();
+    let mut toolbox = Toolbox::new();
+    for (name, tools) in SERVERS {
+        toolbox.add(name, Arc::new(Server { name, tools, world: Arc::clone(&world) }));
+    }
+    let engine = LocalEngine::new(Arc::new(MemoryJournal::new()), toolbox).with_clock(Arc::new(Virtual(began)));
+    let request = StartRequest {
+        args: Value::from_json(&args.to_string()).unwrap(),
+        grants: can.to_vec(),
+        run_id: Some("00000000-0000-7000-8000-000000000001".into()),
+        ..StartRequest::new("test")
+    };
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(30 * 86_400), engine.start(plan, request)).await;
+    (ended.ok().and_then(Result::ok), began.elapsed().as_millis())
+}
+
+struct Happened {
+    envelope: Option<Envelope>,
+    took: u128,
+    seen: Vec<Seen>,
+    lied: bool,
+}
+
+fn is_undo(step: &str) -> bool {
+    step.ends_with("/undo")
+}
+
+impl Happened {
+    fn code(&self) -> Option<&str> {
+        self.envelope.as_ref()?.metadata.error.as_ref().map(|error| error.code.as_str())
+    }
+
+    fn no_trouble(&self) -> Result<(), String> {
+        let Some(envelope) = &self.envelope else { return Err("hangs: it does not end or is refused".into()) };
+        let trouble = match self.code() {
+            Some("invalid_input" | "failed") => true,
+            Some("bad_response") => !self.seen.iter().any(|one| matches!(one.answer, Answer::Ok(_))) || !self.lied,
+            _ => false,
+        };
+        if trouble { Err(format!("type trouble: {:?}", envelope.metadata.error)) } else { Ok(()) }
+    }
+
+    /// A call that may have happened and is not repeatable is not made again at its step.
+    fn no_unsafe_repeat(&self, checked: &Checked) -> Result<(), String> {
+        let mut open: BTreeMap<&str, &Seen> = BTreeMap::new();
+        for one in &self.seen {
+            let tool = &checked.tools[one.tool.as_str()];
+            let keyed = tool.accepts_key.is_some() && one.attempt > 1;
+            let safe = tool.reads_only() || tool.idempotent || keyed;
+            let maybe = matches!(one.answer, Answer::Ok(_) | Answer::Hang | Answer::Fail(_, true));
+            if one.attempt > 1 && !safe && open.contains_key(one.step.as_str()) {
+                return Err(format!("unsafe repeat: {one:?}"));
+            }
+            if maybe {
+                open.insert(&one.step, one);
+            }
+        }
+        Ok(())
+    }
+
+    fn within_can(&self, checked: &Checked, can: &[EcoString]) -> Result<(), String> {
+        for one in &self.seen {
+            let needs = &checked.tools[one.tool.as_str()].capabilities;
+            if let Some(missing) = needs.iter().find(|need| !can.contains(need)) {
+                return Err(format!("beyond `can`: {} needs {missing}", one.tool));
+            }
+        }
+        Ok(())
+    }
+
+    fn within_bounds(&self, checked: &Checked, args: &Json) -> Result<u64, String> {
+        let bounds = checked.bounds();
+        let Some(bound) = bounds.iter().find(|bound| bound.flow == "main") else { return Err("no bounds".into()) };
+        let mut held = 0;
+        let mut hold = |what: String, sum: &Sum, found: u128| -> Result<(), String> {
+            let Some(most) = sum.at(&|atom| size(atom, args)) else { return Ok(()) };
+            held += 1;
+            if found > u128::from(most) {
+                return Err(format!("beyond its bounds: {what} is {found}, at most {most} ({sum:?})"));
+            }
+            Ok(())
+        };
+        for (tool, calls, attempts) in counted(bound, &self.seen, false) {
+            let sums = bound.tools.iter().find(|one| one.tool == tool);
+            let zero = Sum::default();
+            hold(format!("calls of {tool}"), sums.map_or(&zero, |one| &one.calls), calls)?;
+            hold(format!("attempts of {tool}"), sums.map_or(&zero, |one| &one.attempts), attempts)?;
+        }
+        for (tool, calls, _) in counted(bound, &self.seen, true) {
+            let sum = bound.undo.iter().find(|(name, _)| *name == tool).map(|(_, sum)| sum.clone()).unwrap_or_default();
+            hold(format!("undos of {tool}"), &sum, calls)?;
+        }
+        let forward = self.seen.iter().filter(|one| !is_undo(&one.step));
+        hold("attempts".into(), &bound.attempts, forward.clone().count() as u128)?;
+        let cost = forward.map(|one| (checked.tools[one.tool.as_str()].cost * 1e9).round() as u128).sum();
+        hold("cost".into(), &bound.cost, cost)?;
+        if !self.seen.iter().any(|one| is_undo(&one.step)) {
+            hold("time".into(), &bound.time, self.took)?;
+        }
+        Ok(held)
+    }
+
+    fn same_as(&self, said: &Result<V, Stop>, writes: &[(String, Json)]) -> Result<(), String> {
+        let envelope = self.envelope.as_ref().ok_or("no envelope")?;
+        let reads = |one: &&Seen| !one.tool.starts_with("src.");
+        let found: Vec<(String, Json)> =
+            self.seen.iter().filter(reads).map(|one| (one.tool.clone(), one.args.clone())).collect();
+        let status = format!("{:?}", envelope.metadata.status);
+        let budget = self.code() == Some("budget");
+        if budget {
+            return Ok(());
+        }
+        if found != writes {
+            return Err(format!(
+                "the engine writes {found:#?}\nthe reference {writes:#?}\n{status} {:?} {said:?}",
+                self.code()
+            ));
+        }
+        let same = match said {
+            Ok(value) => {
+                let records: Vec<Json> = envelope
+                    .records
+                    .iter()
+                    .map(|record| serde_json::from_str(&record.value.to_json()).unwrap())
+                    .collect();
+                let wanted = match value.json() {
+                    Json::Array(items) => items,
+                    Json::Null => Vec::new(),
+                    other => vec![other],
+                };
+                status == "Succeeded" && records == wanted
+            }
+            Err(Stop::Fail(code)) if code == "blocked" => status == "Blocked",
+            Err(Stop::Fail(code)) => status == "Failed" && self.code() == Some(code),
+            Err(Stop::Attention) => status == "NeedsAttention",
+            Err(_) => false,
+        };
+        if same {
+            Ok(())
+        } else {
+            Err(format!(
+                "the engine ends {status} {:?} with {:?}\nthe reference {said:?}",
+                self.code(),
+                envelope.records
+            ))
+        }
+    }
+}
+
+/// Calls and attempts by tool.
+fn counted(_: &Bound, seen: &[Seen], undos: bool) -> Vec<(String, u128, u128)> {
+    let mut out: BTreeMap<&str, (u128, u128)> = BTreeMap::new();
+    for one in seen.iter().filter(|one| is_undo(&one.step) == undos) {
+        let slot = out.entry(&one.tool).or_default();
+        slot.0 += u128::from(one.attempt == 1);
+        slot.1 += 1;
+    }
+    out.into_iter().map(|(tool, (calls, attempts))| (tool.to_owned(), calls, attempts)).collect()
+}
+
+/// How large the sizes were in this run: arguments as they are, lists of tools no longer than tools make them.
+fn size(atom: &Atom, args: &Json) -> Option<u64> {
+    let (source, whole) = match atom {
+        Atom::Length(source) => (source, false),
+        Atom::Whole(source) => (source, true),
+        _ => return None,
+    };
+    match &source.root {
+        Root::Param(_, name) => {
+            let mut found = vec![&args[name.as_str()]];
+            for part in &source.parts {
+                found = found
+                    .into_iter()
+                    .flat_map(|one| match part {
+                        Part::Field(name) => vec![&one[name.as_str()]],
+                        Part::Each => one.as_array().map(|items| items.iter().collect()).unwrap_or_default(),
+                    })
+                    .collect();
+            }
+            let each = found.into_iter().map(|one| match whole {
+                true => one.as_u64().unwrap_or(0),
+                false => one.as_array().map_or(0, Vec::len) as u64,
+            });
+            Some(each.max().unwrap_or(0))
+        }
+        Root::Other(name) if name.starts_with("src.") && !whole => Some(3),
+        Root::Other(_) => None,
+    }
+}
