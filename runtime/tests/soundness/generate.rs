@@ -27,10 +27,6 @@ impl Dice {
     pub fn one_in(&mut self, many: usize) -> bool {
         self.below(many) == 0
     }
-
-    pub fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
-        of[self.below(of.len())]
-    }
 }
 
 /// The types of generated values.
