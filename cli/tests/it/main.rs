@@ -14,6 +14,7 @@ mod arguments;
 mod asking;
 mod blocks;
 mod check;
+mod cli_page;
 mod docs;
 mod examples;
 mod explain;
