@@ -5,6 +5,7 @@ mod commands;
 mod escape;
 mod exit;
 mod graph;
+mod lsp;
 mod notation;
 mod out;
 mod project;

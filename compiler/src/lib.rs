@@ -1,9 +1,10 @@
 //! From modules to plans: project and registry, names, types, roles, effects, lowering. No IO.
 
 pub mod check;
+pub mod ide;
 mod lower;
 pub mod plan;
 pub mod project;
 pub mod registry;
 
-pub use check::{Checked, FlowInfo, check};
+pub use check::{Checked, FlowInfo, Memory, check};

@@ -8,6 +8,7 @@ mod asking;
 mod blocks;
 mod check;
 mod docs;
+mod editor;
 mod examples;
 mod explain;
 mod fmt;
