@@ -1,6 +1,7 @@
 //! Measures Weir and prints the figures, so that a claim of speed has a program behind it. Nothing is asserted: a
-//! machine differs from the next, growth does not. `cargo run --release -p weir-bench [-- parse|check|machine|process]`.
+//! machine differs from the next, growth does not. `cargo run --release -p weir-bench [-- text|machine|process|editor]`.
 
+mod editor;
 mod machine;
 mod out;
 mod process;
@@ -11,10 +12,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 3] = [("text", text::run), ("machine", machine::run), ("process", process::run)];
+    let parts: [(&str, fn()); 4] =
+        [("text", text::run), ("machine", machine::run), ("process", process::run), ("editor", editor::run)];
     let unknown = wanted.iter().find(|name| !parts.iter().any(|(part, _)| part == name));
     if let Some(unknown) = unknown {
-        out::line(&format!("there is no part `{unknown}`: text, machine, process"));
+        out::line(&format!("there is no part `{unknown}`: text, machine, process, editor"));
         return ExitCode::from(2);
     }
     for (name, run) in parts {

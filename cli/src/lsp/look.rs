@@ -36,8 +36,7 @@ impl Server {
         let params: TextDocumentPositionParams = read(params)?;
         let asked = self.asked(&params.text_document)?;
         let at = asked.text.offset(params.position, self.encoding);
-        let (before, after) = asked.text.text.split_at_checked(at as usize).ok_or(Failure::Cancelled)?;
-        let probed = [before, PROBE, after].concat();
+        let probed = weir_compiler::ide::probed(&asked.text.text, at).ok_or(Failure::Cancelled)?;
         let (project, _) = self.project_of(&params.text_document.uri.0)?;
         let checked = project.probe(asked.file as usize, probed);
         let view = View::new(&checked, asked.file).ok_or(Failure::Params("this is no flow file".into()))?;

@@ -17,6 +17,37 @@ use weir_lang::types::{Type, fits};
 /// What is inserted after the text before the place when it is checked, so that `lead.` reads as an expression.
 pub const PROBE: &str = "weir_probe";
 
+/// The text that is checked for completions at an offset: with [`PROBE`] there, and with the brackets closed behind it
+/// that nothing closes yet.
+pub fn probed(source: &str, offset: u32) -> Option<String> {
+    let (before, after) = source.split_at_checked(offset as usize)?;
+    let tokens = super::tokens::tokens(source);
+    let mut open: Vec<&str> = Vec::new();
+    let mut closed = 0;
+    for token in &tokens {
+        let text = token.span.text(source);
+        let behind = token.span.start >= offset;
+        let starts_item = source.get(..token.span.start as usize).is_some_and(|text| text.ends_with('\n'));
+        match text {
+            "}" if behind => break,
+            _ if behind && starts_item && token.kind == TokenKind::Word => break,
+            "(" | "[" | "{" if behind => closed -= 1,
+            ")" | "]" if behind => closed += 1,
+            "(" | "[" => open.push(text),
+            "{" => open.push(text),
+            ")" | "]" | "}" => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    let mut text = [before, PROBE].concat();
+    let inner = open.iter().rev().take_while(|bracket| **bracket != "{").skip(usize::try_from(closed).unwrap_or(0));
+    inner.for_each(|bracket| text.push(if *bracket == "(" { ')' } else { ']' }));
+    text.push_str(after);
+    Some(text)
+}
+
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is named after what it stands for")]

@@ -24,7 +24,7 @@ pub mod words;
 pub use actions::Action;
 pub use call::{CallParam, OpenCall, SignatureHelp};
 pub use colour::{Colour, Coloured};
-pub use complete::{Entry, EntryKind, PROBE, brief};
+pub use complete::{Entry, EntryKind, PROBE, brief, probed};
 pub use declared::Declared;
 pub use flows::{Callable, Runnable};
 pub use hints::Hint;

@@ -79,6 +79,7 @@ fn completion_knows_fields_and_names_in_reach() {
         &["id", "score"],
         &[],
     );
+    offers(&format!("{lead}transformer a(ls: [Lead]) -> [Lead] {{\n  sort(ls, by: l => l.$0"), &["email"], &["sort"]);
     offers("coordinator a(n: int) {\n  before = 1\n  x = $0\n  behind = 2\n}", &["n", "before"], &["behind"]);
     offers("coordinator a(xs: [int]) {\n  for x in xs {\n    y = 1\n  }\n  z = $0\n}", &["xs"], &["x", "y"]);
 }
