@@ -54,6 +54,18 @@ pub struct CheckArgs {
     /// Exit with 1 on warnings too
     #[arg(long)]
     pub deny_warnings: bool,
+    /// Apply every fix that is offered, and report what is left
+    #[arg(long)]
+    pub fix: bool,
+    /// Print the least `can` of each flow (as `human` or `json`)
+    #[arg(long, conflicts_with = "fix")]
+    pub caps: bool,
+    /// Do not report the problems that this file knows
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write what is found now into the baseline
+    #[arg(long, requires = "baseline")]
+    pub write_baseline: bool,
 }
 
 /// How `weir check` reports.
@@ -65,6 +77,10 @@ pub enum CheckFormat {
     Short,
     /// One JSON object
     Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub's workflow runs
+    Github,
 }
 
 /// For a person or for a program.

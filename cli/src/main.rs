@@ -5,11 +5,13 @@ mod commands;
 mod escape;
 mod exit;
 mod graph;
+mod interrupts;
 mod lsp;
 mod notation;
 mod out;
 mod project;
 mod report;
+mod servers;
 mod suggest;
 
 use clap::Parser;

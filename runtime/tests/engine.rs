@@ -22,7 +22,7 @@ use weir_runtime::engine::{
     Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, validate,
 };
 use weir_runtime::journal::{Journal, JournalError, MemoryJournal};
-use weir_runtime::tool::{Call, Fault, Tool};
+use weir_runtime::tool::{Call, Continuation, Fault, Outcome, Tool, ToolQuestion, Unfinished};
 use weir_stdlib::value::Value;
 
 type Script = Box<dyn Fn(&Call, u32) -> Reply + Send + Sync>;
@@ -429,4 +429,112 @@ async fn a_run_that_died_anywhere_ends_right_when_resumed() {
         let before = lines[..cut].iter().filter(|line| line.contains("claimed") && !line.contains("undo")).count();
         assert_eq!(added.len(), if in_flight { 0 } else { 2 - before }, "cut at {cut}");
     }
+}
+
+/// A tool that asks, then works on as a task, then is done.
+struct Slow(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Tool for Slow {
+    fn describe(&self) -> Vec<ecow::EcoString> {
+        ["get", "add", "del", "send"].map(Into::into).to_vec()
+    }
+
+    async fn call(&self, _: &Call) -> Result<Value, Fault> {
+        Err(Fault::clean("failed", "only attempts"))
+    }
+
+    async fn attempt(&self, _: &Call, rest: Option<&Continuation>) -> Result<Outcome, Fault> {
+        let (said, left) = match rest {
+            None => {
+                let ty = Type::record([("sure", Type::Bool)]);
+                let question = ToolQuestion { id: "q".into(), text: "sure?".to_owned(), ty };
+                ("call", Some(Unfinished { questions: vec![question], ..Unfinished::default() }))
+            }
+            Some(rest) if rest.declined => ("declined", None),
+            Some(rest) if rest.task.is_none() => {
+                assert_eq!(rest.answers["q"].to_json(), "{\"sure\":true}");
+                ("answered", Some(Unfinished { task: Some("t".into()), ..Unfinished::default() }))
+            }
+            Some(_) => ("look", None),
+        };
+        self.0.lock().unwrap().push(said.to_owned());
+        match left {
+            Some(left) => Ok(Outcome::Unfinished(Box::new(left))),
+            None if said == "declined" => Err(Fault::clean("permission", "nobody wanted to")),
+            None => Ok(Outcome::Done(Value::record([("id", Value::text("7"))]))),
+        }
+    }
+}
+
+fn slow() -> (Arc<Slow>, Toolbox) {
+    let slow = Arc::new(Slow(Mutex::default()));
+    let tool = || slow.clone() as Arc<dyn Tool>;
+    let tools = Toolbox::new().with("src", tool()).with("crm", tool()).with("mail", tool());
+    (slow, tools)
+}
+
+/// Kills the run after every line of its journal: nothing is called twice that is not repeatable, an answer is never
+/// asked for again, a task is looked at and not begun again.
+#[tokio::test]
+async fn a_tool_that_asks_and_works_on_survives_death_at_any_point() {
+    let plan = Arc::new(one(Role::Coordinator, vec![write("w", 0).key(text("k")).to(0), return_(slot(0))]));
+    let whole = Arc::new(MemoryJournal::new());
+    let (tool, tools) = slow();
+    let engine = LocalEngine::new(whole.clone(), tools);
+    let waiting = engine.start(plan.clone(), request()).await.unwrap();
+    assert_eq!(waiting.metadata.status.word(), "waiting");
+    let id = waiting.metadata.run_id.clone();
+    engine.answer(&id, "w", Value::record([("sure", Value::bool(true))])).await.unwrap();
+    let ended = engine.resume(&id).await.unwrap();
+    assert_eq!((ended.metadata.status.word(), ended.metadata.attempts), ("succeeded", 1));
+    assert_eq!(*tool.0.lock().unwrap(), ["call", "answered", "look"]);
+    let (record, text, lines) = whole.load(&id).unwrap().unwrap();
+    let mut seen = BTreeMap::new();
+    for cut in 1..=lines.len() {
+        let journal = Arc::new(MemoryJournal::new());
+        journal.create(&record, &text).unwrap();
+        journal.append(&id, 0, &lines[..cut], true).unwrap();
+        let (tool, tools) = slow();
+        let engine = LocalEngine::new(journal, tools);
+        let mut envelope = engine.resume(&id).await.unwrap();
+        if envelope.metadata.status.word() == "waiting" {
+            engine.answer(&id, "w", Value::record([("sure", Value::bool(true))])).await.unwrap();
+            envelope = engine.resume(&id).await.unwrap();
+        }
+        let last = lines[cut - 1].split('"').nth(3).unwrap_or_default().to_owned();
+        let kind = if lines[cut - 1].contains("claimed") { "claimed".to_owned() } else { last };
+        seen.entry(format!("{kind} {}", tool.0.lock().unwrap().join(" ")))
+            .or_insert_with(Vec::new)
+            .push(envelope.metadata.status.word());
+    }
+    let seen: Vec<String> = seen.into_iter().map(|(key, words)| format!("{key}: {}", words.join(", "))).collect();
+    assert_eq!(
+        seen,
+        [
+            "answered answered look: succeeded",
+            "claimed : needs_attention, needs_attention",
+            "claimed look: succeeded",
+            "done : succeeded",
+            "started call answered look: succeeded",
+            "unfinished answered look: succeeded",
+            "unfinished look: succeeded",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_tools_question_that_is_declined_gives_its_key_back() {
+    let plan = Arc::new(one(Role::Coordinator, vec![write("w", 0).key(text("k"))]));
+    let journal = Arc::new(MemoryJournal::new());
+    let (tool, tools) = slow();
+    let engine = LocalEngine::new(journal, tools);
+    for _ in 0..2 {
+        let waiting = engine.start(plan.clone(), request()).await.unwrap();
+        assert_eq!(waiting.metadata.status.word(), "waiting");
+        engine.answer(&waiting.metadata.run_id, "w", Value::NULL).await.unwrap();
+        let ended = engine.resume(&waiting.metadata.run_id).await.unwrap();
+        assert_eq!(ended.metadata.error.unwrap().code, "permission");
+    }
+    assert_eq!(*tool.0.lock().unwrap(), ["call", "declined", "call", "declined"]);
 }

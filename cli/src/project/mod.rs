@@ -2,6 +2,7 @@
 
 mod gather;
 mod paths;
+mod places;
 mod read;
 mod target;
 
@@ -12,6 +13,7 @@ pub use target::{Target, resolve};
 
 use std::path::{Path, PathBuf};
 use weir_compiler::project::ProjectSource;
+use weir_compiler::registry::Lock;
 use weir_compiler::{Checked, check};
 use weir_lang::diagnostic::Diagnostic;
 
@@ -43,6 +45,12 @@ impl Loaded {
     /// The module that a file would be, whether or not it is on disk yet. None when it lies outside the flow folders.
     pub fn module_of(&self, full: &Path) -> Option<String> {
         gather::module_of(&self.root, self.source.config.as_ref().map(|(_, text)| text.as_str()), full)
+    }
+
+    /// The lock file; empty where there is none. A broken one is a mistake that the check reports.
+    pub fn lock(&self) -> Lock {
+        let read = self.source.lock.as_ref().and_then(|(_, text)| Lock::parse(text).ok());
+        read.unwrap_or_default()
     }
 
     /// Checks it; what reading found out stands beside what checking did, one mistake told once.

@@ -89,12 +89,8 @@ impl Body<'_> {
             self.report(errors::no_method(loc, &value, &method.name));
             return;
         }
-        let server = path.parts.first().map(|part| part.name.clone()).unwrap_or_default();
-        let tools = &self.checker.program.tools;
-        let known = tools.keys().any(|name| name.split('.').next() == Some(server.as_str()));
-        let flows = self.checker.program.flows.iter().map(|flow| flow.name.as_str());
-        let near = errors::nearest(&text, tools.keys().map(EcoString::as_str).chain(flows)).map(str::to_string);
-        self.report(errors::unknown_tool(loc, &text, known, near.as_deref()));
+        let diagnostic = self.checker.absent_tool(loc, &text);
+        diagnostic.into_iter().for_each(|diagnostic| self.report(diagnostic));
     }
 
     /// Matches arguments to parameters, checks each, reports what is missing or too much.
@@ -141,7 +137,32 @@ impl Body<'_> {
         let strangers = args.iter().filter_map(|arg| arg.name.as_ref()).filter(|name| !names.contains(&&name.name));
         for (name, ty) in missing.iter().skip(strangers.count()) {
             let loc = self.loc(span);
-            self.report(errors::missing_argument(loc, callee, name, ty));
+            let found = errors::missing_argument(loc, callee, name, ty);
+            let found = match self.scope.get(name).is_some_and(|known| {
+                fits(&known.ty, ty, &self.checker.program.types).is_ok() && !matches!(known.ty, Type::Broken)
+            }) {
+                true => {
+                    found.fix(format!("pass `{name}`"), self.argument_edits(span, args, &format!("{name}: {name}")))
+                }
+                false => found,
+            };
+            self.report(found);
+        }
+    }
+
+    /// Adds an argument to a call.
+    fn argument_edits(&self, callee: Span, args: &[Arg], text: &str) -> super::fixes::Edits {
+        let call = self.loc(callee);
+        match args.last() {
+            Some(last) => {
+                let end = Span { start: last.value.span.end, end: last.value.span.end };
+                super::fixes::insert(self.loc(end), format!(", {text}"))
+            }
+            None => {
+                let inside = self.checker.text_of(call).find('(').map(|at| call.span.start as usize + at + 1);
+                let at = inside.unwrap_or(call.span.end as usize + 1);
+                super::fixes::insert(self.loc(Span::new(at, at)), text)
+            }
         }
     }
 

@@ -146,6 +146,9 @@ impl Checker {
     }
 
     fn import(&mut self, module: usize, other: usize, name: &Ident, alias: &Ident) {
+        if other == module {
+            return; // A module that uses itself is reported as a circle.
+        }
         let Some(theirs) = self.program.modules.get(other) else { return };
         // What a module declares itself can be imported, not what it has imported.
         let at = |place: Option<&ItemRef>| place.is_some_and(|at| at.module == other);
@@ -156,6 +159,9 @@ impl Checker {
             Entity::Policy(place) => at(self.program.policies.get(*place)),
             Entity::Module(_) => false,
         };
+        if matches!(theirs.scope.get(&name.name), Some(Entity::Type(full)) if full.is_empty()) {
+            return self.declare_broken(module, alias);
+        }
         match theirs.scope.get(&name.name).filter(own).cloned() {
             Some(entity) => {
                 self.declare(module, alias, entity);
@@ -229,20 +235,22 @@ impl Checker {
         out
     }
 
-    /// `tool` declarations of the built-in file and of every module, sorted by name.
-    pub(super) fn collect_tools(&mut self, builtin: ModuleInfo) {
-        {
-            let ast = builtin.ast.clone();
-            self.program.modules.push(builtin);
-            let module = self.program.modules.len() - 1;
-            for item in &ast.items {
-                if let ItemKind::Tool(decl) = &item.kind {
-                    let tool = self.tool(module, decl, item.doc.clone(), ToolSource::Builtin);
-                    self.program.tools.insert(tool.name.clone(), tool);
-                }
+    /// `tool` declarations of the built-in file.
+    pub(super) fn collect_builtin(&mut self, builtin: ModuleInfo) {
+        let ast = builtin.ast.clone();
+        self.program.modules.push(builtin);
+        let module = self.program.modules.len() - 1;
+        for item in &ast.items {
+            if let ItemKind::Tool(decl) = &item.kind {
+                let tool = self.tool(module, decl, item.doc.clone(), ToolSource::Builtin);
+                self.program.tools.insert(tool.name.clone(), tool);
             }
-            self.program.modules.pop();
         }
+        self.program.modules.pop();
+    }
+
+    /// `tool` declarations of every module; then all tools sorted by name.
+    pub(super) fn collect_tools(&mut self) {
         for module in 0..self.program.modules.len() {
             let ast = self.program.ast(module);
             for item in &ast.items {
@@ -260,10 +268,14 @@ impl Checker {
     }
 
     fn collect_tool(&mut self, module: usize, decl: &weir_lang::ast::ToolDecl, doc: Option<EcoString>) {
-        let name = decl.path.text();
+        let written = decl.path.text();
+        let name = match self.program.tool_named(&written) {
+            Some(super::program::Callee::Tool(full)) => full,
+            _ => written,
+        };
         let loc = self.program.loc(module, decl.path.span);
-        let had = self.program.tools.get(&name).map(|tool| tool.source);
-        if let Some(ToolSource::Declared { loc: first, .. }) = had {
+        let had = self.program.tools.get(&name).cloned();
+        if let Some(ToolSource::Declared { loc: first, .. }) = had.as_ref().map(|had| had.source) {
             self.report(errors::tool_declared_twice(loc, &name, first));
             return;
         }
@@ -273,7 +285,14 @@ impl Checker {
             let at = self.program.loc(module, server.span);
             self.report(errors::module_and_tool(at, &server.name));
         }
-        let tool = self.tool(module, decl, doc, ToolSource::Declared { loc, builtin: had.is_some() });
+        let builtin = had.as_ref().is_some_and(|had| had.source == ToolSource::Builtin);
+        let mut tool = self.tool(module, decl, doc, ToolSource::Declared { loc, builtin });
+        if let Some(had) = had.filter(|_| !builtin) {
+            self.check_over(module, decl, &tool, &had);
+            tool.name = name.clone();
+            tool.definition = had.definition;
+            tool.doc = tool.doc.or(had.doc);
+        }
         self.program.tools.insert(name, tool);
     }
 
@@ -294,17 +313,24 @@ impl Checker {
                 }
             }
             for denied in &section.deny {
-                self.program.tools.shift_remove(&ecow::eco_format!("{server}.{denied}"));
+                let name = ecow::eco_format!("{server}.{denied}");
+                if self.program.tools.shift_remove(&name).is_some() {
+                    self.servers.denied.push(name);
+                }
             }
         }
     }
 
     /// For tools whose names are no identifiers: the same with `_`, where that is unambiguous.
-    fn collect_spellings(&mut self) {
+    pub(super) fn collect_spellings(&mut self) {
+        self.program.tool_spellings.clear();
         let mut spellings: IndexMap<EcoString, Vec<EcoString>> = IndexMap::new();
         for name in self.program.tools.keys() {
             let plain: EcoString = match name.split_once('.') {
-                Some((server, own)) => ecow::eco_format!("{server}.{}", own.replace(['-', '/', '.', ' '], "_")),
+                Some((server, own)) => {
+                    let plain = |text: &str| text.replace(['-', '/', '.', ' '], "_");
+                    ecow::eco_format!("{}.{}", plain(server), plain(own))
+                }
                 None => continue,
             };
             if plain != *name {

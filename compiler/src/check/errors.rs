@@ -1,7 +1,9 @@
 //! Every diagnostic of the checker, each built by one named function, so that messages can be read side by side.
 
+pub use super::lacking::{also_undeclared, misspelt_capability, undeclared_capability, unused_capability};
+
 use ecow::EcoString;
-use weir_lang::diagnostic::Diagnostic;
+use weir_lang::diagnostic::{Diagnostic, Severity};
 use weir_lang::rules::Rule;
 use weir_lang::span::Loc;
 use weir_lang::types::{Mismatch, Type, Why};
@@ -19,7 +21,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             continue;
         }
         let distance = strsim::osa_distance(&lower, &one.to_lowercase());
-        if distance <= most && best.is_none_or(|(had, _)| distance < had) {
+        // Another letter is another name, not a misspelt one.
+        if distance <= most && distance < length && best.is_none_or(|(had, _)| distance < had) {
             best = Some((distance, one));
         }
     }
@@ -32,7 +35,7 @@ fn letters(name: &str) -> u64 {
 }
 
 /// Adds a did-you-mean with its fix, or `otherwise` as help.
-fn suggest(diagnostic: Diagnostic, near: Option<&str>, otherwise: &str) -> Diagnostic {
+pub(super) fn suggest(diagnostic: Diagnostic, near: Option<&str>, otherwise: &str) -> Diagnostic {
     let loc = diagnostic.loc();
     match near {
         Some(near) => diagnostic
@@ -51,9 +54,80 @@ pub fn invalid_project(loc: Loc, message: &str, near: Option<&str>) -> Diagnosti
     }
 }
 
+/// A file like `.mcp.json`. A mistake that leaves the rest as it is does not keep flows from running.
+pub fn invalid_mcp_file(loc: Loc, message: &str, help: &str, harmless: bool) -> Diagnostic {
+    let mut diagnostic = Diagnostic::new(Rule::InvalidProject, loc, message).help(help);
+    if harmless {
+        diagnostic.severity = Severity::Warning;
+    }
+    diagnostic
+}
+
 pub fn config_duration(loc: Loc, text: &str) -> Diagnostic {
     Diagnostic::new(Rule::InvalidProject, loc, format!("`{text}` is no duration"))
         .help("write `200ms`, `5s`, `1h30m`, `3d` or `1w`")
+}
+
+pub fn config_capability(loc: Loc, text: &str, example: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidProject, loc, format!("`{text}` is no capability"))
+        .help(format!("write a resource and a verb (`read`, `write`, `send` or `exec`), such as `{example}`"))
+}
+
+pub fn config_parameter(loc: Loc, tool: &str, name: &str, near: Option<&str>) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Rule::InvalidProject, loc, format!("`{tool}` has no parameter `{name}`"));
+    suggest(diagnostic, near, &format!("`weir tools show {tool}` shows those that it has"))
+}
+
+pub fn config_form(loc: Loc, key: &str, text: &str, form: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidProject, loc, format!("`{text}` is no `{key}`")).help(form)
+}
+
+pub fn config_code(loc: Loc, code: &str, near: Option<&str>) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Rule::InvalidProject, loc, format!("`{code}` is no error code"));
+    match near {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.help("write a code of the language, such as `conflict`, or one of your own `like_this`"),
+    }
+}
+
+pub fn config_of_builtin(loc: Loc, key: &str, tool: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidProject, loc, format!("`{tool}` is built in and says itself what its `{key}` is"))
+        .help(format!("declare it in a flow file to change that: `tool {tool}(…) …`"))
+}
+
+pub fn two_servers(loc: Loc, server: &str, first: &str, second: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidProject, loc, format!("`{server}` has both `{first}` and `{second}`"))
+        .help("a section is one server: make a section for each")
+}
+
+pub fn config_key_header(loc: Loc, tool: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidProject, loc, format!("`{tool}` is not called over HTTP, so it gets no headers"))
+        .help("name the parameter that takes the key: `accepts_key = \"request_id\"`")
+}
+
+pub fn invalid_lock(loc: Loc, message: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidLock, loc, format!("the lock file cannot be used: {message}")).help(
+        match message.starts_with("written by a newer") {
+            true => "update weir, or run `weir tools sync` to write it anew",
+            false => "run `weir tools sync` to write it anew",
+        },
+    )
+}
+
+pub fn server_name_taken(loc: Loc, server: &str) -> Diagnostic {
+    let why = if server.contains('.') { "holds a dot, which parts server and tool" } else { "is a built-in server" };
+    Diagnostic::new(Rule::InvalidProject, loc, format!("`{server}` {why}"))
+        .help("give the server another name in `weir.toml`, and run `weir tools sync`")
+}
+
+pub fn lock_without_server(loc: Loc, server: &str) -> Diagnostic {
+    Diagnostic::new(Rule::StaleLock, loc, format!("`{server}` is locked, but no longer configured"))
+        .help(format!("add `[tools.{server}]` to `weir.toml`, or run `weir tools sync` to drop it"))
+}
+
+pub fn unusable_tool(loc: Loc, tool: &str, why: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnusableTool, loc, format!("`{tool}` cannot be called: {why}"))
+        .help("leave it out with `deny` in `weir.toml`, or ask its makers for another schema")
 }
 
 /// What the reader of the project file says, with a did-you-mean for a key that it does not know.
@@ -252,6 +326,15 @@ pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
         .help("a type may contain itself in a record, a list or a map: `{ children: [Tree] }`")
 }
 
+pub fn type_without_values(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(
+        Rule::TypeMismatch,
+        loc,
+        format!("`{name}` can have no value: each would contain another without end"),
+    )
+    .help("let it end: make the field optional, or a list: `{ parent?: Tree }`, `{ children: [Tree] }`")
+}
+
 pub fn unknown_flow(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
     let diagnostic = Diagnostic::new(Rule::UnknownName, loc, format!("there is no flow or function `{name}`"));
     match habit(name, "xs") {
@@ -278,6 +361,49 @@ pub fn unknown_tool(loc: Loc, name: &str, server_known: bool, near: Option<&str>
         )
     };
     suggest(Diagnostic::new(Rule::UnknownTool, loc, message), near, &help)
+}
+
+pub fn call_of_unusable(loc: Loc, tool: &str, why: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownTool, loc, format!("`{tool}` cannot be called: {why}"))
+        .help("`weir check` says so at its place in the lock file too")
+}
+
+pub fn call_of_denied(loc: Loc, tool: &str, server: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownTool, loc, format!("`{tool}` is denied in `weir.toml`"))
+        .help(format!("take it out of `deny` in `[tools.{server}]` to allow it"))
+}
+
+pub fn call_of_unlocked(loc: Loc, tool: &str, server: &str) -> Diagnostic {
+    Diagnostic::new(Rule::UnknownTool, loc, format!("`{tool}` is not known: nobody has asked `{server}` for its tools"))
+        .help("run `weir tools sync`, which writes them to `weir.lock.json`")
+}
+
+pub fn contradicts_parameter(loc: Loc, tool: &str, name: &str, near: Option<&str>) -> Diagnostic {
+    let message = format!("the schema of `{tool}` has no parameter `{name}`");
+    suggest(Diagnostic::new(Rule::ContradictsSchema, loc, message), near, "leave it out: the server would not know it")
+}
+
+pub fn contradicts_required(loc: Loc, tool: &str, name: &str, ty: &Type) -> Diagnostic {
+    Diagnostic::new(Rule::ContradictsSchema, loc, format!("the schema of `{tool}` requires `{name}`"))
+        .help(format!("add `{name}: {}`", brief(ty)))
+}
+
+pub fn contradicts_optional(loc: Loc, tool: &str, name: &str) -> Diagnostic {
+    Diagnostic::new(
+        Rule::ContradictsSchema,
+        loc,
+        format!("the schema of `{tool}` requires `{name}`, so it cannot be left out"),
+    )
+    .help(format!("write `{name}: …` without the question mark"))
+}
+
+pub fn contradicts_type(loc: Loc, what: &str, schema: &Type, declared: &Type) -> Diagnostic {
+    let message = format!(
+        "no value of {what} is both `{}`, as declared, and `{}`, as its schema says",
+        brief(declared),
+        brief(schema)
+    );
+    Diagnostic::new(Rule::ContradictsSchema, loc, message).help("declare a type that the schema allows")
 }
 
 pub fn unknown_field(loc: Loc, name: &str, ty: &Type, near: Option<&str>) -> Diagnostic {
@@ -338,6 +464,7 @@ pub fn too_many_arguments(loc: Loc, callee: &str, most: usize) -> Diagnostic {
 pub fn argument_without_name(loc: Loc, name: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnknownArgument, loc, "an argument behind a named one has its name too")
         .help(format!("write `{name}: {name}`"))
+        .fix(format!("write `{name}: {name}`"), super::fixes::insert(loc, format!("{name}: ")))
 }
 
 pub fn argument_twice(loc: Loc, callee: &str, name: &str) -> Diagnostic {
@@ -517,33 +644,6 @@ pub fn role_violation(loc: Loc, role: &str, message: &str, help: &str) -> Diagno
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
-/// `way`: the flows and the tool by which it is reached, nearest first.
-pub fn undeclared_capability(
-    loc: Loc,
-    capabilities: &[&str],
-    flow: &str,
-    way: &[EcoString],
-    can: Option<Loc>,
-) -> Diagnostic {
-    let names = capabilities.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(" and ");
-    let list = capabilities.join(", ");
-    let mut way = way.iter().map(|one| format!("`{one}`"));
-    let first = way.next().unwrap_or_default();
-    let rest = way.collect::<Vec<_>>().join(", ");
-    let through = if rest.is_empty() { String::new() } else { format!(" (through {rest})") };
-    let message = format!("`{flow}` may not {names}, which {first}{through} needs");
-    let diagnostic = Diagnostic::new(Rule::UndeclaredCapability, loc, message);
-    match can {
-        Some(can) => diagnostic.label(can, "declared here").help(format!("add `{list}` to its `can`")),
-        None => diagnostic.help(format!("declare it behind the parameters: `can {list}`")),
-    }
-}
-
-pub fn unused_capability(loc: Loc, capability: &str, flow: &str) -> Diagnostic {
-    Diagnostic::new(Rule::UnusedCapability, loc, format!("nothing in `{flow}` needs `{capability}`"))
-        .help("take it out: a flow should be able to do what it does, and no more")
-}
-
 pub fn unknown_verb(loc: Loc, capability: &str) -> Diagnostic {
     Diagnostic::new(Rule::InvalidClause, loc, format!("`{capability}` is no capability"))
         .help("a capability is `resource.verb`, the verb one of `read`, `write`, `send`, `exec`")
@@ -577,6 +677,13 @@ pub fn missing_final(loc: Loc, delivery: &str) -> Diagnostic {
         format!("what `{delivery}` sends cannot be taken back, and this saga does not say so"),
     )
     .help("add `final`, and let it be the last step that can fail")
+}
+
+/// A caught `unknown` of a flow that nothing takes back.
+pub fn unknown_without_undo(loc: Loc, flow: &str) -> Diagnostic {
+    let message = format!("what `{flow}` did may have happened, and nothing takes back what is looked up here");
+    Diagnostic::new(Rule::MissingUndo, loc, message)
+        .help("add `undo tool(…)` or `final` to this call, or look it up inside the flow, behind the call of the tool")
 }
 
 pub fn fallible_after_final(loc: Loc, what: &str, last: Loc) -> Diagnostic {
@@ -629,6 +736,7 @@ pub fn write_without_undo(loc: Loc, flow: &str, count: usize) -> Diagnostic {
 pub fn unused_binding(loc: Loc, name: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnusedBinding, loc, format!("`{name}` is never used"))
         .help(format!("use it, leave the name out, or call it `_{name}`"))
+        .fix(format!("call it `_{name}`"), super::fixes::insert(loc, "_"))
 }
 
 pub fn empty_validator(loc: Loc, name: &str) -> Diagnostic {
@@ -659,6 +767,16 @@ pub fn missing_fallback(loc: Loc, policy: &str) -> Diagnostic {
         format!("the policy `{policy}` falls back, and this call has no `fallback`"),
     )
     .help("add `fallback …` to the call, or use another policy")
+}
+
+pub fn unknown_zone(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
+    let found = Diagnostic::new(Rule::InvalidCron, loc, format!("there is no time zone `{name}`"));
+    match near {
+        Some(near) => found
+            .help(format!("did you mean `{near}`?"))
+            .fix(format!("replace with `{near}`"), vec![(loc, format!("{near:?}"))]),
+        None => found.help("zones have names such as `Europe/Oslo` and `UTC`"),
+    }
 }
 
 pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {

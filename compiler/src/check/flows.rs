@@ -11,6 +11,7 @@ use weir_lang::types::{Type, fits};
 
 impl Checker {
     pub(super) fn check_flows(&mut self) {
+        self.collect_placed();
         for place in 0..self.program.flows.len() {
             if self.stopped() {
                 return;
@@ -39,7 +40,9 @@ impl Checker {
             }
             self.check_flow_clause(module, &decl.params, decl.role, clause);
         }
+        let fixed = self.placed.contains(&place);
         let mut body = Body::new(self, module, Some(decl.role));
+        body.flow = flow.name.name.clone();
         body.returns = decl.returns.clone();
         let mark = body.scope.enter();
         for (param, tree) in decl.params.iter().zip(&flow.params) {
@@ -48,14 +51,15 @@ impl Checker {
                 body.expect(default, &param.ty, &context);
             }
             let ty = if param.nullable { param.ty.clone().nullable() } else { param.ty.clone() };
-            body.bind(&tree.name, ty, false);
+            body.bind(&tree.name, ty, !fixed);
+            body.scope.mark_parameter();
         }
         let inner = body.scope.enter();
         let result = body.steps(&flow.body, decl.returns.as_ref());
         body.check_result(flow, &decl, &result);
         body.leave(inner);
         body.leave(mark);
-        body.finish();
+        body.finish(flow.body.span);
         self.check_purity(module, flow);
         self.check_role(place, flow);
     }
@@ -212,16 +216,14 @@ impl Checker {
             return;
         }
         let text = path.text();
-        let known = self.program.tools.keys().map(EcoString::as_str);
-        let near = errors::nearest(&text, known).map(str::to_string);
-        let server = path.parts.first().map(|part| part.name.clone()).unwrap_or_default();
-        let server_known = self.program.tools.keys().any(|name| name.split('.').next() == Some(server.as_str()));
         let loc = self.program.loc(module, path.span);
-        if path.parts.len() == 1 {
-            self.report(errors::unknown_flow(loc, &text, near.as_deref()));
+        let diagnostic = if path.parts.len() == 1 {
+            let near = errors::nearest(&text, self.program.tools.keys().map(EcoString::as_str));
+            Some(errors::unknown_flow(loc, &text, near))
         } else {
-            self.report(errors::unknown_tool(loc, &text, server_known, near.as_deref()));
-        }
+            self.absent_tool(loc, &text)
+        };
+        diagnostic.into_iter().for_each(|diagnostic| self.report(diagnostic));
     }
 
     fn check_budget(&mut self, module: usize, part: &BudgetPart) {

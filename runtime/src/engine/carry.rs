@@ -6,20 +6,21 @@ use super::run::RunLoop;
 use crate::envelope::Envelope;
 use crate::journal::{Claimed, KeyClaim};
 use crate::machine::{AskEffect, CallEffect, Claim, Key, SpawnEffect, Started};
-use crate::tool::{Call, Fault};
+use crate::tool::{Call, Fault, Outcome};
 use ecow::EcoString;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use weir_compiler::plan::Plan;
 use weir_stdlib::value::Value;
 
 /// What a run's loop is sent.
 pub(super) enum Message {
     /// A call has ended.
-    Called { key: Key, outcome: Result<Value, Fault>, recorded: bool },
+    Called { key: Key, outcome: Result<Outcome, Fault>, recorded: bool },
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
     /// From outside.
@@ -61,7 +62,8 @@ impl RunLoop {
                 None
             }
             Claimed::Recorded(value) => {
-                Some(Message::Called { key: call.key.clone(), outcome: Ok(value), recorded: true })
+                let outcome = Ok(Outcome::Done(value));
+                Some(Message::Called { key: call.key.clone(), outcome, recorded: true })
             }
             Claimed::InFlight { run_id, since } => {
                 let why = format!(
@@ -86,7 +88,7 @@ impl RunLoop {
     pub(super) fn call(&mut self, call: CallEffect) {
         let tools = self.engine.inner.tools.clone();
         let sender = self.sender.clone();
-        let timeout = Duration::from_millis(call.timeout_ms);
+        let timeout = self.time_left(&call);
         let name = call.tool.clone();
         let ask = Call {
             tool: name.split_once('.').map_or(name.as_str(), |(_, tool)| tool).into(),
@@ -99,9 +101,9 @@ impl RunLoop {
             grants: call.grants.to_vec(),
             definition: self.plan.tools.get(&name).and_then(|tool| tool.definition.clone()),
         };
-        let key = call.key;
+        let (key, rest) = (call.key, call.rest);
         self.tasks.spawn(async move {
-            let work = AssertUnwindSafe(tools.call(&name, &ask)).catch_unwind();
+            let work = AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref())).catch_unwind();
             let outcome = match tokio::time::timeout(timeout, work).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
@@ -111,6 +113,20 @@ impl RunLoop {
             };
             let _ = sender.send(Message::Called { key, outcome, recorded: false });
         });
+    }
+
+    /// The time of an attempt. One that works on as a task goes on with what is left of it; a person's time does not
+    /// count.
+    fn time_left(&mut self, call: &CallEffect) -> Duration {
+        let whole = Duration::from_millis(call.timeout_ms);
+        let works_on = call.rest.as_ref().is_some_and(|rest| rest.task.is_some() && rest.answers.is_empty());
+        let now = Instant::now();
+        let until = match self.until.get(&call.key) {
+            Some(until) if works_on => *until,
+            _ => now + whole,
+        };
+        self.until.insert(call.key.clone(), until);
+        until.saturating_duration_since(now)
     }
 
     /// Asks whoever may answer. Nobody: the question stays open.
@@ -164,14 +180,15 @@ impl RunLoop {
 
     /// What follows once a call's outcome is in the journal: its key is completed, or given back when nothing
     /// happened.
-    pub(super) fn close_claim(&mut self, claim: &Claim, outcome: &Result<Value, Fault>) -> Result<(), EngineError> {
+    pub(super) fn close_claim(&mut self, claim: &Claim, outcome: &Result<Outcome, Fault>) -> Result<(), EngineError> {
         let place = (claim.scope.clone(), claim.key.clone());
         if !self.held.contains_key(&place) {
             return Ok(());
         }
         let journal = Arc::clone(&self.engine.inner.journal);
         let result = match outcome {
-            Ok(value) => journal.complete(&claim.scope, &claim.key, &self.run_id, value),
+            Ok(Outcome::Unfinished(_)) => return Ok(()),
+            Ok(Outcome::Done(value)) => journal.complete(&claim.scope, &claim.key, &self.run_id, value),
             Err(fault) if fault.happened == crate::tool::Happened::No => {
                 journal.release(&claim.scope, &claim.key, &self.run_id)
             }

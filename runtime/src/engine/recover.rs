@@ -5,7 +5,7 @@ use super::line::{Line, hex};
 use super::local::LocalEngine;
 use super::run::RunLoop;
 use crate::journal::{Claimed, KeyClaim};
-use crate::machine::{Claim, Code, Effect, Event, Key, Machine};
+use crate::machine::{CallEffect, Claim, Code, Effect, Event, Key, Machine};
 use crate::tool::Fault;
 use ecow::EcoString;
 use rustc_hash::FxHashMap;
@@ -41,6 +41,10 @@ impl RunLoop {
             && let Some(claim) = with_keys.remove(key)
         {
             self.unclosed.insert(key.clone(), (claim, value.clone()));
+        }
+        if let Event::Unfinished { key, .. } = event {
+            // That call has come back; whether it was made again, the next record says.
+            self.claimed.remove(key);
         }
         for effect in self.machine.apply(event).effects {
             match effect {
@@ -87,7 +91,7 @@ impl RunLoop {
         for effect in self.machine.pending() {
             match &effect {
                 Effect::Call(call) => match self.claimed.remove(&call.key) {
-                    Some(args) if !call.repeatable || args != hex(&call.args.hash()) => unknown.push(call.clone()),
+                    Some(args) if !again(call, &args) => unknown.push(call.clone()),
                     _ => owed.push(effect),
                 },
                 _ => owed.push(effect),
@@ -108,4 +112,10 @@ impl RunLoop {
         self.carry_out(owed)?;
         if events.is_empty() { Ok(()) } else { self.write(&events) }
     }
+}
+
+/// Whether a call that was under way when the process died is made again. Looking at a task changes nothing.
+fn again(call: &CallEffect, args: &str) -> bool {
+    let looks = call.rest.as_ref().is_some_and(|rest| rest.task.is_some() && rest.answers.is_empty());
+    looks || (call.repeatable && args == hex(&call.args.hash()))
 }

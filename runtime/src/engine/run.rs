@@ -9,6 +9,7 @@ use crate::envelope::Envelope;
 use crate::journal::JournalError;
 use crate::machine::{CallEffect, Claim, Effect, Event, Key, Machine, Note, NoteKind, Status, Timer};
 use crate::observe::Observed;
+use crate::tool::Outcome;
 use ecow::EcoString;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::Instant;
 use weir_compiler::plan::Plan;
 use weir_stdlib::value::Value;
 
@@ -45,6 +47,8 @@ pub(super) struct RunLoop {
     pub claimed: FxHashMap<Key, String>,
     /// Calls whose results are in the journal while their keys may not have heard of it.
     pub unclosed: BTreeMap<Key, (Claim, Value)>,
+    /// When the time of each call in flight is over.
+    pub until: FxHashMap<Key, Instant>,
     /// Lines in the journal.
     pub seq: u64,
     status: &'static str,
@@ -76,6 +80,7 @@ impl RunLoop {
             asking: FxHashMap::default(),
             claimed: FxHashMap::default(),
             unclosed: BTreeMap::new(),
+            until: FxHashMap::default(),
             seq: 0,
             status: "running",
             registered: false,
@@ -144,7 +149,8 @@ impl RunLoop {
                         claims.push((claim, outcome.clone()));
                     }
                     events.push(match outcome {
-                        Ok(value) => Event::Done { at, key, value, recorded },
+                        Ok(Outcome::Done(value)) => Event::Done { at, key, value, recorded },
+                        Ok(Outcome::Unfinished(left)) => Event::Unfinished { at, key, left },
                         Err(fault) => Event::Failed { at, key, fault },
                     });
                 }
@@ -253,6 +259,10 @@ impl RunLoop {
         for event in events {
             if let Event::Done { key, .. } | Event::Failed { key, .. } = event {
                 self.calls.remove(key);
+                self.until.remove(key);
+            }
+            if let Event::Unfinished { key, .. } = event {
+                self.calls.remove(key);
             }
             if let Event::Answered { key, .. } = event {
                 self.ask_no_more(key);
@@ -280,7 +290,7 @@ impl RunLoop {
                 Effect::Sleep { key, timer, until } => self.timers.set(key, timer, until),
                 Effect::Ask(ask) => self.ask(&ask, None),
                 Effect::Spawn(spawn) => {
-                    let outcome = self.spawn(&spawn);
+                    let outcome = self.spawn(&spawn).map(Outcome::Done);
                     let _ = self.sender.send(Message::Called { key: spawn.key, outcome, recorded: false });
                 }
                 Effect::Release { key, claim } => {
@@ -288,7 +298,8 @@ impl RunLoop {
                     journal
                         .release(&claim.scope, &claim.key, &self.run_id)
                         .map_err(|source| self.journal_error(source))?;
-                    let _ = self.sender.send(Message::Called { key, outcome: Ok(Value::NULL), recorded: false });
+                    let outcome = Ok(Outcome::Done(Value::NULL));
+                    let _ = self.sender.send(Message::Called { key, outcome, recorded: false });
                 }
                 Effect::Drop { key, timer: Some(timer) } => self.timers.stop(&key, timer),
                 Effect::Drop { key, timer: None } => self.ask_no_more(&key),

@@ -1,11 +1,10 @@
 //! Tools by the name of their server.
 
-use crate::tool::{Call, Fault, Tool};
+use crate::tool::{Call, Continuation, Fault, Outcome, Tool};
 use ecow::EcoString;
 use indexmap::IndexMap;
 use std::sync::Arc;
 use weir_compiler::plan::Plan;
-use weir_stdlib::value::Value;
 
 /// The tool servers of a project.
 #[derive(Clone, Default)]
@@ -45,11 +44,11 @@ impl Toolbox {
         plan.tools.keys().filter_map(lacks).collect()
     }
 
-    /// Carries out one attempt of the tool of that full name.
-    pub(crate) async fn call(&self, name: &str, call: &Call) -> Result<Value, Fault> {
+    /// Carries out one attempt of the tool of that full name, or goes on with one that came back unfinished.
+    pub(crate) async fn call(&self, name: &str, call: &Call, rest: Option<&Continuation>) -> Result<Outcome, Fault> {
         let server = name.split_once('.').and_then(|(server, _)| self.servers.get(server));
         match server {
-            Some(server) => server.call(call).await,
+            Some(server) => server.attempt(call, rest).await,
             None => {
                 Err(Fault::clean("unavailable", format!("`{name}` has no server: add a `[tools.…]` section for it")))
             }

@@ -27,6 +27,7 @@ mod state;
 mod steps;
 mod stop;
 mod tell;
+mod unfinished;
 
 pub use code::Code;
 pub use event::{AskEffect, CallEffect, Claim, Effect, Event, Key, ReceiveEffect, SpawnEffect, Started, Timer};

@@ -7,6 +7,7 @@ use super::note::NoteKind;
 use super::run::Status;
 use super::state::{Caller, FlowId, Phase, Place, State, Stop, TaskId, Waiter};
 use super::{MAIL, Machine, Mail};
+use crate::tool::Unfinished;
 use ecow::EcoString;
 use weir_stdlib::narrow::Boundary;
 use weir_stdlib::value::{Labels, Origin, Value};
@@ -30,6 +31,7 @@ impl Machine {
                 Some(Waiter::Undo(id)) if self.undo_settle(id, key, None).is_some() => self.undo_fault(id, fault),
                 _ => {}
             },
+            Event::Unfinished { key, left, .. } => self.unfinished(code, key, left),
             Event::Woke { key, timer, .. } => self.woke(code, key, *timer),
             Event::Answered { key, value, .. } => self.answered(code, key, value),
             Event::Received { id, event, key, value, .. } => self.mail(code, id, event, key.as_ref(), value),
@@ -95,6 +97,22 @@ impl Machine {
                 Some(_) => self.undo_done(id),
                 None => {}
             },
+            None => {}
+        }
+    }
+
+    fn unfinished(&mut self, code: &Code, key: &Key, left: &Unfinished) {
+        match self.waiters.get(&key.step).copied() {
+            Some(Waiter::Task(id)) => {
+                if let Some(Effect::Call(call)) = self.take_in_flight(id, key) {
+                    self.call_unfinished(code, id, *call, left.clone());
+                }
+            }
+            Some(Waiter::Undo(id)) => {
+                if let Some(Effect::Call(call)) = self.undo_settle(id, key, None) {
+                    self.undo_unfinished(id, *call, left.clone());
+                }
+            }
             None => {}
         }
     }
@@ -174,6 +192,9 @@ impl Machine {
         match Machine::narrow(code, value, &Boundary::new(ask.ty.clone())) {
             Ok(value) => {
                 self.settle_owed(id, Some(&effect));
+                if self.call_answered(id, &value) {
+                    return;
+                }
                 let labels = self.origin(key, "ask", false);
                 self.act_value(code, id, value.joined(&labels), false);
             }

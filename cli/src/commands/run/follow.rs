@@ -1,11 +1,13 @@
 //! The run itself: an engine with journal and tools, what it tells on the way, and Ctrl-C.
 
 use super::keyboard::Keyboard;
-use super::servers::Servers;
 use super::summary::Around;
 use super::watch::Watch;
-use crate::exit::Error;
+use crate::escape;
+use crate::exit::{Error, Exit};
+use crate::interrupts::Interrupts;
 use crate::out;
+use crate::servers::{self, Outside, Tools};
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,8 +25,10 @@ pub struct Prepared {
     pub plan: Arc<Plan>,
     /// What it starts with; its id is set.
     pub request: StartRequest,
-    /// Who carries out its tools.
-    pub servers: Servers,
+    /// The built-in tools.
+    pub builtin: Tools,
+    /// The servers outside that it can call.
+    pub outside: Outside,
     /// Where the engine lends itself to `runs.cancel`.
     pub control: RunControlSlot,
     /// The project's folder.
@@ -41,13 +45,39 @@ pub fn follow(prepared: Prepared, around: Around, events: bool) -> Result<(Envel
     ended
 }
 
-async fn drive(prepared: Prepared, mut around: Around, events: bool) -> Result<(Envelope, Around), Error> {
+async fn drive(prepared: Prepared, around: Around, events: bool) -> Result<(Envelope, Around), Error> {
+    let outside = prepared.outside.clone();
+    let mut interrupts = Interrupts::new();
+    let ended = tokio::select! {
+        biased;
+        by = interrupts.next() => Err(Error { exit: Exit::Cancelled, ..Error::failed(format!("{by}: nothing was called")) }),
+        verified = servers::verify(&outside) => verified,
+    };
+    let ended = match ended {
+        Ok(down) => {
+            down.iter().for_each(|line| out::note_line(&escape::lines(line)));
+            attend(prepared, around, events, &mut interrupts).await
+        }
+        Err(error) => Err(error),
+    };
+    servers::close(outside.values().map(|server| server.server())).await;
+    ended
+}
+
+/// The run itself, once its servers are known to be what they were.
+async fn attend(
+    prepared: Prepared,
+    mut around: Around,
+    events: bool,
+    interrupts: &mut Interrupts,
+) -> Result<(Envelope, Around), Error> {
     let journal =
         journal(&prepared.root, prepared.request.ephemeral).map_err(|error| Error::failed(error.to_string()))?;
     let flow = prepared.plan.entry_flow().map(|flow| flow.name.to_string()).unwrap_or_default();
     let mut watch = Watch::new(&flow, events);
     let mut toolbox = Toolbox::new();
-    prepared.servers.into_iter().for_each(|(name, server)| toolbox.add(name, server));
+    prepared.builtin.into_iter().for_each(|(name, server)| toolbox.add(name, server));
+    prepared.outside.into_iter().for_each(|(name, server)| toolbox.add(name, server));
     let mut engine = LocalEngine::new(journal, toolbox);
     if !events && out::can_ask() {
         engine = engine.with_answerer(Arc::new(Keyboard::new(prepared.plan.types.clone(), watch.line())));
@@ -57,7 +87,6 @@ async fn drive(prepared: Prepared, mut around: Around, events: bool) -> Result<(
     let mut observed = engine.watch();
     let run = engine.start(Arc::clone(&prepared.plan), prepared.request);
     tokio::pin!(run);
-    let mut interrupts = Interrupts::new();
     let ended = loop {
         tokio::select! {
             biased;
@@ -80,7 +109,7 @@ async fn drive(prepared: Prepared, mut around: Around, events: bool) -> Result<(
         Ok(envelope) => Ok((envelope, around)),
         Err(EngineError::Refused(lines)) => {
             let help = Some("nothing was started".to_owned());
-            Err(Error { exit: crate::exit::Exit::Failed, messages: lines, help })
+            Err(Error { exit: Exit::Failed, messages: lines, help })
         }
         Err(error) => Err(Error::failed(error.to_string())),
     }
@@ -89,54 +118,6 @@ async fn drive(prepared: Prepared, mut around: Around, events: bool) -> Result<(
 fn journal(root: &Path, ephemeral: bool) -> Result<Arc<dyn Journal>, JournalError> {
     let keys = SqliteJournal::open(root.join(".weir").join("weir.db"))?;
     Ok(if ephemeral { Arc::new(EphemeralJournal { runs: MemoryJournal::new(), keys }) } else { Arc::new(keys) })
-}
-
-/// What asks the run to end: Ctrl-C, and on Unix the wish of a service manager or a closed terminal. Listened to from
-/// the start to the end, so that none is lost between two.
-struct Interrupts {
-    #[cfg(unix)]
-    streams: [Option<tokio::signal::unix::Signal>; 3],
-}
-
-#[cfg(unix)]
-impl Interrupts {
-    fn new() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        Interrupts { streams: kinds.map(|kind| signal(kind).ok()) }
-    }
-
-    /// The name of the next one.
-    async fn next(&mut self) -> &'static str {
-        let [interrupt, terminate, hangup] = &mut self.streams;
-        tokio::select! {
-            () = one(interrupt) => "Ctrl-C",
-            () = one(terminate) => "SIGTERM",
-            () = one(hangup) => "SIGHUP",
-        }
-    }
-}
-
-#[cfg(unix)]
-async fn one(stream: &mut Option<tokio::signal::unix::Signal>) {
-    match stream {
-        Some(stream) => drop(stream.recv().await),
-        None => std::future::pending().await,
-    }
-}
-
-#[cfg(not(unix))]
-impl Interrupts {
-    fn new() -> Self {
-        Interrupts {}
-    }
-
-    async fn next(&mut self) -> &'static str {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        "Ctrl-C"
-    }
 }
 
 /// The first interrupt.
@@ -158,8 +139,9 @@ fn cancel_all(engine: &LocalEngine, watch: &Watch, by: &'static str) {
 
 /// The second Ctrl-C: the journal has what happened so far.
 fn leave() -> ! {
+    weir_runtime::process::end_all();
     out::note_line("left at once; what was begun is not undone");
-    std::process::exit(i32::from(crate::exit::Exit::Cancelled.code()))
+    std::process::exit(i32::from(Exit::Cancelled.code()))
 }
 
 /// Lends the engine to `runs.cancel`.

@@ -8,7 +8,6 @@ mod follow;
 mod grants;
 mod keyboard;
 mod progress;
-mod servers;
 mod summary;
 mod watch;
 
@@ -18,6 +17,7 @@ use crate::escape;
 use crate::exit::{Error, Exit, Outcome};
 use crate::out;
 use crate::project::{self, Target};
+use crate::servers;
 use std::sync::Arc;
 use summary::Around;
 use weir_compiler::FlowInfo;
@@ -39,8 +39,8 @@ pub fn run(args: &RunArgs) -> Outcome {
     let granted = granted(flow, &target, args)?;
     let plan = target.checked.plan(&target.flow).ok_or_else(|| no_plan(&target.flow))?;
     let config = &target.checked.config;
-    let (servers, control) = servers::servers(&target.root, config)?;
-    servers::all_served(&plan, &servers, config)?;
+    let (builtin, control) = servers::builtin_servers(&target.root, config)?;
+    let needed = servers::needed(&plan, &builtin, config, &target.lock)?;
     let request = StartRequest {
         run_id: Some(LocalEngine::new_run_id()),
         args: values,
@@ -61,7 +61,9 @@ pub fn run(args: &RunArgs) -> Outcome {
         flow: args.flow.clone(),
         ..Around::default()
     };
-    let prepared = follow::Prepared { plan: Arc::new(plan), request, servers, control, root: target.root.clone() };
+    let outside = needed.open(&target.root)?;
+    let plan = Arc::new(plan);
+    let prepared = follow::Prepared { plan, request, builtin, outside, control, root: target.root.clone() };
     let (envelope, around) = follow::follow(prepared, around, args.events)?;
     tell(&envelope, &around, args.events);
     Ok(summary::exit(&envelope, &around))

@@ -1,0 +1,8 @@
+//! MCP servers: a hostile one of our own over stdio and HTTP, and real ones where they are installed.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod faults;
+mod life;
+mod listings;
+mod support;
+mod unfinished;
