@@ -175,6 +175,54 @@ pub enum ToolsCommand {
     List(ToolsListArgs),
     /// Show one tool in Weir's own notation
     Show(ToolsShowArgs),
+    /// Ask the servers what they offer and write it into weir.lock.json
+    Sync(ToolsServersArgs),
+    /// Compare weir.lock.json with what the servers offer now
+    Diff(ToolsServersArgs),
+    /// Call one tool, under the same checks as a run
+    Call(ToolsCallArgs),
+}
+
+/// `weir tools sync` and `weir tools diff`
+#[derive(Parser)]
+pub struct ToolsServersArgs {
+    /// Servers, by their names in `weir.toml` or `.mcp.json` [default: all]
+    #[arg(value_name = "SERVER")]
+    pub servers: Vec<String>,
+    /// Project folder [default: the project of the working directory]
+    #[arg(long, value_name = "FOLDER")]
+    pub project: Option<PathBuf>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+/// `weir tools call`
+#[derive(Parser)]
+pub struct ToolsCallArgs {
+    /// The tool, e.g. `files.read`
+    pub name: String,
+    /// An argument of the tool: text as it is for a string, JSON for any other type
+    #[arg(long = "arg", value_name = "NAME=VALUE")]
+    pub args: Vec<String>,
+    /// All arguments as one JSON object, from a file or (`-`) from stdin; `--arg` wins
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Idempotency key; a call that sends gets a new one where none is given
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Grant capabilities beside those of `weir.toml`
+    #[arg(long, value_name = "CAP,…", value_delimiter = ',')]
+    pub grant: Vec<String>,
+    /// Let a tool that sends really send; `weir.toml` must allow it too
+    #[arg(long)]
+    pub allow_delivery: bool,
+    /// Project folder [default: the project of the working directory]
+    #[arg(long, value_name = "FOLDER")]
+    pub project: Option<PathBuf>,
+    /// How to report: a failure is an object too with `json`
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
 }
 
 /// `weir tools list`

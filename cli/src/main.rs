@@ -6,6 +6,7 @@ mod escape;
 mod exit;
 mod graph;
 mod interrupts;
+mod locked;
 mod lsp;
 mod notation;
 mod out;

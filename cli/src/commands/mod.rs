@@ -7,7 +7,7 @@ mod fix;
 mod fmt;
 mod graph;
 mod new;
-mod run;
+pub mod run;
 mod tools;
 
 use crate::args::Command;

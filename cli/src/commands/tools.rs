@@ -1,7 +1,13 @@
-//! `weir tools list|show`: the registry, built-in tools included.
+//! `weir tools`: the registry, built-in tools included, and the servers behind it.
+
+mod asked;
+mod call;
+mod diff;
+mod sync;
 
 use crate::args::{Format, ToolsArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs};
 use crate::exit::{Error, Exit, Outcome};
+use crate::locked::Locked;
 use crate::notation::declaration;
 use crate::out;
 use crate::project::{Loaded, load_folder, missing, project_above};
@@ -18,6 +24,9 @@ pub fn run(args: &ToolsArgs) -> Outcome {
     match &args.command {
         ToolsCommand::List(args) => list(args),
         ToolsCommand::Show(args) => show(args),
+        ToolsCommand::Sync(args) => sync::run(args),
+        ToolsCommand::Diff(args) => diff::run(args),
+        ToolsCommand::Call(args) => call::run(args),
     }
 }
 
@@ -74,15 +83,10 @@ fn source(tool: &Tool) -> &'static str {
 
 fn show(args: &ToolsShowArgs) -> Outcome {
     let checked = project(args.project.as_ref())?;
-    let tool = checked.tools.get(args.name.as_str()).ok_or_else(|| {
-        let guess = did_you_mean(&args.name, checked.tools.keys().map(|name| name.as_str()));
-        let list = "`weir tools list` shows all of them";
-        Error::usage(format!("there is no tool `{}`", args.name))
-            .help(guess.map_or_else(|| list.to_owned(), |guess| format!("{guess} {list}")))
-    })?;
+    let tool = named(&checked, &args.name)?;
     match args.format {
         Format::Json => out::result_line(&describe(tool).to_string()),
-        Format::Human => out::result(&declaration(tool)),
+        Format::Human => out::result(&format!("{}{}", declaration(tool), Locked::of(tool).remarks(tool))),
     }
     Ok(Exit::Done)
 }
@@ -96,14 +100,34 @@ fn describe(tool: &Tool) -> Value {
                 "trusted": param.trusted, "doc": param.doc.as_deref() })
         })
         .collect();
-    json!({
+    let mut described = json!({
         "name": tool.name.as_str(), "doc": tool.doc.as_deref(), "source": source(tool), "params": params,
         "output": tool.output.to_string(), "capabilities": strings(&tool.capabilities),
         "idempotent": tool.idempotent, "accepts_key": tool.accepts_key.as_deref(), "untrusted": tool.untrusted,
         "timeout_ms": tool.timeout_ms, "cost": tool.cost, "codes": strings(&tool.codes),
-    })
+    });
+    if let (Value::Object(fields), Value::Object(more)) = (&mut described, Locked::of(tool).json(tool)) {
+        fields.extend(more);
+    }
+    described
 }
 
 fn strings<S: AsRef<str>>(list: &[S]) -> Vec<&str> {
     list.iter().map(AsRef::as_ref).collect()
+}
+
+/// The tool of that name, in flows' spelling too, or a guess at what was meant.
+fn named<'a>(checked: &'a Checked, name: &str) -> Result<&'a Tool, Error> {
+    let plain = |text: &str| text.replace(['-', '/', ' '], "_").replace('`', "");
+    let spelled = || checked.tools.values().filter(|tool| plain(&tool.name) == plain(name)).collect::<Vec<_>>();
+    let found = checked.tools.get(name).or_else(|| match spelled().as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    });
+    found.ok_or_else(|| {
+        let guess = did_you_mean(name, checked.tools.keys().map(|name| name.as_str()));
+        let list = "`weir tools list` shows all of them";
+        Error::usage(format!("there is no tool `{name}`"))
+            .help(guess.map_or_else(|| list.to_owned(), |guess| format!("{guess} {list}")))
+    })
 }

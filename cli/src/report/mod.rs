@@ -53,9 +53,9 @@ impl<'a> Findings<'a> {
         Self::some(&checked.files, &checked.diagnostics, |_| true)
     }
 
-    /// What is wrong in the files that `wanted` picks; `weir.toml` always counts.
+    /// What is wrong in the files that `wanted` picks; `weir.toml` and what stands beside it always count.
     pub fn some(files: &'a [SourceFile], diagnostics: &'a [Diagnostic], wanted: impl Fn(usize) -> bool) -> Self {
-        let of_project = |at: usize| files.get(at).is_none_or(|file| file.path.ends_with("weir.toml"));
+        let of_project = |at: usize| files.get(at).is_none_or(|file| !file.path.ends_with(".flow"));
         let told = |at: usize| of_project(at) || wanted(at);
         let diagnostics = diagnostics.iter().filter(|one| told(one.loc().file.0 as usize)).collect();
         let count = (0..files.len()).filter(|at| !of_project(*at) && wanted(*at)).count();

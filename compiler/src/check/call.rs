@@ -43,6 +43,8 @@ impl Body<'_> {
             Callee::Function(function) => self.library_call(function, args, piped, callee.span),
             Callee::Flow(flow) => self.flow_call(flow, args, piped, callee),
             Callee::Tool(tool) => {
+                let loc = self.loc(callee.span);
+                self.checker.called.entry(tool.clone()).or_insert(loc);
                 let params = self.checker.program.tool_params(&tool);
                 self.arguments(&tool, &params, args, piped, callee.span);
                 self.checker.program.tools.get(&tool).map_or(Type::Broken, |tool| tool.output.clone())

@@ -365,7 +365,7 @@ pub fn unknown_tool(loc: Loc, name: &str, server_known: bool, near: Option<&str>
 
 pub fn call_of_unusable(loc: Loc, tool: &str, why: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnknownTool, loc, format!("`{tool}` cannot be called: {why}"))
-        .help("`weir check` says so at its place in the lock file too")
+        .help("ask its makers for another schema; until then call another tool")
 }
 
 pub fn call_of_denied(loc: Loc, tool: &str, server: &str) -> Diagnostic {

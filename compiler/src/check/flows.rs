@@ -212,8 +212,14 @@ impl Checker {
     }
 
     fn check_listed_tool(&mut self, module: usize, path: &Path) {
-        if matches!(self.program.callee(module, path), Some(Callee::Tool(_) | Callee::Flow(_))) {
-            return;
+        match self.program.callee(module, path) {
+            Some(Callee::Tool(tool)) => {
+                let loc = self.program.loc(module, path.span);
+                self.called.entry(tool).or_insert(loc);
+                return;
+            }
+            Some(Callee::Flow(_)) => return,
+            _ => {}
         }
         let text = path.text();
         let loc = self.program.loc(module, path.span);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use weir_lang::span::{FileId, Loc, Span};
 use weir_lang::types::{RecordType, Type};
 
-/// What the lock file and the files of MCP servers say.
+/// What the lock file says.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     /// The lock file; empty where there is none.
@@ -24,8 +24,6 @@ pub(super) struct Servers {
     pub unusable: FxHashMap<EcoString, EcoString>,
     /// Tools that `deny` takes away.
     pub denied: Vec<EcoString>,
-    /// Servers of `.mcp.json` and its like.
-    pub elsewhere: Vec<EcoString>,
     text: String,
     file: FileId,
 }
@@ -33,7 +31,6 @@ pub(super) struct Servers {
 impl Checker {
     /// Reads the lock file, which stands behind `weir.toml` among the files.
     pub(super) fn load_lock(&mut self, source: &ProjectSource) {
-        self.servers.elsewhere = source.mcp.iter().flat_map(|(_, text)| mcp_names(text)).collect();
         let Some((_, text)) = &source.lock else { return };
         let place = source.files.len() + usize::from(source.config.is_some());
         self.servers.file = FileId(u32::try_from(place).unwrap_or(u32::MAX));
@@ -58,7 +55,7 @@ impl Checker {
                 continue;
             }
             let section = config.tools.get(server);
-            if section.is_none() && !self.servers.elsewhere.contains(server) {
+            if section.is_none() && !self.unreadable {
                 let loc = self.lock_place(&[server]);
                 self.report(errors::lock_without_server(loc, server));
             }
@@ -68,7 +65,7 @@ impl Checker {
         }
         self.servers.lock = lock;
         self.collect_spellings();
-        self.check_unlocked();
+        self.check_server_names();
     }
 
     fn collect_locked_tool(
@@ -213,12 +210,11 @@ impl Checker {
         needed.into_iter().chain(free).map(param).collect()
     }
 
-    /// Servers that the project file configures and nobody has asked for their tools yet.
-    fn check_unlocked(&mut self) {
+    /// Servers have names that no built-in tool has.
+    fn check_server_names(&mut self) {
         let config = self.config.clone();
         for (server, section) in &config.tools {
-            let outside = section.command.is_some() || section.url.is_some() || section.openapi.is_some();
-            if outside && self.is_builtin_server(server) {
+            if !section.kinds().is_empty() && self.is_builtin_server(server) {
                 let loc = self.config_key(&["tools", server]);
                 self.report(errors::server_name_taken(loc, server));
             }
@@ -227,11 +223,8 @@ impl Checker {
 
     /// Whether a server is configured whose tools are not in the lock file.
     pub(super) fn is_unlocked(&self, server: &str) -> bool {
-        let configured = self.config.tools.get(server).is_some_and(|section| {
-            section.command.is_some() || section.url.is_some() || section.openapi.is_some() || section.exec.is_some()
-        });
-        (configured || self.servers.elsewhere.iter().any(|known| known == server))
-            && !self.servers.lock.servers.contains_key(server)
+        let configured = self.config.tools.get(server).is_some_and(|section| !section.kinds().is_empty());
+        configured && !self.servers.lock.servers.contains_key(server)
     }
 
     fn is_builtin_server(&self, server: &str) -> bool {
@@ -299,13 +292,6 @@ pub(crate) fn parameters(typed: &Typed) -> Result<RecordType, Refused> {
         }
     }
     Ok(record)
-}
-
-/// Names of the servers in a file that other programs keep.
-fn mcp_names(text: &str) -> Vec<EcoString> {
-    let Ok(json) = serde_json::from_str::<serde_json::Value>(text) else { return Vec::new() };
-    let servers = json.get("mcpServers").or_else(|| json.get("servers")).and_then(serde_json::Value::as_object);
-    servers.into_iter().flatten().map(|(name, _)| name.as_str().into()).collect()
 }
 
 /// Control characters, backticks, and marks that turn the direction of text.

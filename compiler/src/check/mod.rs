@@ -217,6 +217,8 @@ pub(crate) struct Checker {
     texts: Vec<String>,
     /// Flows whose parameters are set by their place: hooks, and those that policies escalate to.
     placed: FxHashSet<usize>,
+    /// `weir.toml` could not be read: what it configures is not known.
+    unreadable: bool,
     diagnostics: Vec<Diagnostic>,
     /// Types of the states of `repeat` loops.
     states: FxHashMap<(usize, ExprId), Type>,
@@ -230,6 +232,8 @@ pub(crate) struct Checker {
     written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
     servers: locked::Servers,
+    /// Locked tools that flows call, each with the first place.
+    called: std::collections::BTreeMap<EcoString, Loc>,
     own_codes: FxHashSet<EcoString>,
     /// Codes that tools declare, each once.
     codes: Vec<EcoString>,
@@ -321,10 +325,11 @@ impl Checker {
 
     /// Everything below the top.
     fn judge(&mut self) {
-        let parts: [fn(&mut Self); 8] = [
+        let parts: [fn(&mut Self); 9] = [
             Self::check_flows,
             Self::check_effects,
             Self::check_campaigns,
+            Self::check_called,
             Self::check_trust,
             Self::check_values,
             Self::check_tests,
@@ -363,6 +368,7 @@ impl Checker {
             match Config::parse(text) {
                 Ok(config) => self.config = Arc::new(config),
                 Err(error) => {
+                    self.unreadable = true;
                     let loc = Loc { file, span: Span::new(error.span.start, error.span.end) };
                     self.report(errors::unreadable_project(loc, &error.message));
                 }

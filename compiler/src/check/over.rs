@@ -2,7 +2,7 @@
 
 use super::Checker;
 use super::errors;
-use crate::registry::Tool;
+use crate::registry::{Tool, schema};
 use ecow::EcoString;
 use weir_lang::ast::ToolDecl;
 use weir_lang::diagnostic::Diagnostic;
@@ -55,6 +55,19 @@ impl Checker {
         let loc: Loc = self.program.loc(module, returns.span);
         let what = format!("the result of `{}`", locked.name);
         Some(errors::contradicts_type(loc, &what, &locked.output, &declared.output))
+    }
+
+    /// Tools that flows call have schemas that values can be held against.
+    pub(super) fn check_called(&mut self) {
+        for (name, loc) in std::mem::take(&mut self.called) {
+            let definition = self.program.tools.get(&name).and_then(|tool| tool.definition.clone());
+            let Some(definition) = definition else { continue };
+            let schemas = [Some(&definition.input), definition.output.as_ref()];
+            let refused = schemas.into_iter().flatten().find_map(|schema| schema::compile(schema).err());
+            if let Some(refused) = refused {
+                self.report(errors::call_of_unusable(loc, &name, &refused.0));
+            }
+        }
     }
 
     /// What is said of a name that should be a tool's and is none; None: the lock file is broken, which was said there.

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use weir_compiler::plan::Plan;
-use weir_stdlib::value::Value;
+use weir_compiler::plan::{Plan, ToolPlan};
+use weir_stdlib::value::{Data, Value};
 
 /// What a run's loop is sent.
 pub(super) enum Message {
     /// A call has ended.
-    Called { key: Key, outcome: Result<Outcome, Fault>, recorded: bool },
+    Called { key: Key, outcome: Result<Outcome, Fault>, recorded: bool, misfit: Option<EcoString> },
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
     /// From outside.
@@ -29,6 +29,13 @@ pub(super) enum Message {
     Resume,
     /// How is it?
     Status(oneshot::Sender<Envelope>),
+}
+
+impl Message {
+    /// A call that was made now.
+    pub(super) fn called(key: Key, outcome: Result<Outcome, Fault>) -> Message {
+        Message::Called { key, outcome, recorded: false, misfit: None }
+    }
 }
 
 impl RunLoop {
@@ -62,8 +69,10 @@ impl RunLoop {
                 None
             }
             Claimed::Recorded(value) => {
+                let plan = self.plan.tools.get(&call.tool);
+                let misfit = plan.and_then(|plan| self.engine.inner.tools.misfit(plan, &value));
                 let outcome = Ok(Outcome::Done(value));
-                Some(Message::Called { key: call.key.clone(), outcome, recorded: true })
+                Some(Message::Called { key: call.key.clone(), outcome, recorded: true, misfit })
             }
             Claimed::InFlight { run_id, since } => {
                 let why = format!(
@@ -81,7 +90,7 @@ impl RunLoop {
 
     fn refused(&mut self, call: &CallEffect, fault: Fault) -> Message {
         self.calls.remove(&call.key);
-        Message::Called { key: call.key.clone(), outcome: Err(fault), recorded: false }
+        Message::called(call.key.clone(), Err(fault))
     }
 
     /// Makes one attempt of a call in a task of its own. A panic in a tool is a fault like any other.
@@ -90,20 +99,24 @@ impl RunLoop {
         let sender = self.sender.clone();
         let timeout = self.time_left(&call);
         let name = call.tool.clone();
+        let plan = self.plan.tools.get(&name).cloned();
+        let types = Arc::clone(&self.plan);
         let ask = Call {
             tool: name.split_once('.').map_or(name.as_str(), |(_, tool)| tool).into(),
-            args: call.args,
+            args: with_key(call.args, plan.as_ref(), call.send_key.as_ref()),
             key: call.send_key,
             run_id: self.run_id.clone(),
             step: call.key.step.clone(),
             attempt: call.key.attempt,
             timeout,
             grants: call.grants.to_vec(),
-            definition: self.plan.tools.get(&name).and_then(|tool| tool.definition.clone()),
+            definition: plan.as_ref().and_then(|tool| tool.definition.clone()),
         };
         let (key, rest) = (call.key, call.rest);
         self.tasks.spawn(async move {
-            let work = AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref())).catch_unwind();
+            let work =
+                AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
+                    .catch_unwind();
             let outcome = match tokio::time::timeout(timeout, work).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
@@ -111,7 +124,11 @@ impl RunLoop {
                     Err(Fault::open("timeout", format!("`{name}` gave no answer within {} ms", timeout.as_millis())))
                 }
             };
-            let _ = sender.send(Message::Called { key, outcome, recorded: false });
+            let misfit = match &outcome {
+                Ok(Outcome::Done(value)) => plan.as_ref().and_then(|plan| tools.misfit(plan, value)),
+                _ => None,
+            };
+            let _ = sender.send(Message::Called { key, outcome, recorded: false, misfit });
         });
     }
 
@@ -197,6 +214,16 @@ impl RunLoop {
         self.held.remove(&place);
         result.map_err(|source| self.journal_error(source))
     }
+}
+
+/// The arguments with the idempotency key in the parameter that takes it. A key that goes into a header is left to the
+/// server, which has it beside the arguments.
+fn with_key(args: Value, plan: Option<&ToolPlan>, key: Option<&EcoString>) -> Value {
+    let place = plan.and_then(|plan| plan.accepts_key.as_ref()).filter(|place| !place.starts_with("header:"));
+    let (Some(place), Some(key), Data::Record(record)) = (place, key, &args.data) else { return args };
+    let mut fields = record.fields.clone();
+    fields.insert(place.clone(), Value::text(key.as_str()));
+    Value::from_fields(fields).with_labels(args.labels.clone())
 }
 
 /// Drives a run that another one started; boxed, since it may start others.

@@ -143,13 +143,13 @@ impl RunLoop {
         let at = self.engine.inner.clock.now();
         for message in batch {
             match message {
-                Message::Called { key, outcome, recorded } => {
+                Message::Called { key, outcome, recorded, misfit } => {
                     if let Some(claim) = self.calls.get(&key).and_then(|call| call.claim.clone()).filter(|_| !recorded)
                     {
                         claims.push((claim, outcome.clone()));
                     }
                     events.push(match outcome {
-                        Ok(Outcome::Done(value)) => Event::Done { at, key, value, recorded },
+                        Ok(Outcome::Done(value)) => Event::Done { at, key, value, recorded, misfit },
                         Ok(Outcome::Unfinished(left)) => Event::Unfinished { at, key, left },
                         Err(fault) => Event::Failed { at, key, fault },
                     });
@@ -291,15 +291,14 @@ impl RunLoop {
                 Effect::Ask(ask) => self.ask(&ask, None),
                 Effect::Spawn(spawn) => {
                     let outcome = self.spawn(&spawn).map(Outcome::Done);
-                    let _ = self.sender.send(Message::Called { key: spawn.key, outcome, recorded: false });
+                    let _ = self.sender.send(Message::called(spawn.key, outcome));
                 }
                 Effect::Release { key, claim } => {
                     let journal = &self.engine.inner.journal;
                     journal
                         .release(&claim.scope, &claim.key, &self.run_id)
                         .map_err(|source| self.journal_error(source))?;
-                    let outcome = Ok(Outcome::Done(Value::NULL));
-                    let _ = self.sender.send(Message::Called { key, outcome, recorded: false });
+                    let _ = self.sender.send(Message::called(key, Ok(Outcome::Done(Value::NULL))));
                 }
                 Effect::Drop { key, timer: Some(timer) } => self.timers.stop(&key, timer),
                 Effect::Drop { key, timer: None } => self.ask_no_more(&key),

@@ -54,6 +54,10 @@ pub enum Event {
         /// It was recorded earlier under the idempotency key; nothing was called.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         recorded: bool,
+        /// Why the result breaks what its server said of it: the call has happened, and its step fails with
+        /// `bad_response`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        misfit: Option<EcoString>,
     },
     /// A call failed.
     Failed {

@@ -25,7 +25,9 @@ impl Machine {
         }
         match event {
             Event::Started(_) => {}
-            Event::Done { key, value, recorded, .. } => self.done(code, key, value, *recorded),
+            Event::Done { key, value, recorded, misfit, .. } => {
+                self.done(code, key, value, *recorded, misfit.as_deref());
+            }
             Event::Failed { key, fault, .. } => match self.waiters.get(&key.step).copied() {
                 Some(Waiter::Task(id)) if self.take_in_flight(id, key).is_some() => self.call_failed(code, id, fault),
                 Some(Waiter::Undo(id)) if self.undo_settle(id, key, None).is_some() => self.undo_fault(id, fault),
@@ -83,10 +85,10 @@ impl Machine {
         }
     }
 
-    fn done(&mut self, code: &Code, key: &Key, value: &Value, recorded: bool) {
+    fn done(&mut self, code: &Code, key: &Key, value: &Value, recorded: bool, misfit: Option<&str>) {
         match self.waiters.get(&key.step).copied() {
             Some(Waiter::Task(id)) => match self.take_in_flight(id, key) {
-                Some(Effect::Call(call)) => self.call_done(code, id, &call, value, recorded),
+                Some(Effect::Call(call)) => self.call_done(code, id, &call, value, (recorded, misfit)),
                 Some(Effect::Spawn(spawn)) => {
                     self.act_value(code, id, Value::text(spawn.run_id.as_str()), false);
                 }

@@ -2,7 +2,7 @@
 //! is never called.
 
 use super::{Server, drift};
-use crate::tool::{Call, Fault, Tool};
+use crate::tool::{Call, Continuation, Fault, Outcome, Tool};
 use async_trait::async_trait;
 use ecow::EcoString;
 use futures_util::FutureExt;
@@ -63,6 +63,14 @@ impl Verified {
         Ok(changed.collect())
     }
 
+    /// Refuses what has changed; a server that was silent is asked again.
+    async fn known(&self) -> Result<(), Fault> {
+        self.verify().await.map_err(|why| match why {
+            Unverified::Drifted(lines) => Fault::clean("permission", lines.join("; ")),
+            Unverified::Silent(fault) => fault,
+        })
+    }
+
     /// The server itself.
     pub fn server(&self) -> &Arc<dyn Server> {
         &self.server
@@ -76,10 +84,12 @@ impl Tool for Verified {
     }
 
     async fn call(&self, call: &Call) -> Result<Value, Fault> {
-        match self.verify().await {
-            Ok(()) => self.server.call(call).await,
-            Err(Unverified::Drifted(lines)) => Err(Fault::clean("permission", lines.join("; "))),
-            Err(Unverified::Silent(fault)) => Err(fault),
-        }
+        self.known().await?;
+        self.server.call(call).await
+    }
+
+    async fn attempt(&self, call: &Call, rest: Option<&Continuation>) -> Result<Outcome, Fault> {
+        self.known().await?;
+        self.server.attempt(call, rest).await
     }
 }

@@ -46,6 +46,16 @@ async fn each_misdeed_has_its_fault() {
         assert_eq!((was.as_str(), did), (code, happened), "{tool}: {message}");
         assert!(message.contains(part), "{tool}: {message}");
     }
+    let server = place.hostile(&["old"]);
+    run(&server, &call("large")).await.unwrap();
+    server.close().await;
+    // Where a test has a process of its own, its memory is that of all this together.
+    if let (Ok("process-per-test"), Some(peak)) =
+        (std::env::var("NEXTEST_EXECUTION_MODE").as_deref(), crate::support::peak())
+    {
+        println!("largest memory: {} MiB", peak >> 20);
+        assert!(peak < 256 << 20, "{} MiB", peak >> 20);
+    }
 }
 
 #[tokio::test]

@@ -69,23 +69,24 @@ async fn a_tool_that_is_not_what_was_locked_is_not_called() {
 
 #[tokio::test]
 async fn a_server_that_says_its_tools_changed_is_compared_again() {
-    let place = Place::new();
-    let server = place.hostile(&["changes"]);
-    let tools = tools(&listed(&server).await.unwrap());
-    // That listing was the first; the next one, of this session, is another.
-    let echo = locked("echo", tools.get("echo"));
-    assert!(run(&server, &echo).await.is_ok());
-    assert!(run(&server, &locked("change", tools.get("change"))).await.is_ok());
-    let mut after = run(&server, &echo).await;
-    for _ in 0..100 {
-        if after.is_err() {
-            break;
+    for mode in ["changes", "new_changes"] {
+        let place = Place::new();
+        let server = place.hostile(&[mode]);
+        let tools = tools(&listed(&server).await.unwrap());
+        // That listing was the first; the next one, of this session, is another.
+        let echo = locked("echo", tools.get("echo"));
+        assert!(run(&server, &echo).await.is_ok());
+        let mut after = run(&server, &locked("change", tools.get("change"))).await;
+        for _ in 0..100 {
+            if after.is_err() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            after = run(&server, &echo).await;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        after = run(&server, &echo).await;
+        assert_eq!(after.unwrap_err().code, "permission", "{mode}");
+        server.close().await;
     }
-    assert_eq!(after.unwrap_err().code, "permission");
-    server.close().await;
 }
 
 #[tokio::test]

@@ -140,7 +140,7 @@ impl<'d, 's> Converter<'d, 's> {
         for keyword in ["anyOf", "oneOf"] {
             whole = self.one_of(place, map, keyword, whole)?;
         }
-        self.conditions(map);
+        self.conditions(map, &whole);
         Ok(whole)
     }
 
@@ -172,7 +172,7 @@ impl<'d, 's> Converter<'d, 's> {
     }
 
     /// Keywords that decide by other parts of the value.
-    fn conditions(&mut self, map: &Map<String, Json>) {
+    fn conditions(&mut self, map: &Map<String, Json>, whole: &Type) {
         if map.contains_key("not") {
             self.widen("not", "no type says what a value must not be");
         }
@@ -184,9 +184,11 @@ impl<'d, 's> Converter<'d, 's> {
                 self.widen(keyword, "which fields are needed depends on other fields");
             }
         }
-        for keyword in ["unevaluatedItems", "unevaluatedProperties"] {
-            if map.get(keyword).is_some_and(|json| !json.is_boolean() || keyword == "unevaluatedItems" && json == false)
-            {
+        // A record lets no other fields through anyway.
+        let closed = !members(whole).any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Named(_)));
+        for (keyword, said) in [("unevaluatedItems", false), ("unevaluatedProperties", closed)] {
+            let limit = map.get(keyword).filter(|limit| **limit != Json::Bool(true));
+            if limit.is_some_and(|limit| !(said && *limit == Json::Bool(false))) {
                 self.widen(keyword, "which parts it is about is known only when a value is checked");
             }
         }
@@ -204,8 +206,11 @@ impl<'d, 's> Converter<'d, 's> {
     pub fn both(&mut self, a: Type, b: Type) -> Type {
         let mut meeting = Meet::new(&self.typed.names, self.fuel);
         let ty = meeting.both(&a, &b);
-        let (fuel, lossy) = (meeting.fuel, meeting.lossy);
+        let (fuel, lossy, grew) = (meeting.fuel, meeting.lossy, meeting.grew);
         self.fuel = fuel;
+        if grew && self.document.closed {
+            self.widen("additionalProperties", "which other fields are allowed is checked when it runs");
+        }
         if lossy {
             self.widen("allOf", "what several limits have in common is checked when it runs");
         }
@@ -289,6 +294,15 @@ fn type_name(last: &str) -> EcoString {
         out.push_str(letters.as_str());
     }
     if out.starts_with(|c: char| c.is_ascii_uppercase()) { out } else { eco_format!("Part{out}") }
+}
+
+/// The members of a union, or the type alone.
+fn members(ty: &Type) -> impl Iterator<Item = &Type> {
+    match ty {
+        Type::Union(members) => members.as_slice(),
+        one => std::slice::from_ref(one),
+    }
+    .iter()
 }
 
 /// The list under a keyword.

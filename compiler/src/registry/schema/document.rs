@@ -86,6 +86,8 @@ pub(super) struct Document<'s> {
     anchors: Vec<(&'s str, Place<'s>)>,
     /// Drafts up to 7: what stands beside `$ref` does not count.
     pub lone_refs: bool,
+    /// Whether some schema limits fields beside the declared ones.
+    pub closed: bool,
 }
 
 /// The dialects that are understood, by what their `$schema` contains.
@@ -101,7 +103,7 @@ impl<'s> Document<'s> {
             return Err(Refused(eco_format!("its schema is written in `{}`, which is not known", shown(dialect))));
         }
         let lone_refs = ["draft-04", "draft-06", "draft-07"].iter().any(|known| is_dialect(dialect, known));
-        let mut document = Document { root, ids: Vec::new(), anchors: Vec::new(), lone_refs };
+        let mut document = Document { root, ids: Vec::new(), anchors: Vec::new(), lone_refs, closed: false };
         document.scan();
         Ok(document)
     }
@@ -122,6 +124,7 @@ impl<'s> Document<'s> {
                     None => self.ids.push((id.trim_end_matches('#'), place)),
                 }
             }
+            self.closed |= limits_others(place.schema);
             open.extend(children(place).into_iter().map(|child| child.place));
         }
     }
@@ -170,6 +173,11 @@ impl<'s> Document<'s> {
         let near = || self.ids.iter().find(|(id, _)| !last(id).is_empty() && last(id) == last(address));
         same.or_else(near).map(|(_, place)| *place)
     }
+}
+
+fn limits_others(schema: &Json) -> bool {
+    let limits = |keyword: &str| schema.get(keyword).is_some_and(|limit| *limit != Json::Bool(true));
+    limits("additionalProperties") || limits("unevaluatedProperties") || limits("patternProperties")
 }
 
 fn is_dialect(address: &str, known: &str) -> bool {

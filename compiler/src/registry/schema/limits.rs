@@ -3,7 +3,7 @@
 use super::Refused;
 use super::document::{Document, Place, children};
 use ecow::{EcoString, eco_format};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value as Json;
 
 /// Longest text of a schema.
@@ -12,6 +12,9 @@ pub const MAX_BYTES: usize = 512 << 10;
 pub const MAX_DEPTH: usize = 64;
 /// Schemas, counted as often as references reach them.
 pub const MAX_NODES: usize = 10_000;
+
+/// Different patterns in one schema: each takes memory of its own once it is compiled.
+const MAX_PATTERNS: usize = 200;
 
 /// JSON inside JSON: a schema inside a schema takes two levels.
 const JSON_DEPTH: usize = 2 * MAX_DEPTH;
@@ -52,7 +55,13 @@ pub(super) fn check_text(schema: &Json) -> Result<(), Refused> {
 /// Follows every reference: a value must not be checked against more than [`MAX_NODES`] schemas in one place, nor
 /// against a schema that leads to itself in the same place.
 pub(super) fn check_cost(document: &Document) -> Result<(), Refused> {
-    let mut cost = Cost { document, known: FxHashMap::default(), open: Vec::new(), later: vec![document.root()] };
+    let mut cost = Cost {
+        document,
+        known: FxHashMap::default(),
+        open: Vec::new(),
+        later: vec![document.root()],
+        patterns: FxHashSet::default(),
+    };
     while let Some(place) = cost.later.pop() {
         cost.of(place)?;
     }
@@ -64,6 +73,7 @@ struct Cost<'d, 's> {
     known: FxHashMap<usize, usize>,
     open: Vec<usize>,
     later: Vec<Place<'s>>,
+    patterns: FxHashSet<&'s str>,
 }
 
 impl<'s> Cost<'_, 's> {
@@ -81,6 +91,7 @@ impl<'s> Cost<'_, 's> {
             return Err(too_deep());
         }
         self.open.push(id);
+        self.count_patterns(place)?;
         let mut total = 1usize;
         for child in children(place) {
             if child.same_value {
@@ -98,6 +109,18 @@ impl<'s> Cost<'_, 's> {
         }
         self.known.insert(id, total);
         Ok(total)
+    }
+}
+
+impl<'s> Cost<'_, 's> {
+    fn count_patterns(&mut self, place: Place<'s>) -> Result<(), Refused> {
+        self.patterns.extend(place.schema.get("pattern").and_then(Json::as_str));
+        let named = place.schema.get("patternProperties").and_then(Json::as_object);
+        self.patterns.extend(named.into_iter().flatten().map(|(pattern, _)| pattern.as_str()));
+        if self.patterns.len() > MAX_PATTERNS {
+            return Err(Refused(eco_format!("its schema has more than {MAX_PATTERNS} patterns")));
+        }
+        Ok(())
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Meet<'t> {
     pub fuel: usize,
     /// Whether something was left out.
     pub lossy: bool,
+    /// Whether records with different fields met: what one allows besides its own is forgotten.
+    pub grew: bool,
     /// Pairs of names that are being looked at.
     open: Vec<(EcoString, EcoString)>,
 }
@@ -72,7 +74,7 @@ fn not_empty(range: Range) -> Option<Range> {
 
 impl<'t> Meet<'t> {
     pub fn new(names: &'t IndexMap<EcoString, Type>, fuel: usize) -> Self {
-        Meet { names, fuel, lossy: false, open: Vec::new() }
+        Meet { names, fuel, lossy: false, grew: false, open: Vec::new() }
     }
 
     /// What fits both; [`Type::Never`] where nothing does.
@@ -166,8 +168,10 @@ impl<'t> Meet<'t> {
 
     fn records(&mut self, one: &RecordType, two: &RecordType) -> Type {
         let mut fields = one.fields.clone();
+        self.grew |= one.fields.len() != two.fields.len();
         for (name, field) in &two.fields {
             let Some(had) = fields.get(name) else {
+                self.grew = true;
                 fields.insert(name.clone(), field.clone());
                 continue;
             };

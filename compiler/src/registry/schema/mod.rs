@@ -13,8 +13,9 @@ mod values;
 pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 pub use normal::normal;
 
-use ecow::EcoString;
+use ecow::{EcoString, eco_format};
 use indexmap::{IndexMap, IndexSet};
+use jsonschema::{PatternOptions, Validator};
 use serde_json::Value as Json;
 use weir_lang::types::{Type, TypeTable};
 
@@ -58,3 +59,41 @@ pub fn to_type(schema: &Json, prefix: &str, root: &str, taken: &TypeTable) -> Re
     limits::check_cost(&document)?;
     convert::Converter::new(&document, prefix, root, taken).whole()
 }
+
+/// The check of values against the schema itself. Nothing is fetched; formats are annotations and not checked.
+///
+/// # Errors
+/// [`Refused`] as for [`to_type`], and where the schema breaks the rules of schemas.
+pub fn compile(schema: &Json) -> Result<Validator, Refused> {
+    limits::check_text(schema)?;
+    let schema = normal(schema);
+    limits::check_cost(&document::Document::new(&schema)?)?;
+    let patterns = PatternOptions::fancy_regex()
+        .backtrack_limit(BACKTRACKS)
+        .size_limit(PATTERN_BYTES)
+        .dfa_size_limit(PATTERN_BYTES);
+    let options = jsonschema::options().offline().should_validate_formats(false).with_pattern_options(patterns);
+    options.build(&schema).map_err(|error| {
+        let path = error.instance_path().to_string();
+        let place = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
+        Refused(eco_format!(
+            "its schema breaks the rules of schemas{place}: {}",
+            error.masked_with("what stands there")
+        ))
+    })
+}
+
+/// Whether a schema may be used at all: its size, what it refers to, what following that would cost.
+///
+/// # Errors
+/// [`Refused`] as for [`to_type`].
+pub fn check(schema: &Json) -> Result<(), Refused> {
+    limits::check_text(schema)?;
+    let schema = normal(schema);
+    limits::check_cost(&document::Document::new(&schema)?)
+}
+
+/// Steps back that a pattern may take before it counts as not fitting.
+const BACKTRACKS: usize = 100_000;
+/// Bytes that a compiled pattern may take.
+const PATTERN_BYTES: usize = 1 << 20;

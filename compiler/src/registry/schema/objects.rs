@@ -134,15 +134,13 @@ impl<'s> Converter<'_, 's> {
             Some(rest) => elements.push(self.part("[]".into(), place.inside(rest))?),
             None => elements.push(Type::Json),
         }
+        let element = plain(elements);
         if first.is_some_and(|first| !first.is_empty()) {
             self.widen("prefixItems", "what each place of the list holds is checked when it runs");
-        } else if rest == Some(&Json::Bool(false)) {
+        } else if element == Type::Never {
             self.widen("items", "the list must be empty");
         }
-        Ok(Type::list(match plain(elements) {
-            Type::Never => Type::Json,
-            element => element,
-        }))
+        Ok(Type::list(if element == Type::Never { Type::Json } else { element }))
     }
 
     fn list_limits(&mut self, map: &Map<String, Json>) {
@@ -179,9 +177,9 @@ impl<'s> Converter<'_, 's> {
                 }
             }
         }
-        for name in required {
-            let ty = others.clone().unwrap_or(Type::Json);
-            fields.entry(name.into()).or_insert_with(|| FieldType { ty, optional: false, doc: None });
+        for name in required.into_iter().filter(|name| declared.is_none_or(|declared| !declared.contains_key(*name))) {
+            let Some(ty) = others.clone() else { return Ok(Type::Never) };
+            fields.insert(name.into(), FieldType { ty, optional: false, doc: None });
         }
         Ok(Type::Record(RecordType { fields }.into()))
     }

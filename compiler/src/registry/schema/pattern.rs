@@ -77,7 +77,7 @@ fn escape(rest: &mut Peekable<Chars>, class: bool, out: &mut String) -> Option<(
         ('S', _) => out.push_str("[^\\s\\x{FEFF}]"),
         ('b', false) if rest.peek() != Some(&'{') => out.push_str("(?-u:\\b)"),
         ('t' | 'n' | 'r' | 'f' | 'v' | 'u' | 'x' | 'p' | 'P', _) => out.extend(['\\', c]),
-        ('<' | '>', _) => out.push(c),
+        ('<' | '>' | '/', _) => out.push(c),
         (_, _) if c.is_ascii_punctuation() => out.extend(['\\', c]),
         _ => return None,
     }
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(to_weir(r"^[a-z0-9_-]{1,64}$").as_deref(), Some(r"^[a-z0-9_-]{1,64}$"));
         assert_eq!(to_weir(r"^\d{4}-\d\d$").as_deref(), Some(r"^[0-9]{4}-[0-9][0-9]$"));
         assert_eq!(to_weir(r"[\w.-]+@\w+").as_deref(), Some(r"[A-Za-z0-9_.-]+@[A-Za-z0-9_]+"));
-        assert_eq!(to_weir(r"a\/b(?:c)").as_deref(), Some(r"a\/b(?:c)"));
+        assert_eq!(to_weir(r"a\/b(?:c)").as_deref(), Some(r"a/b(?:c)"));
     }
 
     #[test]

@@ -89,6 +89,11 @@ pub(super) fn refused(name: &str, error: &ClientInitializeError) -> Option<Fault
     }
 }
 
+/// Whether another protocol cannot do better: what HTTP says of who we are or how busy it is.
+pub(super) fn is_final(error: &ClientInitializeError) -> bool {
+    refused("", error).is_some_and(|fault| matches!(fault.code.as_str(), "permission" | "rate_limited" | "timeout"))
+}
+
 /// The fault for an HTTP failure; None where it is none.
 pub(super) fn fault(name: &str, error: &(dyn Error + Send + Sync + 'static)) -> Option<Fault> {
     let failed = error.downcast_ref::<Failed>()?;
@@ -104,7 +109,9 @@ pub(super) fn fault(name: &str, error: &(dyn Error + Send + Sync + 'static)) -> 
                 ..Fault::clean("unavailable", about(format!("cannot be reached: {}", innermost(error))))
             },
         },
-        Failed::UnexpectedServerResponse(text) if text.contains("401") => Fault::clean("permission", about(login(401))),
+        Failed::UnexpectedServerResponse(text) if status_in(text).is_some() => {
+            of_status(status_in(text).unwrap_or_default(), None, &about)
+        }
         Failed::ResponseBodyTooLarge { .. } | Failed::Sse(_) => {
             Fault::open("bad_response", about(format!("answered more or other than MCP allows: {failed}")))
         }
@@ -120,6 +127,11 @@ pub(super) fn fault(name: &str, error: &(dyn Error + Send + Sync + 'static)) -> 
         }
         _ => Fault::open("unavailable", about(format!("lost the connection: {failed}"))),
     })
+}
+
+/// The SDK tells some statuses as text only: `HTTP 403 Forbidden: …`.
+fn status_in(text: &str) -> Option<u16> {
+    text.split_once("HTTP ")?.1.get(..3)?.parse().ok()
 }
 
 fn login(status: u16) -> String {

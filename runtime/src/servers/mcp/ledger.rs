@@ -1,6 +1,7 @@
 //! What we have sent and what may come back: late, second and invented answers, and messages without end.
 
 use super::fate::Fate;
+use futures_util::future::Either;
 use rmcp::RoleClient;
 use rmcp::model::{
     ClientCapabilities, ClientJsonRpcMessage, ClientNotification, ClientRequest, JsonRpcMessage, RequestId,
@@ -8,7 +9,8 @@ use rmcp::model::{
 };
 use rmcp::transport::Transport;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Messages without any answer among them, before it is too many.
 const WITHOUT_ANSWER: u64 = 100_000;
@@ -160,5 +162,56 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Guarded<T> {
 
     fn close(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send {
         self.inner.close()
+    }
+}
+
+/// A transport that comes back when the SDK gives it up: another protocol can be tried on the same connection.
+pub(super) struct Lent<T> {
+    inner: Option<T>,
+    back: Back<T>,
+}
+
+/// Where a lent transport comes back to.
+pub(super) struct Back<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Back<T> {
+    /// The transport, if it has come back.
+    pub(super) fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl<T> Lent<T> {
+    pub(super) fn new(inner: T) -> (Self, Back<T>) {
+        let back = Arc::default();
+        (Lent { inner: Some(inner), back: Back(Arc::clone(&back)) }, Back(back))
+    }
+}
+
+impl<T> Drop for Lent<T> {
+    fn drop(&mut self) {
+        *self.back.0.lock().unwrap_or_else(PoisonError::into_inner) = self.inner.take();
+    }
+}
+
+impl<T: Transport<RoleClient, Error = io::Error>> Transport<RoleClient> for Lent<T> {
+    type Error = io::Error;
+
+    fn send(&mut self, item: ClientJsonRpcMessage) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        match &mut self.inner {
+            Some(inner) => Either::Left(inner.send(item)),
+            None => Either::Right(std::future::ready(Err(io::ErrorKind::NotConnected.into()))),
+        }
+    }
+
+    async fn receive(&mut self) -> Option<ServerJsonRpcMessage> {
+        self.inner.as_mut()?.receive().await
+    }
+
+    async fn close(&mut self) -> Result<(), Self::Error> {
+        match &mut self.inner {
+            Some(inner) => inner.close().await,
+            None => Ok(()),
+        }
     }
 }

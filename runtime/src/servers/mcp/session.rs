@@ -7,6 +7,7 @@ use crate::process::Group;
 use crate::servers::drift;
 use crate::tool::Fault;
 use ecow::EcoString;
+use rmcp::model::{ProtocolVersion, SubscriptionFilter};
 use rmcp::{Peer, RoleClient};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,9 +40,11 @@ impl Session {
         group: Option<Group>,
         changes: Arc<AtomicU64>,
     ) -> Self {
+        let peer = running.peer().clone();
+        tokio::spawn(listen(peer.clone(), Arc::clone(&fate), Arc::clone(&changes)));
         Session {
             name: name.into(),
-            peer: running.peer().clone(),
+            peer,
             fate,
             running: Mutex::new(Some(running)),
             group,
@@ -122,6 +125,26 @@ impl Session {
         if let Some(group) = &self.group {
             group.kill();
         }
+    }
+}
+
+/// Servers of the new protocol say that their tools changed only to those who listen; those of the old one just say so.
+async fn listen(peer: Peer<RoleClient>, fate: Arc<Fate>, changes: Arc<AtomicU64>) {
+    let Some(info) = peer.peer_info() else { return };
+    let tells = info.capabilities.tools.as_ref().is_some_and(|tools| tools.list_changed == Some(true));
+    if !tells || info.protocol_version < ProtocolVersion::V_2026_07_28 {
+        return;
+    }
+    let told = async {
+        let mut heard = peer.listen(SubscriptionFilter::builder().tools_list_changed().build()).await.ok()?;
+        while let Ok(Some(_)) = heard.next().await {
+            changes.fetch_add(1, Ordering::SeqCst);
+        }
+        Some(())
+    };
+    tokio::select! {
+        _ = told => {}
+        () = fate.over() => {}
     }
 }
 

@@ -1,12 +1,13 @@
 //! Starting an MCP server and agreeing on a protocol with it: first the new one, which old servers refuse, leave
-//! unanswered or die of; then the old one, in a new process.
+//! unanswered or die of; then the old one, where it must be in a new process.
 
 use super::fate::Fate;
 use super::http;
+use super::ledger::Lent;
 use super::lines::Lines;
 use super::session::Session;
 use crate::process::{self, Group};
-use crate::tool::Fault;
+use crate::tool::{Fault, Happened};
 use rmcp::model::{
     ClientCapabilities, ClientConfig, ElicitationCapability, Implementation, ProtocolVersion, TASKS_EXTENSION_ID,
 };
@@ -18,11 +19,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use tokio::process::{Child, ChildStderr};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::Instant;
 
-/// How long a server may think about a protocol that it may not know.
-const TRY: Duration = Duration::from_secs(4);
-/// How long a server may take to start with a protocol that it should know.
+/// How long a server that nobody knows yet may take before another process is asked in the old way.
+const TRY: Duration = Duration::from_secs(3);
+/// How long, at least and at most, the first one then still may take.
+const MARGIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+/// How long a server may take to start.
 const START: Duration = Duration::from_secs(30);
 /// How long what a dead process wrote is still read.
 const GRACE: Duration = Duration::from_millis(200);
@@ -65,6 +69,9 @@ impl ClientHandler for Client {
     }
 }
 
+/// Both pipes of a process.
+type Pipes = Lines<ChildStdout, ChildStdin>;
+
 pub(super) type Running = RunningService<RoleClient, Client>;
 
 /// Why a start failed.
@@ -72,7 +79,6 @@ struct Refused {
     fault: Fault,
     /// Another protocol may do better.
     again: bool,
-    slow: bool,
 }
 
 /// Starts a session. `known` is the protocol that the server spoke before.
@@ -80,73 +86,143 @@ struct Refused {
 /// # Errors
 /// `unavailable`, `not_found`, `permission`: with the server's own last words.
 pub(super) async fn start(name: &str, launch: &Launch, known: Option<&str>) -> Result<Session, Fault> {
-    let old = || ClientLifecycleMode::Initialize;
+    let old = ProtocolVersion::V_2026_07_28.as_str();
     let first = match known {
-        Some(version) if version < ProtocolVersion::V_2026_07_28.as_str() => (old(), START),
-        Some(_) => (new(), START),
-        None => (either(), TRY),
+        Some(version) if version < old => one(name, launch, Way::Old).await,
+        Some(_) => one(name, launch, Way::New).await,
+        None => return find_out(name, launch).await,
     };
-    let refused = match one(name, launch, first).await {
-        Ok(session) => return Ok(session),
-        Err(refused) if !refused.again => return Err(refused.fault),
-        Err(refused) => refused,
-    };
-    let second = if known.is_some() { either() } else { old() };
-    let then = match one(name, launch, (second, START)).await {
-        Ok(session) => return Ok(session),
-        Err(then) => then,
-    };
-    if refused.slow && then.again && !then.slow {
-        // It was only slow to start, and speaks nothing but the new protocol.
-        return one(name, launch, (new(), START)).await.map_err(|refused| refused.fault);
-    }
-    Err(then.fault)
-}
-
-fn new() -> ClientLifecycleMode {
-    ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }
-}
-
-fn either() -> ClientLifecycleMode {
-    ClientLifecycleMode::Auto {
-        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
-        legacy_version: Some(ProtocolVersion::V_2025_11_25),
+    match first {
+        Ok(session) => Ok(session),
+        Err(refused) if !refused.again => Err(refused.fault),
+        // It may have moved to another protocol.
+        Err(_) => find_out(name, launch).await,
     }
 }
 
-/// One process or connection, one way to begin.
-async fn one(name: &str, launch: &Launch, (mode, limit): (ClientLifecycleMode, Duration)) -> Result<Session, Refused> {
+/// How a session begins.
+#[derive(Clone, Copy)]
+enum Way {
+    /// `server/discover`
+    New,
+    /// `initialize`
+    Old,
+    /// The first, and where that is refused the second on the same connection.
+    Either,
+}
+
+/// Finds out what a server speaks that nobody knows. One that leaves the first question unanswered may be slow to start,
+/// or hang at it as very old ones do; another process, asked in the old way, tells which: when that one is ready, the
+/// first has had all the time that a start takes.
+async fn find_out(name: &str, launch: &Launch) -> Result<Session, Fault> {
+    let first = one(name, launch, Way::Either);
+    let begun = Instant::now();
+    tokio::pin!(first);
+    match tokio::time::timeout(TRY, &mut first).await {
+        Ok(Ok(session)) => return Ok(session),
+        Ok(Err(refused)) if !refused.again => return Err(refused.fault),
+        Ok(Err(_)) => return one(name, launch, Way::Old).await.map_err(|refused| refused.fault),
+        Err(_) => {}
+    }
+    let second = one(name, launch, Way::Old);
+    tokio::pin!(second);
+    tokio::select! {
+        came = &mut first => match came {
+            Ok(session) => Ok(session),
+            Err(_) => second.await.map_err(|refused| refused.fault),
+        },
+        came = &mut second => match came {
+            Ok(session) => {
+                let took = begun.elapsed().saturating_sub(TRY).clamp(MARGIN.0, MARGIN.1);
+                match tokio::time::timeout(took, first).await {
+                    Ok(Ok(first)) => Ok(first),
+                    _ => Ok(session),
+                }
+            }
+            Err(refused) => first.await.map_err(|_| refused.fault),
+        },
+    }
+}
+
+fn mode(way: Way) -> ClientLifecycleMode {
+    match way {
+        Way::Old => ClientLifecycleMode::Initialize,
+        Way::New | Way::Either => {
+            ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }
+        }
+    }
+}
+
+/// One process or connection, begun in one way.
+async fn one(name: &str, launch: &Launch, way: Way) -> Result<Session, Refused> {
     let fate = Arc::new(Fate::new());
     let client = Client { changes: Arc::default() };
     let changes = Arc::clone(&client.changes);
-    let stopped = |fault| Refused { fault, again: false, slow: false };
+    let stopped = |fault| Refused { fault, again: false };
     let (group, begun) = match launch {
         Launch::Stdio(stdio) => {
             let (transport, group) = spawn(stdio, &fate).map_err(stopped)?;
-            (Some(group), tokio::time::timeout(limit, client.serve_with_lifecycle(transport, mode)).await)
+            (Some(group), tokio::time::timeout(START, over_stdio(client, transport, way)).await)
         }
-        Launch::Http(address) => {
-            let transport = http::transport(address, &fate).map_err(stopped)?;
-            (None, tokio::time::timeout(limit, client.serve_with_lifecycle(transport, mode)).await)
-        }
+        Launch::Http(address) => (None, tokio::time::timeout(START, over_http(client, address, &fate, way)).await),
     };
-    let running = match begun {
-        Ok(Ok(running)) => running,
-        Ok(Err(error)) => return Err(refused(name, &fate, &error, group.is_some()).await),
+    match begun {
+        Ok(Ok(running)) => Ok(Session::new(name, running, fate, group, changes)),
+        Ok(Err(Failed::Fault(fault))) => Err(stopped(fault)),
+        Ok(Err(Failed::Sdk(error))) => Err(refused(name, &fate, &error, group.is_some()).await),
         Err(_) => {
-            let message = format!("the server `{name}` did not get ready within {} s: {}", limit.as_secs(), {
-                fate.end("it answered nothing");
-                fate.story()
-            });
-            return Err(Refused { fault: Fault::clean("unavailable", message), again: true, slow: true });
+            fate.end("it answered nothing");
+            let why = fate.story();
+            let message = format!("the server `{name}` did not get ready within {} s: {why}", START.as_secs());
+            Err(Refused { fault: Fault::clean("unavailable", message), again: true })
         }
+    }
+}
+
+/// Why a connection did not begin.
+enum Failed {
+    Fault(Fault),
+    Sdk(Box<ClientInitializeError>),
+}
+
+impl From<ClientInitializeError> for Failed {
+    fn from(error: ClientInitializeError) -> Self {
+        Failed::Sdk(Box::new(error))
+    }
+}
+
+async fn over_stdio(client: Client, pipes: Pipes, way: Way) -> Result<Running, Failed> {
+    let (lent, back) = Lent::new(pipes);
+    let refused = match client.clone().serve_with_lifecycle(lent, mode(way)).await {
+        Ok(running) => return Ok(running),
+        Err(error) => error,
     };
-    Ok(Session::new(name, running, fate, group, changes))
+    match back.take().filter(|_| matches!(way, Way::Either) && is_old(&refused)) {
+        Some(pipes) => Ok(client.serve_with_lifecycle(pipes, mode(Way::Old)).await?),
+        None => Err(refused.into()),
+    }
+}
+
+async fn over_http(client: Client, address: &http::Address, fate: &Arc<Fate>, way: Way) -> Result<Running, Failed> {
+    let transport = || http::transport(address, fate).map_err(Failed::Fault);
+    match client.clone().serve_with_lifecycle(transport()?, mode(way)).await {
+        Ok(running) => Ok(running),
+        Err(error) if matches!(way, Way::Either) && (is_old(&error) || !http::is_final(&error)) => {
+            Ok(client.serve_with_lifecycle(transport()?, mode(Way::Old)).await?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Any error in answer to the new question may come from a server that does not know it.
+fn is_old(error: &ClientInitializeError) -> bool {
+    matches!(error, ClientInitializeError::JsonRpcError(_) | ClientInitializeError::ExpectedInitResult(_))
 }
 
 async fn refused(name: &str, fate: &Fate, error: &ClientInitializeError, process: bool) -> Refused {
     if let Some(fault) = http::refused(name, error) {
-        return Refused { again: fault.code == "unavailable" && fault.retry_after_ms.is_none(), fault, slow: false };
+        let fault = Fault { happened: Happened::No, ..fault };
+        return Refused { again: fault.code == "unavailable" && fault.retry_after_ms.is_none(), fault };
     }
     let closed =
         matches!(error, ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::TransportError { .. });
@@ -157,18 +233,11 @@ async fn refused(name: &str, fate: &Fate, error: &ClientInitializeError, process
     } else {
         format!("{error}; {}", fate.story())
     };
-    Refused {
-        fault: Fault::clean("unavailable", format!("the server `{name}` did not start: {why}")),
-        again: true,
-        slow: false,
-    }
+    Refused { fault: Fault::clean("unavailable", format!("the server `{name}` did not start: {why}")), again: true }
 }
 
 /// Starts the process, and the tasks that watch it.
-fn spawn(
-    stdio: &Stdio,
-    fate: &Arc<Fate>,
-) -> Result<(Lines<tokio::process::ChildStdout, tokio::process::ChildStdin>, Group), Fault> {
+fn spawn(stdio: &Stdio, fate: &Arc<Fate>) -> Result<(Pipes, Group), Fault> {
     let mut command = process::command(&stdio.program, &stdio.args, &stdio.folder, stdio.env.iter().cloned());
     let mut child = command.spawn().map_err(|error| process::not_started(&stdio.shown, &error))?;
     let group = Group::of(&child);
