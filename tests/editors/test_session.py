@@ -68,7 +68,6 @@ async def test_a_flow_is_typed_letter_by_letter(client: LanguageClient):
     assert not await settled(client, uri, lambda found: not found)
 
     at = position_of(TEXT, TEXT.index("create(name: name") + 1)
-    place = types.TextDocumentPositionParams(text_document=document, position=at)
     hover = await client.text_document_hover_async(types.HoverParams(document, at))
     assert "Opens an account." in hover.contents.value
     found = await client.text_document_definition_async(types.DefinitionParams(document, at))
@@ -77,7 +76,6 @@ async def test_a_flow_is_typed_letter_by_letter(client: LanguageClient):
         types.ReferenceParams(context=types.ReferenceContext(include_declaration=True), text_document=document, position=at)
     )
     assert len(references) == 2
-    del place
 
 
 @pytest.mark.asyncio
@@ -103,7 +101,7 @@ async def test_every_answer_has_the_shape_that_the_protocol_says(client: Languag
     actions = await client.text_document_code_action_async(
         types.CodeActionParams(text_document=document, range=whole, context=types.CodeActionContext(diagnostics=found))
     )
-    assert isinstance(actions, list)
+    assert any(action.title.startswith("add `undo crm.delete") for action in actions)
     at = position_of(broken, broken.index("plan: \"solo\""))
     help_ = await client.text_document_signature_help_async(types.SignatureHelpParams(document, at))
     assert help_.active_parameter == 1 and len(help_.signatures[0].parameters) == 2
@@ -120,4 +118,4 @@ async def test_every_answer_has_the_shape_that_the_protocol_says(client: Languag
     assert [call.to.name for call in outgoing] == ["crm.create"]
     format_options = types.FormattingOptions(tab_size=2, insert_spaces=True)
     edits = await client.text_document_formatting_async(types.DocumentFormattingParams(document, format_options))
-    assert edits == []
+    assert not edits

@@ -47,7 +47,14 @@ pub fn one(found: &Found, state: &State, documents: &Documents, encoding: Encodi
         Severity::Error => DiagnosticSeverity::Error,
         Severity::Warning => DiagnosticSeverity::Warning,
     };
-    let idle = matches!(found.rule, Rule::UnusedBinding | Rule::UnusedCapability | Rule::UnreachableArm);
+    let idle = [
+        Rule::UnusedBinding,
+        Rule::UnusedCapability,
+        Rule::UnusedDeclaration,
+        Rule::UnusedParameter,
+        Rule::UnreachableArm,
+    ];
+    let idle = idle.contains(&found.rule);
     Some(Diagnostic {
         range: place.range,
         severity: Some(severity),

@@ -118,7 +118,8 @@ impl View<'_> {
                 begun = at;
             }
         }
-        let named = begun < end && name(begun);
+        let touched = self.tokens.get(begun).is_some_and(|token| token.span.start <= offset);
+        let named = (begun < end || touched) && name(begun);
         call.current = named.then(|| self.token_text(begun).trim_matches('`').into());
         call.at_start = begun > end || (begun == end && self.tokens.get(begun).is_some_and(|t| t.span.end >= offset));
         // Names behind the place are taken as well.
@@ -232,7 +233,9 @@ impl View<'_> {
                 // `x |> f(y)`: the first parameter is what comes through the pipe.
                 let words = call.callee.split('.').count();
                 let first = call.open.checked_sub(2 * words).map_or("", |at| self.token_text(at));
-                Some(call.plain + usize::from(first == "|>"))
+                let piped = usize::from(first == "|>");
+                let free = |place: &usize| params.get(*place).is_none_or(|param| !call.named.contains(&param.name));
+                (call.plain + piped..params.len()).find(free)
             }
         }
     }

@@ -70,9 +70,9 @@ fn files_come_and_go() {
 fn several_projects_do_not_know_each_other() {
     let folder = folder(&[
         ("a/weir.toml", "[project]\nname = \"a\"\n"),
-        ("a/x.flow", "const A = 1\n"),
+        ("a/x.flow", "transformer alpha() -> int {\n  1\n}\n"),
         ("b/weir.toml", "[project]\nname = \"b\"\n"),
-        ("b/y.flow", "use x.{A}\n\ntransformer y() -> int {\n  A\n}\n"),
+        ("b/y.flow", "use x.{alpha}\n\ntransformer y() -> int {\n  alpha()\n}\n"),
     ]);
     let root = folder.dir.path().canonicalize().unwrap();
     let mut editor = Editor::start(&folder);
@@ -81,8 +81,8 @@ fn several_projects_do_not_know_each_other() {
     }
     assert!(editor.diagnostics(&root.join("a/x.flow")).is_empty());
     assert_eq!(rules(&editor.diagnostics(&root.join("b/y.flow"))), ["unknown-name"]);
-    let found = editor.request("workspace/symbol", json!({ "query": "a" })).unwrap();
-    assert_eq!(found[0]["name"], "A");
+    let found = editor.request("workspace/symbol", json!({ "query": "alpha" })).unwrap();
+    assert_eq!(found[0]["name"], "alpha");
     assert_eq!(editor.stop(), 0);
 }
 
@@ -169,7 +169,7 @@ fn what_makes_no_sense_is_refused_and_the_server_goes_on() {
         -32602
     );
     editor.notify("textDocument/didChange", json!({ "what": 1 }));
-    editor.open(&path, "const A = 1\n");
+    editor.open(&path, "transformer one() -> int {\n  1\n}\n");
     let far =
         json!({ "textDocument": { "uri": uri(&path) }, "position": { "line": 4_000_000, "character": 4_000_000 } });
     for method in ["textDocument/hover", "textDocument/completion", "textDocument/signatureHelp", "textDocument/rename"]
