@@ -266,10 +266,11 @@ pub(crate) fn parameters(typed: &Typed) -> Result<RecordType, Refused> {
     for member in members {
         match member {
             Type::Record(form) => forms.push(form.clone()),
-            Type::Named(name) => match typed.names.get(name) {
-                Some(Type::Record(form)) => forms.push(form.clone()),
-                _ => {}
-            },
+            Type::Named(name) => {
+                if let Some(Type::Record(form)) = typed.names.get(name) {
+                    forms.push(form.clone());
+                }
+            }
             Type::Json | Type::Map(_) => forms.push(Arc::default()),
             _ => {}
         }

@@ -11,6 +11,7 @@ mod clause;
 mod collect;
 mod conditions;
 mod consts;
+mod distrust;
 mod effects;
 pub(crate) mod errors;
 mod expr;
@@ -213,12 +214,12 @@ pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
     config_text: String,
+    /// `weir.toml` could not be read: what it configures is not known.
+    unreadable: bool,
     /// The text of each flow file.
     texts: Vec<String>,
     /// Flows whose parameters are set by their place: hooks, and those that policies escalate to.
     placed: FxHashSet<usize>,
-    /// `weir.toml` could not be read: what it configures is not known.
-    unreadable: bool,
     diagnostics: Vec<Diagnostic>,
     /// Types of the states of `repeat` loops.
     states: FxHashMap<(usize, ExprId), Type>,

@@ -81,7 +81,7 @@ fn multipart(fields: &[&Given<'_>], whole: Option<&Value>, input: &Json) -> (Vec
     let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
     for (name, value, _) in each(fields, whole) {
         let file = is_file(fields, input, &name);
-        let items = value.as_list().map_or_else(|| std::slice::from_ref(value), |items| items);
+        let items = value.as_list().unwrap_or_else(|| std::slice::from_ref(value));
         for item in items {
             let deep = item.as_record().is_some() || item.as_list().is_some();
             let text = if deep { item.to_json() } else { item.display_text() };

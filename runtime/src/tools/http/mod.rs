@@ -97,7 +97,7 @@ fn query(url: &mut Url, call: &Call) -> Result<(), Fault> {
     let Some(record) = asked.as_record().filter(|record| !record.fields.is_empty()) else { return Ok(()) };
     let mut pairs = url.query_pairs_mut();
     for (name, value) in &record.fields {
-        let items = value.as_list().map_or_else(|| std::slice::from_ref(value), |items| items);
+        let items = value.as_list().unwrap_or_else(|| std::slice::from_ref(value));
         for item in items.iter().filter(|item| !item.is_null()) {
             if item.as_list().is_some() || item.as_record().is_some() {
                 return Err(call.wrong(&format!("query.{name}"), "a text, number or truth value, or a list of them"));

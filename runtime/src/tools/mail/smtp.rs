@@ -137,7 +137,7 @@ impl SmtpServer {
         match error {
             Error::UnexpectedReply(reply) => {
                 let code = match reply.code {
-                    421 | 450..=452 | 400..=499 => "unavailable",
+                    400..=499 => "unavailable",
                     550 | 551 | 553 | 501 => "invalid_input",
                     530 | 534 | 535 => "permission",
                     _ => "failed",
