@@ -13,6 +13,7 @@ mod items;
 pub mod layout;
 mod names;
 mod navigate;
+mod offer;
 mod outline;
 mod symbol;
 mod tokens;
