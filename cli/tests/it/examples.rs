@@ -2,7 +2,9 @@
 
 use crate::support::{Ended, Folder, folder, repository};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 fn examples() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(repository().join("examples")).unwrap();
@@ -66,6 +68,33 @@ fn examples_do_what_they_say() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// The server that an example calls, on a free port. It ends with the run.
+struct Server(Child);
+
+impl Server {
+    fn of(expected: &Value, copy: &Folder, name: &str) -> Option<Server> {
+        let words: Vec<&str> = expected["server"]["start"].as_array()?.iter().filter_map(Value::as_str).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).current_dir(copy.path(name)).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut server = Server(command.spawn().unwrap());
+        let mut address = String::new();
+        BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        let settings = format!("{name}/weir.toml");
+        let text = copy.read(&settings);
+        let fixed = expected["server"]["address"].as_str().unwrap();
+        assert!(text.contains(fixed) && address.starts_with("http"), "{fixed} {address}");
+        copy.write(&settings, &text.replace(fixed, address.trim()));
+        Some(server)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn run_example(example: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(example.join("expected.json"))
         .unwrap_or_else(|error| panic!("{}: expected.json: {error}", example.display()));
@@ -78,6 +107,7 @@ fn run_example(example: &Path) -> Vec<String> {
     let others = expected["instead"].as_array().cloned().unwrap_or_default();
     for first in std::iter::once(&expected).chain(&others) {
         let (copy, name) = copied(example);
+        let _server = Server::of(&expected, &copy, &name);
         let mut next = Some(first);
         while let Some(expected) = next {
             run_once(&copy, &name, expected, &mut failures);

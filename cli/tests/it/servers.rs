@@ -60,6 +60,12 @@ fn a_server_that_fails_does_not_keep_others_from_being_written() {
     here.weir(&["tools", "sync", "rsik"]).code(2).silent().says(&["there is no server `rsik`", "did you mean `risk`?"]);
     here.weir(&["tools", "sync", "risk.score"]).code(2).says(&["whole servers", "`risk`"]);
     folder(&[]).weir(&["tools", "sync"]).code(2).says(&["no project here"]);
+    let before = here.read("weir.lock.json");
+    here.weir(&["tools", "sync", "gone"]).code(1).prints(&["as it was"]);
+    assert_eq!(here.read("weir.lock.json"), before);
+    let here = folder(&[("weir.toml", "[tools.gone]\nexec = [\"nosuchprogram\"]\n")]);
+    here.weir(&["tools", "sync"]).code(1).prints(&["nothing was written"]);
+    assert!(!here.path("weir.lock.json").exists());
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl Memory {
                 checker.check_flow_at(place);
             }
         }
+        checker.check_effects();
         checker.check_campaigns();
         checker.check_tests();
         checker.finish(source)

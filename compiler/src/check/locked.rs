@@ -8,7 +8,6 @@ use crate::registry::schema::{Refused, Typed, to_type};
 use crate::registry::{Definition, Listing, Lock, LockError, ServerKind, Tool, ToolParam, ToolSource};
 use ecow::{EcoString, eco_format};
 use indexmap::IndexMap;
-use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use weir_lang::span::{FileId, Loc, Span};
 use weir_lang::types::{RecordType, Type};
@@ -21,7 +20,7 @@ pub(super) struct Servers {
     /// Whether there is one that could not be read.
     pub broken: bool,
     /// Tools that cannot be called, and why.
-    pub unusable: FxHashMap<EcoString, EcoString>,
+    pub unusable: IndexMap<EcoString, EcoString>,
     /// Tools that `deny` takes away.
     pub denied: Vec<EcoString>,
     text: String,

@@ -63,8 +63,8 @@ impl Verified {
         Ok(changed.collect())
     }
 
-    /// Refuses what has changed; a server that was silent is asked again.
-    async fn known(&self) -> Result<(), Fault> {
+    /// Whether its tools may be called.
+    async fn permit(&self) -> Result<(), Fault> {
         self.verify().await.map_err(|why| match why {
             Unverified::Drifted(lines) => Fault::clean("permission", lines.join("; ")),
             Unverified::Silent(fault) => fault,
@@ -84,12 +84,12 @@ impl Tool for Verified {
     }
 
     async fn call(&self, call: &Call) -> Result<Value, Fault> {
-        self.known().await?;
+        self.permit().await?;
         self.server.call(call).await
     }
 
     async fn attempt(&self, call: &Call, rest: Option<&Continuation>) -> Result<Outcome, Fault> {
-        self.known().await?;
+        self.permit().await?;
         self.server.attempt(call, rest).await
     }
 }

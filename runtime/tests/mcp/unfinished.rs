@@ -3,8 +3,8 @@
 use crate::support::{Place, call, run};
 use std::sync::Arc;
 use std::time::Duration;
-use weir_runtime::servers::Server;
-use weir_runtime::tool::{Continuation, Fault, Happened, Outcome, Unfinished};
+use weir_runtime::servers::{Server, Verified};
+use weir_runtime::tool::{Continuation, Fault, Happened, Outcome, Tool, Unfinished};
 use weir_stdlib::Value;
 
 async fn attempt(server: &Arc<dyn Server>, tool: &str, rest: Option<&Continuation>) -> Result<Outcome, Fault> {
@@ -91,5 +91,18 @@ async fn a_task_asks_fails_and_is_cancelled() {
     let dropped = tokio::time::timeout(Duration::from_millis(300), server.attempt(&call("task"), Some(&rest))).await;
     assert!(dropped.is_err());
     place.logged("task cancelled").await;
+    server.close().await;
+}
+
+/// A server that is held against its lock first still asks and works on.
+#[tokio::test]
+async fn what_comes_back_passes_through_the_lock() {
+    let place = Place::new();
+    let server = place.hostile(&["new"]);
+    let listing = crate::support::listed(&server).await.unwrap();
+    let locked = vec![("hostile.ask".into(), Arc::new(listing.tools["ask"].clone()))];
+    let verified = Verified::new(Arc::clone(&server), locked, crate::support::HANG);
+    let outcome = verified.attempt(&call("ask"), None).await.unwrap();
+    assert!(matches!(outcome, Outcome::Unfinished(left) if left.questions.len() == 1));
     server.close().await;
 }

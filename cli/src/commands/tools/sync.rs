@@ -51,7 +51,8 @@ pub fn run(args: &ToolsServersArgs) -> Outcome {
     if args.servers.is_empty() {
         synced.extend(forgotten(&project, &mut lock));
     }
-    let written = lock != project.lock || project.lock_error.is_some();
+    let known = synced.iter().any(|one| one.what != "failed");
+    let written = known && (lock.servers != project.lock.servers || project.lock_error.is_some());
     if written {
         write(&project.root, &lock)?;
     }
@@ -171,7 +172,11 @@ fn human(project: &Project, synced: &[Synced], written: bool) -> String {
             _ => ("✓", Style::Green),
         };
         let name = styled(Style::Bold, &escape::line(&one.server));
-        text.push_str(&format!("{} {name} {}\n", styled(style, sign), gist(one)));
+        text.push_str(&format!(
+            "{} {name} {}\n",
+            styled(style, sign),
+            gist(one, project.lock.servers.contains_key(&one.server))
+        ));
         lines("+", &one.added, &mut text);
         lines("-", &one.removed, &mut text);
         for (tool, changes) in &one.changed {
@@ -182,16 +187,21 @@ fn human(project: &Project, synced: &[Synced], written: bool) -> String {
     let path = crate::project::shown(&lock_path(&project.root));
     text.push_str(&match written {
         true => format!("wrote {path}\n"),
+        false if project.source.lock.is_none() => "nothing was written\n".to_owned(),
         false => format!("{path} is as it was\n"),
     });
     text
 }
 
-fn gist(one: &Synced) -> String {
+/// `known`: the lock file holds something of it.
+fn gist(one: &Synced, known: bool) -> String {
     match one.what {
         "failed" => {
             let why = escape::lines(one.why.as_deref().unwrap_or_default()).replace('\n', "\n    ");
-            format!("was not asked: {why}\n    what weir.lock.json holds of it stays")
+            match known {
+                true => format!("was not asked: {why}\n    what weir.lock.json holds of it stays"),
+                false => format!("was not asked: {why}"),
+            }
         }
         "removed" => "is no longer in weir.toml or .mcp.json".to_owned(),
         "new" => format!("is new: {}", counted(one.tools, "tool")),

@@ -107,6 +107,15 @@ fn completion_knows_what_may_stand_where() {
 }
 
 #[test]
+fn capabilities_that_are_needed_come_first() {
+    let mut session = session("coordinator a() can $0 {\n  crm.find(q: \"x\")\n}");
+    let found = session.editor.at("textDocument/completion", &session.path, session.at).unwrap();
+    let first =
+        found["items"].as_array().unwrap().iter().min_by_key(|item| item["sortText"].as_str().unwrap().to_owned());
+    assert_eq!(first.unwrap()["label"], "crm.read");
+}
+
+#[test]
 fn a_completion_fills_in_what_is_wanted() {
     let mut session = session("coordinator a() can crm.write {\n  x = crm.cr$0\n}");
     let found = session.editor.at("textDocument/completion", &session.path, session.at).unwrap();

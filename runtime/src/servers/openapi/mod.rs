@@ -24,6 +24,7 @@ use url::{Host, Url};
 use weir_compiler::project::ToolSection;
 use weir_compiler::registry::openapi::{Import, import};
 use weir_compiler::registry::{Definition, Listing};
+use weir_stdlib::value::Value;
 
 /// A server with an HTTP API.
 struct OpenApi {
@@ -34,8 +35,8 @@ struct OpenApi {
     hosts: Vec<String>,
     proxy: Option<String>,
     credentials: Credentials,
-    /// Headers that take a key, where weir.toml names them, by tool.
-    key_headers: IndexMap<EcoString, String>,
+    /// What takes a key where weir.toml says so, by tool: a parameter or `header:NAME`.
+    keys: IndexMap<EcoString, EcoString>,
     listing: OnceLock<Listing>,
     client: OnceLock<Result<(Client, Url), String>>,
 }
@@ -76,7 +77,7 @@ impl OpenApi {
             hosts,
             proxy: section.proxy.clone(),
             credentials: Credentials { auth: auth.transpose()?, headers },
-            key_headers: key_headers(section),
+            keys: keys(section),
             listing: known,
             client: OnceLock::new(),
         })
@@ -154,12 +155,16 @@ fn headers(section: &ToolSection, root: &Path) -> Result<HeaderMap, (EcoString, 
     Ok(headers)
 }
 
-fn key_headers(section: &ToolSection) -> IndexMap<EcoString, String> {
-    let header = |text: &EcoString| text.strip_prefix("header:").map(|name| name.trim().to_owned());
-    let named = |(tool, settings): (&EcoString, &weir_compiler::project::ToolSettings)| {
-        Some((tool.clone(), settings.accepts_key.as_ref().and_then(header)?))
-    };
-    section.tool.iter().filter_map(named).collect()
+fn keys(section: &ToolSection) -> IndexMap<EcoString, EcoString> {
+    let named = section.tool.iter().map(|(tool, settings)| Some((tool.clone(), settings.accepts_key.clone()?)));
+    named.flatten().collect()
+}
+
+/// The arguments with the key among them.
+fn with_key(args: &Value, param: &str, key: &str) -> Value {
+    let mut fields = args.as_record().map(|record| record.fields.clone()).unwrap_or_default();
+    fields.insert(param.into(), Value::text(key));
+    Value::from_fields(fields)
 }
 
 /// Reads a document and makes tools of it.
@@ -176,14 +181,20 @@ impl Tool for OpenApi {
         self.listing.get().map(|listing| listing.tools.keys().cloned().collect()).unwrap_or_default()
     }
 
-    async fn call(&self, call: &Call) -> Result<weir_stdlib::value::Value, Fault> {
+    async fn call(&self, call: &Call) -> Result<Value, Fault> {
         let definition = self.definition(call).await?;
         let no_operation = || Fault::clean("failed", format!("`{}` is no operation of an HTTP API", call.tool));
         let operation = definition.http.as_ref().ok_or_else(no_operation)?;
         let (client, base) = self.client().await?;
-        let key_header = self.key_headers.get(&call.tool).map(String::as_str).or(operation.key_header.as_deref());
-        let key = call.key.as_deref().and_then(|key| Some((key_header?, key)));
-        let sent = request::build(base, operation, &definition.input, &call.args, key, &self.credentials)?;
+        let named = self.keys.get(&call.tool).map(EcoString::as_str);
+        let header =
+            named.map_or(operation.key_header.as_deref(), |named| named.strip_prefix("header:").map(str::trim));
+        let header = call.key.as_deref().and_then(|key| Some((header?, key)));
+        let args = match (named.filter(|named| !named.starts_with("header:")), &call.key) {
+            (Some(param), Some(key)) => with_key(&call.args, param, key),
+            _ => call.args.clone(),
+        };
+        let sent = request::build(base, operation, &definition.input, &args, header, &self.credentials)?;
         let received = client.send(sent.clone(), call.timeout, &|_| HeaderMap::new()).await?;
         answer::read(&sent, &received)
     }

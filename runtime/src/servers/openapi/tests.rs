@@ -9,7 +9,6 @@ use axum::routing::any;
 use axum::{Router, extract::Path as UrlPath};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
-use weir_stdlib::value::Value;
 
 /// Serves a router on a free port; it ends with the test.
 async fn serve(router: Router) -> String {
@@ -112,6 +111,16 @@ async fn arguments_go_to_their_places() {
     assert_eq!(got["headers"]["idempotency-key"], "k-1");
     assert_eq!(got["headers"]["content-type"], "application/json");
     assert_eq!(project.json("create", "{}").await["body"], "{}");
+
+    let body = json!({ "type": "object", "properties": { "a": {}, "request_id": { "type": "string" } } });
+    let paths = json!({ "/p": { "post": { "responses": {}, "requestBody": { "content": { "application/json": { "schema": body } } } } } });
+    for (key, header, body) in
+        [("request_id", Json::Null, r#"{"a":1,"request_id":"k-2"}"#), ("header:X-Once", "k-2".into(), r#"{"a":1}"#)]
+    {
+        let project = Project::new(&base, paths.clone(), &format!("tool.post_p.accepts_key = '{key}'")).await;
+        let got = project.call_with("post_p", r#"{"a": 1}"#, Some("k-2")).await.unwrap().to_serde();
+        assert_eq!((&got["headers"]["x-once"], got["body"].as_str()), (&header, Some(body)));
+    }
 }
 
 #[tokio::test]
