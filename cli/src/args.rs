@@ -27,6 +27,8 @@ pub enum Command {
     Graph(GraphArgs),
     /// The tools that flows may call
     Tools(ToolsArgs),
+    /// Serve an editor: the language server, over stdin and stdout
+    Lsp(LspArgs),
     /// What a rule means, with a wrong and a right example
     Explain(ExplainArgs),
     /// Print a completion script for a shell
@@ -251,6 +253,14 @@ pub struct ToolsShowArgs {
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+}
+
+/// `weir lsp`
+#[derive(Parser)]
+pub struct LspArgs {
+    /// Over stdin and stdout, which is the only way; some editors say so
+    #[arg(long)]
+    pub stdio: bool,
 }
 
 /// `weir explain`

@@ -23,6 +23,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Run(args) => run::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Tools(args) => tools::run(&args),
+        Command::Lsp(_) => crate::lsp::run(),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -15,6 +15,7 @@ mod asking;
 mod blocks;
 mod check;
 mod docs;
+mod editor;
 mod examples;
 mod explain;
 mod fixes;
