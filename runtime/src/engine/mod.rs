@@ -8,6 +8,7 @@ mod recover;
 mod run;
 mod timers;
 mod toolbox;
+mod turn;
 mod validate;
 
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
@@ -15,7 +16,7 @@ pub use toolbox::Toolbox;
 pub use validate::{check_args, validate};
 
 use crate::envelope::Envelope;
-use crate::journal::JournalError;
+use crate::journal::{Filter, JournalError, RunRecord, Trouble};
 use crate::observe::Observed;
 use async_trait::async_trait;
 use ecow::EcoString;
@@ -67,6 +68,18 @@ pub trait Engine: Send + Sync {
     /// No such run, a damaged journal, a journal that cannot be written.
     async fn resume(&self, run_id: &str) -> Result<Envelope, EngineError>;
 
+    /// Runs that this engine's journal knows, newest first.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    async fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, EngineError>;
+
+    /// Everything that is known about a run: every decision in it, in order.
+    ///
+    /// # Errors
+    /// No such run, a damaged journal.
+    async fn history(&self, run_id: &str) -> Result<History, EngineError>;
+
     /// How a run is.
     ///
     /// # Errors
@@ -77,11 +90,26 @@ pub trait Engine: Send + Sync {
     fn watch(&self) -> UnboundedReceiver<Observed>;
 }
 
+/// Everything that is known about a run.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// How it is listed.
+    pub record: RunRecord,
+    /// What it has come to.
+    pub envelope: Envelope,
+    /// Lines in its journal.
+    pub lines: usize,
+    /// Every decision, in order.
+    pub events: Vec<Observed>,
+}
+
 /// What a run is started with.
 #[derive(Clone, Debug)]
 pub struct StartRequest {
     /// A UUID v7 of the caller's; None: a new one.
     pub run_id: Option<EcoString>,
+    /// Starting with the same key again, in the same project, gives the run that was started the first time.
+    pub key: Option<EcoString>,
     /// A record of the entry flow's arguments.
     pub args: Value,
     /// Capabilities granted.
@@ -103,6 +131,7 @@ impl StartRequest {
     pub fn new(project: impl Into<EcoString>) -> Self {
         StartRequest {
             run_id: None,
+            key: None,
             args: Value::record::<EcoString>([]),
             grants: Vec::new(),
             delivery: false,
@@ -115,7 +144,7 @@ impl StartRequest {
 }
 
 /// An event for a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Signal {
     /// Counted once by this id; None: a new one.
     pub id: Option<EcoString>,
@@ -144,6 +173,9 @@ pub enum EngineError {
         /// How.
         status: &'static str,
     },
+    /// Another process carries the run on.
+    #[error("another process carries run {0} on: what it is told with `weir runs` reaches it there")]
+    Held(EcoString),
     /// The engine itself broke down; what is in the journal is whole.
     #[error("run {0} broke off: `weir runs resume {0}` goes on with it; please report this")]
     Broken(EcoString),
@@ -168,4 +200,16 @@ pub enum EngineError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+impl EngineError {
+    /// What a journal's trouble means for a run.
+    fn of(run_id: &str, source: JournalError) -> EngineError {
+        let run_id = EcoString::from(run_id);
+        match source.trouble {
+            Trouble::NoRun => EngineError::NoRun(run_id),
+            Trouble::Held => EngineError::Held(run_id),
+            Trouble::Unusable | Trouble::Damaged => EngineError::Journal { run_id, source },
+        }
+    }
 }
