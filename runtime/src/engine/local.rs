@@ -5,7 +5,7 @@ use super::run::RunLoop;
 use super::{Engine, EngineError, History, Signal, StartRequest, Toolbox, validate};
 use crate::envelope::Envelope;
 use crate::journal::{Created, Filter, Journal, NewRun, RunRecord, Ticket};
-use crate::machine::{Code, Event, Machine, Started};
+use crate::machine::{Code, Decision, Event, Machine, Started};
 use crate::observe::Observed;
 use async_trait::async_trait;
 use ecow::EcoString;
@@ -320,6 +320,7 @@ pub(super) enum Told {
     Answer { step: EcoString, value: Value },
     Signal(Signal),
     Cancel(EcoString),
+    Decide { step: EcoString, decision: Decision },
     Pause,
     Resume,
 }
@@ -361,6 +362,10 @@ impl Engine for LocalEngine {
 
     async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError> {
         self.tell(run_id, Told::Answer { step: step.into(), value }).await
+    }
+
+    async fn decide(&self, run_id: &str, step: &str, decision: Decision) -> Result<(), EngineError> {
+        self.tell(run_id, Told::Decide { step: step.into(), decision }).await
     }
 
     async fn signal(&self, run_id: &str, signal: Signal) -> Result<(), EngineError> {

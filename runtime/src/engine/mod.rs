@@ -17,6 +17,7 @@ pub use validate::{check_args, validate};
 
 use crate::envelope::Envelope;
 use crate::journal::{Filter, JournalError, RunRecord, Trouble};
+use crate::machine::Decision;
 use crate::observe::Observed;
 use async_trait::async_trait;
 use ecow::EcoString;
@@ -41,6 +42,13 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// No such run or question, or an answer that does not fit.
     async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError>;
+
+    /// Decides about a step that waits for an operator. A run that is not under way here keeps the decision until it is
+    /// resumed.
+    ///
+    /// # Errors
+    /// No such run or step, or a decision that does not fit.
+    async fn decide(&self, run_id: &str, step: &str, decision: Decision) -> Result<(), EngineError>;
 
     /// Sends an event, counted once by its id. A run that is not under way here keeps it until it is resumed.
     ///

@@ -212,6 +212,10 @@ impl RunLoop {
                 value: signal.value.clone(),
             },
             Told::Cancel(reason) => Event::Cancelled { at, reason: reason.clone() },
+            Told::Decide { step, decision } => {
+                let key = self.machine.check_decision(step, decision).map_err(EngineError::Unfit)?;
+                Event::Decided { at, key, decision: decision.clone() }
+            }
             Told::Pause => Event::Paused { at },
             Told::Resume => Event::Resumed { at },
         })
@@ -259,7 +263,7 @@ impl RunLoop {
         let mut waits = self.machine.status() == Status::Paused;
         for effect in self.machine.pending() {
             match effect {
-                Effect::Ask(_) | Effect::Receive(_) => waits = true,
+                Effect::Ask(_) | Effect::Receive(_) | Effect::Attend(_) => waits = true,
                 Effect::Sleep { timer: Timer::Limit | Timer::Deadline | Timer::Budget, .. } => {}
                 _ => return false,
             }

@@ -7,7 +7,7 @@ use super::carry::Message;
 use super::line::Line;
 use super::run::{InFlight, RunLoop};
 use crate::journal::{self, Batch, Claimed, DueCall, KeyChange, KeyClaim, StatusChange, Ticket};
-use crate::machine::{CallEffect, Effect, Event, Key, Note};
+use crate::machine::{CallEffect, Decision, Effect, Event, Key, Note};
 use crate::observe::Observed;
 use crate::tool::{Fault, Happened};
 use jiff::Timestamp;
@@ -75,7 +75,19 @@ impl RunLoop {
         if let Event::Answered { key, .. } = &event {
             self.ask_no_more(key);
         }
+        if let Event::Decided { key, decision: Decision::Happened(value), .. } = &event {
+            turn.keys.extend(self.affirmed(key, value));
+        }
         self.apply(turn, &event);
+    }
+
+    /// The key of a call that is now known to have happened.
+    fn affirmed(&self, key: &Key, value: &Value) -> Option<KeyChange> {
+        let claim = self.machine.owed().find_map(|effect| match effect {
+            Effect::Attend(attend) if attend.key == *key => attend.claim.clone(),
+            _ => None,
+        })?;
+        Some(KeyChange::Affirm(claim.scope, claim.key, value.clone()))
     }
 
     fn apply(&mut self, turn: &mut Turn, event: &Event) {

@@ -133,6 +133,12 @@ impl State {
                     };
                     held.value = Some(value.clone());
                 }
+                KeyChange::Affirm(scope, key, value) => {
+                    let held = self.keys.get_mut(&(scope.clone(), key.clone()));
+                    if let Some(held) = held.filter(|held| held.run_id == *run_id) {
+                        held.value = Some(value.clone());
+                    }
+                }
                 KeyChange::Release(scope, key) => {
                     let place = (scope.clone(), key.clone());
                     if self.keys.get(&place).is_some_and(|held| held.run_id == *run_id) {

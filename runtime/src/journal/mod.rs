@@ -134,6 +134,8 @@ pub struct DueCall {
 pub enum KeyChange {
     /// Records the result of the call that holds the key.
     Complete(EcoString, EcoString, Value),
+    /// Records a result where the run holds the key, which it may not.
+    Affirm(EcoString, EcoString, Value),
     /// Gives the key up: the call did not happen, or was undone. Where the run does not hold it, nothing happens.
     Release(EcoString, EcoString),
 }

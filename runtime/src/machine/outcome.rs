@@ -17,7 +17,7 @@ use weir_stdlib::value::{Labels, Origin, Value};
 const PATIENCE_MS: u64 = 3_600_000;
 
 impl Machine {
-    fn act_of<'a>(&self, code: &'a Code, id: TaskId) -> Option<(BlockId, &'a ActCode)> {
+    pub(super) fn act_of<'a>(&self, code: &'a Code, id: TaskId) -> Option<(BlockId, &'a ActCode)> {
         let task = self.tasks.get(id)?;
         let act = code.act(self.blocks.get(task.block)?.code, task.node)?;
         Some((task.block, act))
@@ -168,6 +168,9 @@ impl Machine {
         }
         if matches!(act.target, Deed::Tool { .. }) {
             self.note_task(id, &path, NoteKind::AttemptFailed, Some(failure.shown()));
+        }
+        if !self.stopping(block) && self.escalate(code, id, act, &failure) {
+            return;
         }
         self.handle(code, id, act, failure);
     }

@@ -70,6 +70,11 @@ pub(super) fn settle(sql: &Connection, run_id: &str, changes: &[KeyChange]) -> R
     for change in changes {
         match change {
             KeyChange::Complete(scope, key, value) => complete(sql, run_id, scope, key, value)?,
+            KeyChange::Affirm(scope, key, value) => {
+                if look(sql, scope, key)?.is_some_and(|held| held.run_id == run_id) {
+                    complete(sql, run_id, scope, key, value)?;
+                }
+            }
             KeyChange::Release(scope, key) => {
                 sql.prepare_cached("DELETE FROM keys WHERE scope = ?1 AND key = ?2 AND run_id = ?3")?
                     .execute(params![scope.as_str(), key.as_str(), run_id])?;
