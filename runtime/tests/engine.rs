@@ -418,7 +418,7 @@ async fn a_run_that_died_anywhere_ends_right_when_resumed() {
     let Loaded { run: record, plan: text, lines } = whole.load(&envelope.metadata.run_id).unwrap().unwrap();
     for cut in 1..=lines.len() {
         let journal = Arc::new(MemoryJournal::new());
-        let new = NewRun { run: record.clone(), plan: text.as_str().into(), start_key: None };
+        let new = NewRun { run: record.clone(), plan: text.as_str().into(), start_key: None, lines: vec![] };
         journal.create(new).await.unwrap();
         let (run_id, lines_kept) = (record.run_id.clone(), lines[..cut].to_vec());
         let batch = Batch { run_id, token: 1, lines: lines_kept, sync: true, ..Batch::default() };

@@ -7,6 +7,7 @@ mod fmt;
 mod graph;
 mod new;
 mod run;
+mod runs;
 mod tools;
 
 use crate::args::Command;
@@ -21,6 +22,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Run(args) => run::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Tools(args) => tools::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -18,6 +18,7 @@ mod mistakes;
 mod new;
 mod rule_pages;
 mod run;
+mod runs;
 mod signals;
 mod stdlib_page;
 mod support;

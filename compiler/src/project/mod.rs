@@ -2,7 +2,9 @@
 
 mod config;
 
-pub use config::{Config, ConfigError, ProjectSection, ToolSection, ToolSettings, Trust, parse_duration};
+pub use config::{
+    Config, ConfigError, Durability, ProjectSection, RunsSection, ToolSection, ToolSettings, Trust, parse_duration,
+};
 
 use ecow::EcoString;
 

@@ -5,7 +5,7 @@ use super::run::RunLoop;
 use super::{Engine, EngineError, History, Signal, StartRequest, Toolbox, validate};
 use crate::envelope::Envelope;
 use crate::journal::{Created, Filter, Journal, NewRun, RunRecord, Ticket};
-use crate::machine::{Code, Decision, Event, Machine, Started};
+use crate::machine::{Code, Decision, Effect, Event, Machine, Started, Status};
 use crate::observe::Observed;
 use async_trait::async_trait;
 use ecow::EcoString;
@@ -260,22 +260,27 @@ impl LocalEngine {
         parent: Option<EcoString>,
         start_key: Option<EcoString>,
     ) -> (RunLoop, Ticket<Created>) {
-        let run_id = started.run_id.clone();
+        let (mut run, record, plan) = self.prepare(plan, &started);
+        let lines = vec![run.begin_with(Event::Started(Box::new(started)))];
+        let run_record = RunRecord { parent, ..record };
+        let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines });
+        (run, created)
+    }
+
+    /// The loop of a run that nobody knows of yet, how it will be listed, and its plan's text.
+    pub(super) fn prepare(&self, plan: Arc<Plan>, started: &Started) -> (RunLoop, RunRecord, Arc<str>) {
         let flow = plan.entry_flow().map(|flow| flow.name.clone()).unwrap_or_default();
         let (code, text) = self.inner.work_out(plan, &started.program);
         let record = RunRecord {
-            run_id: run_id.clone(),
+            run_id: started.run_id.clone(),
             flow,
             program: started.program.clone(),
             status: "running".into(),
             started_at: started.at.to_string().into(),
             finished_at: None,
-            parent,
+            parent: None,
         };
-        let created = self.inner.journal.create(NewRun { run: record, plan: text, start_key });
-        let mut run = RunLoop::new(self, run_id, Machine::of(code));
-        run.begin_with(Event::Started(Box::new(started)));
-        (run, created)
+        (RunLoop::new(self, started.run_id.clone(), Machine::of(code)), record, text)
     }
 
     /// The loop of a run that another one starts. None: it is known already and has ended, or somebody carries it on.
@@ -381,23 +386,34 @@ impl Engine for LocalEngine {
     }
 
     async fn resume(&self, run_id: &str) -> Result<Envelope, EngineError> {
-        if self.is_under_way(run_id) {
+        if self.status(run_id).await?.metadata.status == Status::Paused {
             self.tell(run_id, Told::Resume).await?;
+        }
+        self.carry_on(run_id).await
+    }
+
+    async fn carry_on(&self, run_id: &str) -> Result<Envelope, EngineError> {
+        if self.is_under_way(run_id) {
             return self.status(run_id).await;
         }
         let mut run = match self.take_over(run_id).await {
-            Err(EngineError::Held(_)) => {
-                self.tell(run_id, Told::Resume).await?;
-                return self.status(run_id).await;
-            }
+            Err(EngineError::Held(_)) => return self.status(run_id).await,
             taken => taken?,
         };
         if run.over() {
             run.rest().await?;
             return Ok(run.envelope());
         }
-        run.unpause().await?;
+        let missing = self.inner.tools.missing(&run.plan);
+        if !missing.is_empty() {
+            run.rest().await?;
+            return Err(EngineError::Refused(missing));
+        }
         spawned(run).await
+    }
+
+    async fn retry(&self, run_id: &str, args: Option<Value>) -> Result<Envelope, EngineError> {
+        spawned(self.anew(run_id, args).await?).await
     }
 
     async fn status(&self, run_id: &str) -> Result<Envelope, EngineError> {
@@ -420,7 +436,13 @@ impl Engine for LocalEngine {
         let (run, loaded, notes) = RunLoop::replayed(self, run_id)?;
         let trace = run.machine.trace_id();
         let events = notes.into_iter().map(|note| Observed::of(note, &run.run_id, &trace)).collect();
-        Ok(History { record: loaded.run, envelope: run.envelope(), lines: loaded.lines.len(), events })
+        let (envelope, plan) = (run.envelope(), run.machine.plan());
+        let questions = run.machine.owed().filter_map(|effect| match effect {
+            Effect::Ask(ask) => Some((ask.key.step.clone(), ask.ty.clone())),
+            _ => None,
+        });
+        let questions = questions.collect();
+        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions })
     }
 
     fn watch(&self) -> UnboundedReceiver<Observed> {

@@ -5,6 +5,7 @@ mod carry;
 mod line;
 mod local;
 mod recover;
+mod retry;
 mod run;
 mod timers;
 mod toolbox;
@@ -25,6 +26,7 @@ use indexmap::IndexMap;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use weir_compiler::plan::Plan;
+use weir_lang::types::Type;
 use weir_stdlib::value::Value;
 
 /// Runs flows.
@@ -76,6 +78,20 @@ pub trait Engine: Send + Sync {
     /// No such run, a damaged journal, a journal that cannot be written.
     async fn resume(&self, run_id: &str) -> Result<Envelope, EngineError>;
 
+    /// Goes on with a run that nobody carries on, as [`Engine::resume`] does, but leaves a paused one paused. Where
+    /// somebody carries it on, or it has ended: how it is.
+    ///
+    /// # Errors
+    /// As [`Engine::resume`].
+    async fn carry_on(&self, run_id: &str) -> Result<Envelope, EngineError>;
+
+    /// Starts a failed run again from the step that failed it: a new run that takes over what the old one had finished,
+    /// with these arguments if there are any. Where the old one has undone what it did, everything is done again.
+    ///
+    /// # Errors
+    /// No such run, one that has not failed, a failed call that may have happened, arguments that change what is done.
+    async fn retry(&self, run_id: &str, args: Option<Value>) -> Result<Envelope, EngineError>;
+
     /// Runs that this engine's journal knows, newest first.
     ///
     /// # Errors
@@ -107,8 +123,19 @@ pub struct History {
     pub envelope: Envelope,
     /// Lines in its journal.
     pub lines: usize,
+    /// Its plan.
+    pub plan: Arc<Plan>,
     /// Every decision, in order.
     pub events: Vec<Observed>,
+    /// What the open questions ask for, by step.
+    pub(crate) questions: Vec<(EcoString, Type)>,
+}
+
+impl History {
+    /// What an answer to the open question of a step must fit.
+    pub fn asks(&self, step: &str) -> Option<Type> {
+        self.questions.iter().find(|(open, _)| open == step).map(|(_, ty)| ty.clone())
+    }
 }
 
 /// What a run is started with.
@@ -208,6 +235,10 @@ pub enum EngineError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+fn refused(line: String) -> EngineError {
+    EngineError::Refused(vec![line])
 }
 
 impl EngineError {

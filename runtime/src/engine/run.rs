@@ -2,12 +2,12 @@
 
 use super::EngineError;
 use super::carry::Message;
-use super::line::Line;
+use super::line;
 use super::local::{LocalEngine, Told};
 use super::timers::Timers;
 use super::turn::Turn;
 use crate::envelope::Envelope;
-use crate::journal::{Appended, Batch, Created, JournalError, Ticket};
+use crate::journal::{Appended, Created, JournalError, Line, Ticket};
 use crate::machine::{Claim, Effect, Event, Key, Machine, Note, NoteKind, Status, Timer};
 use crate::observe::Observed;
 use ecow::EcoString;
@@ -89,16 +89,13 @@ impl RunLoop {
         }
     }
 
-    /// The first event of a run that is being created: handed over to the journal, not waited for. What follows from it
-    /// is carried out when the run is driven.
-    pub(super) fn begin_with(&mut self, event: Event) {
-        let lines = vec![Line::event(&event)];
+    /// The first event of a run that is being created, as a line. What follows from it is carried out when the run is
+    /// driven.
+    pub(super) fn begin_with(&mut self, event: Event) -> Line {
         let notes = self.machine.apply(&event).notes;
         self.tell(notes);
-        let (run_id, token) = (self.run_id.clone(), self.token);
-        let batch = Batch { run_id, token, lines, ..Batch::default() };
-        self.behind.push_back(self.engine.inner.journal.append(batch));
         self.seq = 1;
+        line::Line::event(&event)
     }
 
     pub(super) fn over(&self) -> bool {
@@ -219,15 +216,6 @@ impl RunLoop {
             Told::Pause => Event::Paused { at },
             Told::Resume => Event::Resumed { at },
         })
-    }
-
-    /// Goes on if it was paused.
-    pub(super) async fn unpause(&mut self) -> Result<(), EngineError> {
-        if self.machine.status() != Status::Paused {
-            return Ok(());
-        }
-        let event = Event::Resumed { at: self.engine.inner.clock.now() };
-        self.note_down(event).await
     }
 
     /// Writes an event down without carrying out what follows: that is done when the run is driven.

@@ -145,6 +145,10 @@ impl RunLoop {
 
     /// Hands the turn over to the journal; waits where something may follow only when it is durable.
     async fn write(&mut self, turn: &mut Turn, calls: Vec<DueCall>) -> Result<Vec<Claimed>, EngineError> {
+        if self.released {
+            // The run is over: what still comes in changes nothing.
+            return Ok(vec![Claimed::New; calls.len()]);
+        }
         let status = self.status_change();
         let recorded = calls.iter().any(|call| call.line.is_some() || call.claim.is_some());
         let over = self.machine.over();

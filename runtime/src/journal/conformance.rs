@@ -254,7 +254,7 @@ fn run(id: &str) -> RunRecord {
 }
 
 fn new_run(id: &str) -> NewRun {
-    NewRun { run: run(id), plan: "{\"plan\":1}".into(), start_key: None }
+    NewRun { run: run(id), plan: "{\"plan\":1}".into(), start_key: None, lines: vec![] }
 }
 
 fn create(journal: &dyn Journal, id: &str) -> Verdict {

@@ -71,7 +71,7 @@ impl State {
         if let Some(key) = new.start_key {
             self.starts.insert(key, run_id.clone());
         }
-        self.runs.insert(run_id, Run { record: new.run, lines: Vec::new(), token: 1 });
+        self.runs.insert(run_id, Run { record: new.run, lines: new.lines, token: 1 });
         Ok(Created::New)
     }
 
@@ -157,6 +157,7 @@ impl State {
                 && filter.parent.as_ref().is_none_or(|parent| run.parent.as_ref() == Some(parent))
                 && filter.id.as_ref().is_none_or(|id| run.run_id.starts_with(id.as_str()))
                 && (!filter.unfinished || run.finished_at.is_none())
+                && !filter.cut_off
         };
         let most = if filter.limit == 0 { usize::MAX } else { filter.limit };
         self.runs.values().rev().map(|run| &run.record).filter(fits).take(most).cloned().collect()

@@ -75,6 +75,8 @@ pub struct NewRun {
     pub plan: Arc<str>,
     /// Starting with the same key again starts nothing.
     pub start_key: Option<EcoString>,
+    /// Its first lines.
+    pub lines: Vec<Line>,
 }
 
 /// What came of a new run.
@@ -212,6 +214,8 @@ pub struct Filter {
     pub id: Option<EcoString>,
     /// Only those that have not ended.
     pub unfinished: bool,
+    /// Only those that were under way and that nobody carries on.
+    pub cut_off: bool,
     /// At most so many; 0: all.
     pub limit: usize,
 }

@@ -1,15 +1,15 @@
 //! `weir run FLOW`: one flow, now. Everything that can be refused is refused before anything starts; then the engine
 //! runs, stderr tells how it goes, and stdout gets exactly one envelope.
 
-mod arguments;
+pub mod arguments;
 mod ask;
 mod dry_run;
-mod follow;
+pub mod follow;
 mod grants;
 mod keyboard;
 mod progress;
-mod servers;
-mod summary;
+pub mod servers;
+pub mod summary;
 mod watch;
 
 use super::graph::no_plan;
@@ -18,6 +18,7 @@ use crate::escape;
 use crate::exit::{Error, Exit, Outcome};
 use crate::out;
 use crate::project::{self, Target};
+use follow::{Prepared, Work};
 use std::sync::Arc;
 use summary::Around;
 use weir_compiler::FlowInfo;
@@ -61,7 +62,9 @@ pub fn run(args: &RunArgs) -> Outcome {
         flow: args.flow.clone(),
         ..Around::default()
     };
-    let prepared = follow::Prepared { plan: Arc::new(plan), request, servers, control, root: target.root.clone() };
+    let work = Work::Start(Box::new(request));
+    let prepared =
+        Prepared { plan: Arc::new(plan), work, servers, control, root: target.root.clone(), runs: config.runs.clone() };
     let (envelope, around) = follow::follow(prepared, around, args.events)?;
     tell(&envelope, &around, args.events);
     Ok(summary::exit(&envelope, &around))
@@ -81,7 +84,7 @@ fn project_name(target: &Target) -> String {
 }
 
 /// The envelope on stdout, the summary on stderr.
-fn tell(envelope: &Envelope, around: &Around, events: bool) {
+pub fn tell(envelope: &Envelope, around: &Around, events: bool) {
     if !events {
         out::note(&summary::summary(envelope, around));
     }

@@ -76,7 +76,7 @@ fn sum_of(run_id: &str, known: &Known, next: u64) -> i64 {
     sum::run(run_id, &known.flow, &known.program, &known.started_at, next)
 }
 
-fn line(sql: &Connection, number: i64, run_id: &str, seq: u64, line: &Line) -> Result<(), Stop> {
+pub(super) fn line(sql: &Connection, number: i64, run_id: &str, seq: u64, line: &Line) -> Result<(), Stop> {
     let large = line.large.as_deref().map(sum::name);
     if let (Some(name), Some(text)) = (&large, &line.large) {
         sql.prepare_cached("INSERT INTO payloads (hash, json) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?

@@ -1,5 +1,6 @@
 //! New runs, and word that is left for runs.
 
+use super::append;
 use super::lease;
 use super::sum;
 use super::writer::{Desk, Known, Stop};
@@ -15,11 +16,12 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
         return Err(Stop::Said(Trouble::Unusable, RUN_EXISTS.into()));
     }
     lease::live(sql, desk)?;
+    let next = new.lines.len() as u64;
     sql.prepare_cached("INSERT INTO plans (hash, json, sum) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
         .execute(params![run.program.as_str(), new.plan, sum::sum(&[&run.program, &new.plan])])?;
     sql.prepare_cached(
         "INSERT INTO runs (run_id, flow, program, status, started_at, finished_at, parent, start_key, next, owner, \
-         token, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, 1, ?10)",
+         token, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11)",
     )?
     .execute(params![
         run.run_id.as_str(),
@@ -30,20 +32,25 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
         run.finished_at.as_deref(),
         run.parent.as_deref(),
         new.start_key.as_deref(),
+        next,
         desk.me,
-        sum::run(&run.run_id, &run.flow, &run.program, &run.started_at, 0),
+        sum::run(&run.run_id, &run.flow, &run.program, &run.started_at, next),
     ])?;
+    let number = sql.last_insert_rowid();
+    for (seq, line) in (0..).zip(&new.lines) {
+        append::line(sql, number, &run.run_id, seq, line)?;
+    }
     let known = Known {
-        number: sql.last_insert_rowid(),
+        number,
         flow: run.flow.to_string(),
         program: run.program.to_string(),
         started_at: run.started_at.to_string(),
-        next: 0,
+        next,
         owner: Some(desk.me.clone()),
         token: 1,
     };
     desk.known.insert(run.run_id.to_string(), known);
-    desk.last = Some((run.run_id.to_string(), 0));
+    desk.last = Some((run.run_id.to_string(), next));
     Ok(Created::New)
 }
 

@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 /// How long a worker is believed to live without a word, in milliseconds.
 const TRUST: i64 = 30_000;
 
+/// After this long without a word a dead worker is forgotten, in milliseconds.
+const FORGET: i64 = 86_400_000;
+
 /// Takes a run over from nobody, from a dead worker, or from ourselves.
 pub(super) fn claim(sql: &Connection, desk: &mut Desk, run_id: &str) -> Result<u64, Stop> {
     let Some(mut known) = append::look(sql, run_id)? else {
@@ -51,6 +54,8 @@ pub(super) fn live(sql: &Connection, desk: &mut Desk) -> Result<(), Stop> {
         let file = fs_err::OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
         file.file().lock().map_err(failed)?;
         desk.living = Some(file);
+        // Those that died without taking leave, long ago.
+        sql.execute("DELETE FROM workers WHERE until < ?1", [now() - FORGET])?;
     }
     Ok(beat(sql, desk)?)
 }
@@ -65,11 +70,20 @@ pub(super) fn beat(sql: &Connection, desk: &Desk) -> Result<(), rusqlite::Error>
 fn lives(sql: &Connection, file: &Path, owner: &str) -> Result<bool, Stop> {
     let mut until = sql.prepare_cached("SELECT until FROM workers WHERE id = ?1")?;
     let until: Option<i64> = until.query_row([owner], |row| row.get(0)).optional()?;
-    let lives = until.is_some_and(|until| until > now()) && locked(&lock_file(file, owner));
-    if !lives {
-        sql.prepare_cached("DELETE FROM workers WHERE id = ?1")?.execute([owner])?;
+    Ok(until.is_some_and(|until| until > now()) && locked(&lock_file(file, owner)))
+}
+
+/// Workers that are named as carrying runs on, and do not live.
+pub(super) fn dead(sql: &Connection, file: &Path) -> Result<Vec<String>, Stop> {
+    let mut owners = sql.prepare_cached("SELECT DISTINCT owner FROM runs WHERE owner IS NOT NULL")?;
+    let owners: Vec<String> = owners.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut dead = Vec::new();
+    for owner in owners {
+        if !lives(sql, file, &owner)? {
+            dead.push(owner);
+        }
     }
-    Ok(lives)
+    Ok(dead)
 }
 
 /// Whether the process that made this file still lives; the file of one that does not is taken away.

@@ -179,7 +179,7 @@ impl Journal for SqliteJournal {
     }
 
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
-        self.read("cannot list the runs", |sql| read::list(sql, filter))
+        self.read("cannot list the runs", |sql| read::list(sql, filter, &self.file))
     }
 
     fn is_shared(&self) -> bool {

@@ -2,6 +2,7 @@
 //! refused.
 
 use super::append;
+use super::lease;
 use super::sum;
 use super::writer::Stop;
 use crate::journal::{Filter, Line, Loaded, Post, RunRecord};
@@ -81,7 +82,7 @@ fn line(row: &Row<'_>, run_id: &str, seq: u64) -> Result<Line, Stop> {
     }
 }
 
-pub(super) fn list(sql: &Connection, filter: &Filter) -> Result<Vec<RunRecord>, Stop> {
+pub(super) fn list(sql: &Connection, filter: &Filter, file: &Path) -> Result<Vec<RunRecord>, Stop> {
     let mut query = format!("SELECT {RUN} FROM runs WHERE 1");
     let mut given: Vec<String> = Vec::new();
     if !filter.status.is_empty() {
@@ -98,6 +99,13 @@ pub(super) fn list(sql: &Connection, filter: &Filter) -> Result<Vec<RunRecord>, 
     if let Some(id) = &filter.id {
         query.push_str(" AND substr(run_id, 1, length(?)) = ?");
         given.extend([id.to_string(), id.to_string()]);
+    }
+    if filter.cut_off {
+        let dead = lease::dead(sql, file)?;
+        query.push_str(" AND status IN ('queued', 'running', 'compensating') AND (owner IS NULL");
+        dead.iter().for_each(|_| query.push_str(" OR owner = ?"));
+        query.push(')');
+        given.extend(dead);
     }
     if filter.unfinished {
         query.push_str(" AND finished_at IS NULL");
