@@ -157,3 +157,17 @@ fn an_escalation_that_reaches_nobody_waits_all_the_same() {
     hand.ok("b");
     assert_eq!(hand.status(), "succeeded");
 }
+
+#[test]
+fn a_delivery_that_is_found_to_have_sent_says_so() {
+    let args = rec(&[("to", text("ann@acme.test"))]);
+    let send = step("send", act(Target::Tool { tool: "mail.send".into(), args }, 1, false), EffectClass::Barrier);
+    let key = step("key", StepKind::Key { key: text("welcome-1"), per_run: false }, EffectClass::Barrier);
+    let welcome = flow(Role::Delivery, "welcome", block(vec![key, send.to(1)]));
+    let main = flow(Role::Coordinator, "main", block(vec![call("w", 1, &[], 0).to(0), return_(slot(0))]));
+    let mut hand = Hand::with(plan(vec![main, welcome]), |started| started.delivery = true);
+    lost(&mut hand, "w/send");
+    hand.decide("w/send", Decision::Happened(id("m1")));
+    let sent = &hand.envelope().records[0].value;
+    assert_eq!((sent.field("status").as_str(), sent.field("id").as_str()), (Some("sent"), Some("m1")));
+}

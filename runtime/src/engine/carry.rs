@@ -26,6 +26,8 @@ pub(super) enum Message {
     Told { what: Told, reply: oneshot::Sender<Result<(), EngineError>> },
     /// From another process.
     Posted { number: i64, what: Option<Told> },
+    /// The journal cannot be used.
+    Stop(EngineError),
     /// How is it?
     Status(oneshot::Sender<Envelope>),
 }
@@ -142,6 +144,11 @@ impl RunLoop {
             let run = engine.child(plan, started, parent).await;
             let (outcome, run) = match run {
                 Ok(run) => (Ok(Value::text(run_id.as_str())), run),
+                Err(error @ (EngineError::Journal { .. } | EngineError::Damaged { .. })) => {
+                    // What cannot be written down did not fail: the run stops, and is gone on with later.
+                    let _ = sender.send(Message::Stop(error));
+                    return;
+                }
                 Err(error) => {
                     let why = format!("`{name}` was not started: {error}");
                     (Err(Fault::clean("unavailable", why)), None)

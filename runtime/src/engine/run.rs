@@ -178,6 +178,7 @@ impl RunLoop {
                         self.hear(&mut turn, event);
                     }
                 }
+                Message::Stop(error) => return Err(error),
                 Message::Status(reply) => drop(reply.send(self.machine.envelope())),
             }
         }

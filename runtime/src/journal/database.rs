@@ -89,8 +89,9 @@ fn settle(connection: &mut Connection, kind: &Kind) -> Result<(), rusqlite_migra
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    (kind.migrations)().to_latest(connection)?;
+    // Before there is a table: a file that was left in the middle is known as ours.
     connection.pragma_update(None, "application_id", kind.application_id)?;
+    (kind.migrations)().to_latest(connection)?;
     Ok(())
 }
 

@@ -163,9 +163,20 @@ impl Machine {
                 let tool = tool.unwrap_or_else(|| "operator".into());
                 let origin = Origin { step: key.step.clone(), tool, attempt: key.attempt, at };
                 let value = value.joined(&Labels::of(origin, false));
+                self.delivered_by(code, id, &value);
                 self.act_value(code, id, value, false);
             }
             Err(misfit) => self.act_failed(code, id, Failure::new("bad_response", misfit)),
+        }
+    }
+
+    /// A delivery that is now known to have sent.
+    fn delivered_by(&mut self, code: &Code, id: TaskId, value: &Value) {
+        if let Some((block, act)) = self.act_of(code, id)
+            && let Deed::Tool { tool, .. } = &act.target
+            && let Some(tool) = code.tool(*tool)
+        {
+            self.deliver(code, block, tool, value, false);
         }
     }
 

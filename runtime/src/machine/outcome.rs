@@ -53,7 +53,7 @@ impl Machine {
     }
 
     /// What a delivery answers when its send is through.
-    fn deliver(&mut self, code: &Code, block: BlockId, tool: &ToolPlan, value: &Value, recorded: bool) {
+    pub(super) fn deliver(&mut self, code: &Code, block: BlockId, tool: &ToolPlan, value: &Value, recorded: bool) {
         let Some(flow) = self.blocks.get(block).and_then(|block| self.flows.get_mut(block.flow)) else { return };
         if tool.sends() && code.flow(flow.code).is_some_and(|plan| plan.role == Role::Delivery) {
             let status = if recorded { "duplicate" } else { "sent" };
