@@ -111,7 +111,7 @@ fn drive(plan: &Arc<Plan>, n: i64, payload: &Value) {
     while let Some(effect) = due.pop_front() {
         if let Effect::Call(call) = effect {
             let value = if call.tool == "t.load" { payload.clone() } else { answer.clone() };
-            let done = Event::Done { at: now(), key: call.key.clone(), value, recorded: false };
+            let done = Event::Done { at: now(), key: call.key.clone(), value, recorded: false, misfit: None };
             due.extend(machine.apply(&done).effects);
         }
     }

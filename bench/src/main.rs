@@ -1,7 +1,8 @@
 //! Measures Weir and prints the figures, so that a claim of speed has a program behind it. Nothing is asserted: a
-//! machine differs from the next, growth does not. `cargo run --release -p weir-bench [-- parse|check|machine|process]`.
+//! machine differs from the next, growth does not. `cargo run --release -p weir-bench [-- text|machine|mcp|process]`.
 
 mod machine;
+mod mcp;
 mod out;
 mod process;
 mod source;
@@ -11,10 +12,15 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 3] = [("text", text::run), ("machine", machine::run), ("process", process::run)];
+    if wanted.iter().any(|one| one == mcp::SERVE) {
+        mcp::serve();
+        return ExitCode::SUCCESS;
+    }
+    let parts: [(&str, fn()); 4] =
+        [("text", text::run), ("machine", machine::run), ("mcp", mcp::run), ("process", process::run)];
     let unknown = wanted.iter().find(|name| !parts.iter().any(|(part, _)| part == name));
     if let Some(unknown) = unknown {
-        out::line(&format!("there is no part `{unknown}`: text, machine, process"));
+        out::line(&format!("there is no part `{unknown}`: text, machine, mcp, process"));
         return ExitCode::from(2);
     }
     for (name, run) in parts {

@@ -5,10 +5,13 @@ mod commands;
 mod escape;
 mod exit;
 mod graph;
+mod interrupts;
+mod locked;
 mod notation;
 mod out;
 mod project;
 mod report;
+mod servers;
 mod suggest;
 
 use clap::Parser;

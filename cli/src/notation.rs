@@ -1,7 +1,10 @@
 //! A tool as a `tool` declaration, with its documentation, in the one style.
 
+use crate::locked::Locked;
+use ecow::EcoString;
 use std::fmt::Write;
-use weir_compiler::registry::Tool;
+use weir_compiler::registry::{Tool, ToolParam};
+use weir_lang::ast::Mark;
 use weir_lang::types::{RecordType, Type};
 
 /// Attempts take this long where nothing says otherwise, in milliseconds; then it is not shown.
@@ -15,17 +18,32 @@ pub fn declaration(tool: &Tool) -> String {
 
 fn rough(tool: &Tool) -> String {
     let mut text = String::new();
+    for (name, ty) in Locked::of(tool).types {
+        let _ = writeln!(text, "type {} = {}\n", name.rsplit('.').next().unwrap_or(&name), nested(&ty, 0));
+    }
     doc(tool.doc.as_deref(), "", &mut text);
     let _ = write!(text, "tool {}(", path(&tool.name));
-    for (at, (name, param)) in tool.params.iter().enumerate() {
+    let key = tool.accepts_key.as_ref().filter(|key| !key.starts_with("header:"));
+    let key = key.map(|key| {
+        let param = ToolParam { ty: Type::STRING, optional: true, trusted: false, doc: None };
+        (key, param)
+    });
+    let params: Vec<(&EcoString, &ToolParam)> =
+        tool.params.iter().chain(key.iter().map(|(key, param)| (*key, param))).collect();
+    for (at, (name, param)) in params.iter().enumerate() {
         text.push_str(if at == 0 { "\n" } else { ",\n" });
         doc(param.doc.as_deref(), "  ", &mut text);
         let (optional, trusted) = (if param.optional { "?" } else { "" }, if param.trusted { "trusted " } else { "" });
         let _ = write!(text, "  {}{optional}: {trusted}{}", name_text(name), nested(&param.ty, 1));
     }
-    text.push_str(if tool.params.is_empty() { ")" } else { "\n)" });
+    text.push_str(if params.is_empty() { ")" } else { "\n)" });
     if !matches!(tool.output, Type::Null) {
-        let _ = write!(text, " -> {}", nested(&tool.output, 0));
+        let marked = if tool.untrusted {
+            Type::Marked(Mark::Untrusted, tool.output.clone().into())
+        } else {
+            tool.output.clone()
+        };
+        let _ = write!(text, " -> {}", nested(&marked, 0));
     }
     text.push_str(&attributes(tool));
     text.push('\n');
@@ -43,7 +61,7 @@ fn attributes(tool: &Tool) -> String {
     if tool.timeout_ms != USUAL_TIMEOUT && tool.timeout_ms > 0 {
         let _ = write!(text, " timeout {}", duration(tool.timeout_ms));
     }
-    if let Some(key) = &tool.accepts_key {
+    if let Some(key) = tool.accepts_key.as_ref().filter(|key| !key.starts_with("header:")) {
         let _ = write!(text, " accepts key {}", name_text(key));
     }
     if tool.cost > 0.0 {

@@ -69,6 +69,8 @@ rules! {
     MissingReturn "missing-return" Error,
     InvalidClause "invalid-clause" Error,
     InvalidProject "invalid-project" Error,
+    InvalidLock "invalid-lock" Error,
+    ContradictsSchema "contradicts-schema" Error,
     UnusedBinding "unused-binding" Warning,
     UnusedCapability "unused-capability" Warning,
     UnreachableArm "unreachable-arm" Warning,
@@ -79,4 +81,6 @@ rules! {
     EmptyValidator "empty-validator" Warning,
     KeyNotSent "key-not-sent" Warning,
     EndorsesByForm "endorses-by-form" Warning,
+    StaleLock "stale-lock" Warning,
+    UnusableTool "unusable-tool" Warning,
 }

@@ -2,9 +2,11 @@
 
 use async_trait::async_trait;
 use ecow::EcoString;
+use indexmap::IndexMap;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_compiler::registry::Definition;
+use weir_lang::types::Type;
 use weir_stdlib::value::Value;
 
 /// A set of tools that one server offers (`crm`, `files`, …): the built-in ones, an MCP server, an HTTP API, a program.
@@ -15,6 +17,63 @@ pub trait Tool: Send + Sync {
 
     /// Carries out one call. The engine enforces the time limit by dropping the future.
     async fn call(&self, call: &Call) -> Result<Value, Fault>;
+
+    /// The same for tools whose calls may come back unfinished; `rest` goes on with one that did.
+    async fn attempt(&self, call: &Call, rest: Option<&Continuation>) -> Result<Outcome, Fault> {
+        let _ = rest;
+        self.call(call).await.map(Outcome::Done)
+    }
+}
+
+/// What an attempt of a call came to, where it did not fail.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Its result.
+    Done(Value),
+    /// It is not through: it has to be made again with what is missing.
+    Unfinished(Box<Unfinished>),
+}
+
+/// A call that is not through.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Unfinished {
+    /// What a person has to be asked first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<ToolQuestion>,
+    /// What the tool wants to see again, as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The tool works on under this id; it is looked at instead of called again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<EcoString>,
+}
+
+/// A question of a tool's.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ToolQuestion {
+    /// The tool's name for it.
+    pub id: EcoString,
+    /// In the tool's words: it comes from outside.
+    pub text: String,
+    /// What the answer must fit.
+    pub ty: Type,
+}
+
+/// What an unfinished call goes on with.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Continuation {
+    /// The person did not want to answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub declined: bool,
+    /// Answer by question.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub answers: IndexMap<EcoString, Value>,
+    /// As in [`Unfinished::state`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// As in [`Unfinished::task`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<EcoString>,
 }
 
 /// One attempt of a call.

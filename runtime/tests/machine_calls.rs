@@ -177,7 +177,7 @@ fn a_recorded_result_is_replayed_and_changes_nothing() {
     let mut hand = Hand::start(one(Role::Saga, vec![done("a", 0).key(text("k1")).to(0), raise("r", "failed", "no")]));
     let key = hand.take("a").key().unwrap().clone();
     let value = Value::record([("id", Value::text("old"))]);
-    hand.tell(Event::Done { at: hand.now, key, value, recorded: true });
+    hand.tell(Event::Done { at: hand.now, key, value, recorded: true, misfit: None });
     assert_eq!(hand.status(), "failed", "nothing of its own to undo");
     assert!(hand.envelope().metadata.side_effects.is_empty());
 }
@@ -439,7 +439,7 @@ fn events_for_nothing_lead_to_nothing() {
         let at = hand.now;
         assert!(
             hand.machine
-                .apply(&Event::Done { at, key: key.clone(), value: Value::NULL, recorded: false })
+                .apply(&Event::Done { at, key: key.clone(), value: Value::NULL, recorded: false, misfit: None })
                 .effects
                 .is_empty()
         );
@@ -447,7 +447,10 @@ fn events_for_nothing_lead_to_nothing() {
     }
     let key = Key { step: "a".into(), attempt: 2 };
     assert!(
-        hand.machine.apply(&Event::Done { at: hand.now, key, value: Value::NULL, recorded: false }).effects.is_empty()
+        hand.machine
+            .apply(&Event::Done { at: hand.now, key, value: Value::NULL, recorded: false, misfit: None })
+            .effects
+            .is_empty()
     );
     assert_eq!(hand.owing(), ["a"]);
 }

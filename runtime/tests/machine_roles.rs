@@ -56,7 +56,7 @@ fn an_open_gate_sends_once_for_a_key() {
     let value = Value::record([("id", Value::text("m1"))]);
     let at = hand.now;
     hand.take("w/send");
-    hand.tell(Event::Done { at, key: call.key, value, recorded: true });
+    hand.tell(Event::Done { at, key: call.key, value, recorded: true, misfit: None });
     assert_eq!(hand.envelope().records[0].value.to_serde(), json!({"status": "duplicate", "id": "m1"}));
 }
 

@@ -44,7 +44,8 @@ fn the_first_event_for_a_key_counts() {
     let key = hand.owed[0].key().unwrap().clone();
     hand.done("a", Value::int(1));
     let at = hand.now;
-    let again = hand.tell(weir_runtime::machine::Event::Done { at, key, value: Value::int(2), recorded: false });
+    let again =
+        hand.tell(weir_runtime::machine::Event::Done { at, key, value: Value::int(2), recorded: false, misfit: None });
     assert!(again.effects.is_empty());
     assert_eq!(hand.envelope().records[0].value.as_int(), Some(1));
 }

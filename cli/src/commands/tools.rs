@@ -2,6 +2,7 @@
 
 use crate::args::{Format, ToolsArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs};
 use crate::exit::{Error, Exit, Outcome};
+use crate::locked::Locked;
 use crate::notation::declaration;
 use crate::out;
 use crate::project::{Loaded, load_folder, missing, project_above};
@@ -82,7 +83,7 @@ fn show(args: &ToolsShowArgs) -> Outcome {
     })?;
     match args.format {
         Format::Json => out::result_line(&describe(tool).to_string()),
-        Format::Human => out::result(&declaration(tool)),
+        Format::Human => out::result(&format!("{}{}", declaration(tool), Locked::of(tool).remarks(tool))),
     }
     Ok(Exit::Done)
 }
@@ -96,12 +97,16 @@ fn describe(tool: &Tool) -> Value {
                 "trusted": param.trusted, "doc": param.doc.as_deref() })
         })
         .collect();
-    json!({
+    let mut described = json!({
         "name": tool.name.as_str(), "doc": tool.doc.as_deref(), "source": source(tool), "params": params,
         "output": tool.output.to_string(), "capabilities": strings(&tool.capabilities),
         "idempotent": tool.idempotent, "accepts_key": tool.accepts_key.as_deref(), "untrusted": tool.untrusted,
         "timeout_ms": tool.timeout_ms, "cost": tool.cost, "codes": strings(&tool.codes),
-    })
+    });
+    if let (Value::Object(fields), Value::Object(more)) = (&mut described, Locked::of(tool).json(tool)) {
+        fields.extend(more);
+    }
+    described
 }
 
 fn strings<S: AsRef<str>>(list: &[S]) -> Vec<&str> {

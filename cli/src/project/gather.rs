@@ -1,10 +1,12 @@
 //! Which files make up a project, and the modules that they are.
 
-use super::read::source;
-use super::{Loaded, is_flow_file, missing, project_above, shown};
+use super::read::{read_whole, source};
+use super::{Loaded, is_flow_file, missing, places, project_above, shown};
 use crate::exit::Error;
+use ecow::EcoString;
 use std::path::{Path, PathBuf};
 use weir_compiler::project::{Config, SourceFile};
+use weir_compiler::registry::LOCK_FILE;
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::rules::Rule;
 use weir_lang::span::{FileId, Loc, Span};
@@ -30,6 +32,8 @@ pub fn load_folder(root: &Path) -> Result<Loaded, Error> {
         }
     }
     add_config(&mut loaded, config, &astray);
+    loaded.source.lock = read_lock(&root)?;
+    places::add_mcp(&mut loaded)?;
     Ok(loaded)
 }
 
@@ -53,7 +57,12 @@ pub fn load_file(path: &Path) -> Result<Loaded, Error> {
 fn load_alone(root: PathBuf, file: PathBuf, config: Option<ConfigText>) -> Result<Loaded, Error> {
     let mut loaded = Loaded { root, ..Loaded::default() };
     add_file(&mut loaded, file, String::new())?;
+    let of_project = config.is_some();
     add_config(&mut loaded, config, &[]);
+    if of_project {
+        loaded.source.lock = read_lock(&loaded.root)?;
+        places::add_mcp(&mut loaded)?;
+    }
     Ok(loaded)
 }
 
@@ -144,6 +153,15 @@ fn read_config(root: &Path) -> Result<Option<ConfigText>, Error> {
     let shown = shown(&path);
     let (text, problem) = source(&path, &shown, 0, Rule::InvalidProject)?;
     Ok(Some((shown, text, problem)))
+}
+
+/// The lock file as shown and its text, where there is one.
+fn read_lock(root: &Path) -> Result<Option<(EcoString, String)>, Error> {
+    let path = root.join(LOCK_FILE);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    Ok(Some((shown(&path).into(), read_whole(&path)?)))
 }
 
 /// The folders that `weir.toml` names; a broken one is read as far as it goes, so that its flows keep their names.

@@ -2,6 +2,7 @@
 
 mod gather;
 mod paths;
+mod places;
 mod read;
 mod target;
 
@@ -12,6 +13,7 @@ pub use target::{Target, resolve};
 
 use std::path::{Path, PathBuf};
 use weir_compiler::project::ProjectSource;
+use weir_compiler::registry::Lock;
 use weir_compiler::{Checked, check};
 use weir_lang::diagnostic::Diagnostic;
 
@@ -33,6 +35,12 @@ impl Loaded {
     pub fn place_of(&self, path: &Path) -> Option<u32> {
         let full = path.canonicalize().ok()?;
         self.paths.iter().position(|other| *other == full).and_then(|at| u32::try_from(at).ok())
+    }
+
+    /// The lock file; empty where there is none. A broken one is a mistake that the check reports.
+    pub fn lock(&self) -> Lock {
+        let read = self.source.lock.as_ref().and_then(|(_, text)| Lock::parse(text).ok());
+        read.unwrap_or_default()
     }
 
     /// Checks it; what reading found out stands beside what checking did, one mistake told once.

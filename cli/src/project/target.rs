@@ -6,6 +6,7 @@ use crate::out;
 use crate::report::{self, Findings};
 use crate::suggest::nearest;
 use std::path::{Path, PathBuf};
+use weir_compiler::registry::Lock;
 use weir_compiler::{Checked, FlowInfo};
 
 /// A flow that checks.
@@ -14,6 +15,8 @@ pub struct Target {
     pub root: PathBuf,
     /// Its project.
     pub checked: Checked,
+    /// What its servers offered when they were last asked.
+    pub lock: Lock,
     /// The flow's full name.
     pub flow: String,
 }
@@ -33,6 +36,7 @@ enum Wanted {
 /// Finds the flow and checks its project. Mistakes in it are shown on stderr.
 pub fn resolve(text: &str) -> Result<Target, Error> {
     let (loaded, wanted) = locate(text)?;
+    let lock = loaded.lock();
     let (root, checked) = loaded.check();
     if checked.has_errors() {
         out::note(&report::human(&[Findings::all(&checked)], out::stderr_colour()));
@@ -40,7 +44,7 @@ pub fn resolve(text: &str) -> Result<Target, Error> {
         return Err(Error { exit: Exit::Failed, messages: vec![message], help: None });
     }
     let flow = choose(&checked, &wanted, text)?.name.to_string();
-    Ok(Target { root, checked, flow })
+    Ok(Target { root, checked, lock, flow })
 }
 
 fn locate(text: &str) -> Result<(Loaded, Wanted), Error> {

@@ -31,11 +31,15 @@ pub fn fenced(page: &str) -> Vec<Fenced> {
     blocks
 }
 
-/// The project that blocks make up: a `toml` block is its `weir.toml`, a `flow` block that opens with `// file: a.flow`
+/// The project that blocks make up: a `toml` block is its `weir.toml`, a `json` block its lock
+/// file, a `flow` block that opens with `// file: a.flow`
 /// that file, and a single one without a `toml` block stands alone.
 pub fn project(blocks: &[Fenced]) -> ProjectSource {
     let flows: Vec<&Fenced> = blocks.iter().filter(|block| block.info == "flow").collect();
     let config = blocks.iter().find(|block| block.info == "toml").map(|block| ("weir.toml".into(), block.text.clone()));
+    let lock = blocks.iter().find(|block| block.info == "json");
+    let lock = lock.filter(|block| block.text.contains("\"servers\""));
+    let lock = lock.map(|block| ("weir.lock.json".into(), block.text.clone()));
     let alone = flows.len() == 1 && config.is_none();
     let file = |block: &&Fenced| {
         let named = block.text.lines().next().and_then(|line| line.strip_prefix("// file: "));
@@ -44,5 +48,5 @@ pub fn project(blocks: &[Fenced]) -> ProjectSource {
         let module = if alone && named.is_none() { String::new() } else { module };
         SourceFile { path: path.into(), module: module.into(), text: block.text.clone() }
     };
-    ProjectSource { files: flows.iter().map(file).collect(), config, ..ProjectSource::default() }
+    ProjectSource { files: flows.iter().map(file).collect(), config, lock, ..ProjectSource::default() }
 }

@@ -43,6 +43,8 @@ impl Body<'_> {
             Callee::Function(function) => self.library_call(function, args, piped, callee.span),
             Callee::Flow(flow) => self.flow_call(flow, args, piped, callee),
             Callee::Tool(tool) => {
+                let loc = self.loc(callee.span);
+                self.checker.called.entry(tool.clone()).or_insert(loc);
                 let params = self.checker.program.tool_params(&tool);
                 self.arguments(&tool, &params, args, piped, callee.span);
                 self.checker.program.tools.get(&tool).map_or(Type::Broken, |tool| tool.output.clone())
@@ -89,12 +91,8 @@ impl Body<'_> {
             self.report(errors::no_method(loc, &value, &method.name));
             return;
         }
-        let server = path.parts.first().map(|part| part.name.clone()).unwrap_or_default();
-        let tools = &self.checker.program.tools;
-        let known = tools.keys().any(|name| name.split('.').next() == Some(server.as_str()));
-        let flows = self.checker.program.flows.iter().map(|flow| flow.name.as_str());
-        let near = errors::nearest(&text, tools.keys().map(EcoString::as_str).chain(flows)).map(str::to_string);
-        self.report(errors::unknown_tool(loc, &text, known, near.as_deref()));
+        let diagnostic = self.checker.absent_tool(loc, &text);
+        diagnostic.into_iter().for_each(|diagnostic| self.report(diagnostic));
     }
 
     /// Matches arguments to parameters, checks each, reports what is missing or too much.

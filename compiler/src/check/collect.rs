@@ -229,20 +229,22 @@ impl Checker {
         out
     }
 
-    /// `tool` declarations of the built-in file and of every module, sorted by name.
-    pub(super) fn collect_tools(&mut self, builtin: ModuleInfo) {
-        {
-            let ast = builtin.ast.clone();
-            self.program.modules.push(builtin);
-            let module = self.program.modules.len() - 1;
-            for item in &ast.items {
-                if let ItemKind::Tool(decl) = &item.kind {
-                    let tool = self.tool(module, decl, item.doc.clone(), ToolSource::Builtin);
-                    self.program.tools.insert(tool.name.clone(), tool);
-                }
+    /// `tool` declarations of the built-in file.
+    pub(super) fn collect_builtin(&mut self, builtin: ModuleInfo) {
+        let ast = builtin.ast.clone();
+        self.program.modules.push(builtin);
+        let module = self.program.modules.len() - 1;
+        for item in &ast.items {
+            if let ItemKind::Tool(decl) = &item.kind {
+                let tool = self.tool(module, decl, item.doc.clone(), ToolSource::Builtin);
+                self.program.tools.insert(tool.name.clone(), tool);
             }
-            self.program.modules.pop();
         }
+        self.program.modules.pop();
+    }
+
+    /// `tool` declarations of every module; then all tools sorted by name.
+    pub(super) fn collect_tools(&mut self) {
         for module in 0..self.program.modules.len() {
             let ast = self.program.ast(module);
             for item in &ast.items {
@@ -260,10 +262,14 @@ impl Checker {
     }
 
     fn collect_tool(&mut self, module: usize, decl: &weir_lang::ast::ToolDecl, doc: Option<EcoString>) {
-        let name = decl.path.text();
+        let written = decl.path.text();
+        let name = match self.program.tool_named(&written) {
+            Some(super::program::Callee::Tool(full)) => full,
+            _ => written,
+        };
         let loc = self.program.loc(module, decl.path.span);
-        let had = self.program.tools.get(&name).map(|tool| tool.source);
-        if let Some(ToolSource::Declared { loc: first, .. }) = had {
+        let had = self.program.tools.get(&name).cloned();
+        if let Some(ToolSource::Declared { loc: first, .. }) = had.as_ref().map(|had| had.source) {
             self.report(errors::tool_declared_twice(loc, &name, first));
             return;
         }
@@ -273,7 +279,14 @@ impl Checker {
             let at = self.program.loc(module, server.span);
             self.report(errors::module_and_tool(at, &server.name));
         }
-        let tool = self.tool(module, decl, doc, ToolSource::Declared { loc, builtin: had.is_some() });
+        let builtin = had.as_ref().is_some_and(|had| had.source == ToolSource::Builtin);
+        let mut tool = self.tool(module, decl, doc, ToolSource::Declared { loc, builtin });
+        if let Some(had) = had.filter(|_| !builtin) {
+            self.check_over(module, decl, &tool, &had);
+            tool.name = name.clone();
+            tool.definition = had.definition;
+            tool.doc = tool.doc.or(had.doc);
+        }
         self.program.tools.insert(name, tool);
     }
 
@@ -294,17 +307,24 @@ impl Checker {
                 }
             }
             for denied in &section.deny {
-                self.program.tools.shift_remove(&ecow::eco_format!("{server}.{denied}"));
+                let name = ecow::eco_format!("{server}.{denied}");
+                if self.program.tools.shift_remove(&name).is_some() {
+                    self.servers.denied.push(name);
+                }
             }
         }
     }
 
     /// For tools whose names are no identifiers: the same with `_`, where that is unambiguous.
-    fn collect_spellings(&mut self) {
+    pub(super) fn collect_spellings(&mut self) {
+        self.program.tool_spellings.clear();
         let mut spellings: IndexMap<EcoString, Vec<EcoString>> = IndexMap::new();
         for name in self.program.tools.keys() {
             let plain: EcoString = match name.split_once('.') {
-                Some((server, own)) => ecow::eco_format!("{server}.{}", own.replace(['-', '/', '.', ' '], "_")),
+                Some((server, own)) => {
+                    let plain = |text: &str| text.replace(['-', '/', '.', ' '], "_");
+                    ecow::eco_format!("{}.{}", plain(server), plain(own))
+                }
                 None => continue,
             };
             if plain != *name {

@@ -1,5 +1,9 @@
 //! Every diagnostic of the checker, each built by one named function, so that messages can be read side by side.
 
+mod project;
+
+pub use project::*;
+
 use ecow::EcoString;
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::rules::Rule;
@@ -41,65 +45,6 @@ fn suggest(diagnostic: Diagnostic, near: Option<&str>, otherwise: &str) -> Diagn
         None if otherwise.is_empty() => diagnostic,
         None => diagnostic.help(otherwise),
     }
-}
-
-pub fn invalid_project(loc: Loc, message: &str, near: Option<&str>) -> Diagnostic {
-    let diagnostic = Diagnostic::new(Rule::InvalidProject, loc, message);
-    match near {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic,
-    }
-}
-
-pub fn config_duration(loc: Loc, text: &str) -> Diagnostic {
-    Diagnostic::new(Rule::InvalidProject, loc, format!("`{text}` is no duration"))
-        .help("write `200ms`, `5s`, `1h30m`, `3d` or `1w`")
-}
-
-/// What the reader of the project file says, with a did-you-mean for a key that it does not know.
-pub fn unreadable_project(loc: Loc, message: &str) -> Diagnostic {
-    if let Some((found, wanted)) =
-        message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
-    {
-        return wrong_kind_of_value(loc, found, wanted);
-    }
-    let mut names = message.split('`').skip(1).step_by(2);
-    let near = names.next().and_then(|unknown| nearest(unknown, names)).map(str::to_string);
-    let short = if near.is_some() { message.split(", expected").next().unwrap_or(message) } else { message };
-    suggest(
-        Diagnostic::new(
-            Rule::InvalidProject,
-            loc,
-            short.replace("unknown field", "there is no key").replace("unknown variant", "there is no"),
-        ),
-        near.as_deref(),
-        "",
-    )
-}
-
-/// `flows = "flows"`, as the reader of the file puts it: ``string "flows"`` where it wants `a sequence`.
-fn wrong_kind_of_value(loc: Loc, found: &str, wanted: &str) -> Diagnostic {
-    let (kind, value) = found.split_once(' ').unwrap_or((found, ""));
-    let value = value.trim_matches('`');
-    let found = match kind {
-        "string" => format!("the text `{value}`"),
-        "map" => "a table".to_string(),
-        "sequence" => "a list".to_string(),
-        _ if value.is_empty() => format!("a {kind}"),
-        _ => format!("`{}`", value.trim_start_matches("point ").trim_matches('`')),
-    };
-    let (wanted, help) = match wanted {
-        "a sequence" if !value.is_empty() => ("a list", format!("write `[{value}]`")),
-        "a sequence" => ("a list", "write `[…]`".to_string()),
-        "a string" if !value.is_empty() => ("a text", format!("write `\"{value}\"`")),
-        "a string" => ("a text", "write `\"…\"`".to_string()),
-        "a boolean" => ("`true` or `false`", "write it without quotes".to_string()),
-        "a map" => ("a table", "write `{ … }`, or a section of its own".to_string()),
-        other => (other, String::new()),
-    };
-    let diagnostic =
-        Diagnostic::new(Rule::InvalidProject, loc, format!("{wanted} is wanted here, and {found} is none"));
-    if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
 pub fn duplicate_name(loc: Loc, name: &str, first: Loc) -> Diagnostic {

@@ -200,20 +200,24 @@ impl Checker {
     }
 
     fn check_listed_tool(&mut self, module: usize, path: &Path) {
-        if matches!(self.program.callee(module, path), Some(Callee::Tool(_) | Callee::Flow(_))) {
-            return;
+        match self.program.callee(module, path) {
+            Some(Callee::Tool(tool)) => {
+                let loc = self.program.loc(module, path.span);
+                self.called.entry(tool).or_insert(loc);
+                return;
+            }
+            Some(Callee::Flow(_)) => return,
+            _ => {}
         }
         let text = path.text();
-        let known = self.program.tools.keys().map(EcoString::as_str);
-        let near = errors::nearest(&text, known).map(str::to_string);
-        let server = path.parts.first().map(|part| part.name.clone()).unwrap_or_default();
-        let server_known = self.program.tools.keys().any(|name| name.split('.').next() == Some(server.as_str()));
         let loc = self.program.loc(module, path.span);
-        if path.parts.len() == 1 {
-            self.report(errors::unknown_flow(loc, &text, near.as_deref()));
+        let diagnostic = if path.parts.len() == 1 {
+            let near = errors::nearest(&text, self.program.tools.keys().map(EcoString::as_str));
+            Some(errors::unknown_flow(loc, &text, near))
         } else {
-            self.report(errors::unknown_tool(loc, &text, server_known, near.as_deref()));
-        }
+            self.absent_tool(loc, &text)
+        };
+        diagnostic.into_iter().for_each(|diagnostic| self.report(diagnostic));
     }
 
     fn check_budget(&mut self, module: usize, part: &BudgetPart) {

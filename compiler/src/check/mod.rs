@@ -16,8 +16,11 @@ mod facts;
 mod flows;
 mod generic;
 mod graphs;
+pub(crate) mod locked;
+mod mcp;
 mod ops;
 pub(crate) mod outline;
+mod over;
 mod parse;
 mod policies;
 pub(crate) mod program;
@@ -50,7 +53,7 @@ use weir_lang::types::{Type, TypeTable};
 /// A checked project.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// The files that [`weir_lang::span::FileId`]s stand for: flow files, then `weir.toml`.
+    /// The files that [`weir_lang::span::FileId`]s stand for: flow files, then `weir.toml`, then the lock file.
     pub files: Vec<SourceFile>,
     /// What is wrong, ordered by file and place.
     pub diagnostics: Vec<Diagnostic>,
@@ -154,14 +157,17 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.load(&source);
     checker.collect_items();
     checker.collect_uses();
+    checker.collect_builtin(builtin_module());
+    checker.collect_locked();
     checker.collect_types();
-    checker.collect_tools(builtin_module());
+    checker.collect_tools();
     checker.collect_signatures();
     checker.check_consts();
     checker.check_policies();
     checker.check_flows();
     checker.check_effects();
     checker.check_campaigns();
+    checker.check_called();
     checker.check_trust();
     checker.check_tests();
     checker.finish(source)
@@ -181,6 +187,8 @@ pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
     config_text: String,
+    /// `weir.toml` could not be read: what it configures is not known.
+    unreadable: bool,
     diagnostics: Vec<Diagnostic>,
     /// Types of the states of `repeat` loops.
     states: FxHashMap<(usize, ExprId), Type>,
@@ -193,6 +201,9 @@ pub(crate) struct Checker {
     each: FxHashSet<(usize, ExprId)>,
     written: FxHashMap<(usize, ExprId), Type>,
     effects: Vec<Effects>,
+    servers: locked::Servers,
+    /// Locked tools that flows call, each with the first place.
+    called: std::collections::BTreeMap<EcoString, Loc>,
     own_codes: FxHashSet<EcoString>,
     /// Codes that tools declare, each once.
     codes: Vec<EcoString>,
@@ -276,11 +287,14 @@ impl Checker {
             match Config::parse(text) {
                 Ok(config) => self.config = Arc::new(config),
                 Err(error) => {
+                    self.unreadable = true;
                     let loc = Loc { file, span: Span::new(error.span.start, error.span.end) };
                     self.report(errors::unreadable_project(loc, &error.message));
                 }
             }
         }
+        self.load_mcp(source);
+        self.load_lock(source);
         let codes = self.config.tools.values().flat_map(|section| section.tool.values());
         self.own_codes = codes.flat_map(|settings| settings.errors.values().cloned()).collect();
     }
@@ -289,14 +303,16 @@ impl Checker {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         self.diagnostics.dedup();
         // What looks unused may be used in a piece that could not be read.
-        if self.diagnostics.iter().any(|one| one.rule == Rule::Syntax) {
+        if self.diagnostics.iter().any(|one| matches!(one.rule, Rule::Syntax | Rule::InvalidLock)) {
             self.diagnostics.retain(|one| !matches!(one.rule, Rule::UnusedBinding | Rule::UnusedCapability));
         }
         let mut files = source.files;
         self.suppress(&files);
-        if let Some((path, text)) = source.config {
+        for (path, text) in source.config.into_iter().chain(source.lock) {
             files.push(SourceFile { path, module: EcoString::new(), text });
         }
+        let behind = source.mcp.into_iter();
+        files.extend(behind.map(|(path, text)| SourceFile { path, module: EcoString::new(), text }));
         let flows = (0..self.program.flows.len()).filter_map(|flow| self.flow_info(flow));
         let flows = flows.map(|flow| (flow.name.clone(), flow)).collect();
         Checked {

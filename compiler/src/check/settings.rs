@@ -1,30 +1,107 @@
 //! What `weir.toml` says, held against the program: at the key or value that is wrong.
 
 use super::Checker;
+use super::clause::CODES;
 use super::errors;
-use crate::project::{Config, parse_duration};
+use crate::project::{Config, ToolSection, ToolSettings, parse_breaker, parse_duration, parse_limit};
 use ecow::EcoString;
 use weir_lang::span::{FileId, Loc, Span};
 
 impl Checker {
-    /// Durations read as such; settings are for tools that are there.
+    /// Every value reads as what it stands for; settings are for tools that are there.
     pub(super) fn check_settings(&mut self, config: &Config) {
         for (server, section) in &config.tools {
-            self.check_duration(section.timeout.as_deref(), &["tools", server, "timeout"]);
+            self.check_section(server, section);
             let own =
                 |name: &EcoString| name.split_once('.').filter(|(of, _)| of == server).map(|(_, own)| own.to_string());
-            let known: Vec<String> = self.program.tools.keys().filter_map(own).collect();
+            let mut known: Vec<String> = self.program.tools.keys().filter_map(own).collect();
+            known.extend(self.servers.denied.iter().filter_map(own));
+            known.extend(self.servers.unusable.keys().filter_map(own));
+            known.sort();
             for (name, settings) in &section.tool {
-                self.check_duration(settings.timeout.as_deref(), &["tools", server, "tool", name, "timeout"]);
-                if !known.is_empty() && !known.iter().any(|one| one == name) {
-                    let near = errors::nearest(name, known.iter().map(String::as_str)).map(str::to_string);
+                self.check_tool_settings(server, name, settings);
+                if !known.is_empty() && !known.contains(&name.to_string()) {
                     let loc = self.config_key(&["tools", server, "tool", name]);
-                    self.report(errors::invalid_project(
-                        loc,
-                        &format!("`{server}` has no tool `{name}`"),
-                        near.as_deref(),
-                    ));
+                    self.no_such_tool(loc, server, name, &known);
                 }
+            }
+            for (at, name) in section.deny.iter().enumerate() {
+                if !known.is_empty() && !known.contains(&name.to_string()) {
+                    let loc = self.config_entry(&["tools", server, "deny"], at);
+                    self.no_such_tool(loc, server, name, &known);
+                }
+            }
+        }
+    }
+
+    fn no_such_tool(&mut self, loc: Loc, server: &str, name: &str, known: &[String]) {
+        let near = errors::nearest(name, known.iter().map(String::as_str));
+        self.report(errors::invalid_project(loc, &format!("`{server}` has no tool `{name}`"), near));
+    }
+
+    fn check_section(&mut self, server: &str, section: &ToolSection) {
+        self.check_duration(section.timeout.as_deref(), &["tools", server, "timeout"]);
+        let wrong = |text: &Option<String>, good: fn(&str) -> bool| text.clone().filter(|text| !good(text));
+        let limit = wrong(&section.limit, |text| parse_limit(text).is_some());
+        let breaker = wrong(&section.breaker, |text| parse_breaker(text).is_some());
+        let annotations = wrong(&section.annotations, |text| text == "trust");
+        let forms = [
+            ("limit", limit, "write `10 per 1s`"),
+            ("breaker", breaker, "write `5 failures per 1m open 30s`"),
+            ("annotations", annotations, "write `\"trust\"` to believe what the server claims, or leave it out"),
+        ];
+        for (key, text, form) in forms {
+            if let Some(text) = text {
+                let loc = self.config_value(&["tools", server, key]);
+                self.report(errors::config_form(loc, key, &text, form));
+            }
+        }
+        if section.concurrency == Some(0) {
+            let loc = self.config_value(&["tools", server, "concurrency"]);
+            self.report(errors::config_form(loc, "concurrency", "0", "write `1` or more, or leave it out"));
+        }
+        let kinds = [
+            ("command", section.command.is_some()),
+            ("url", section.url.is_some()),
+            ("openapi", section.openapi.is_some()),
+            ("exec", section.exec.is_some()),
+        ];
+        let mut named = kinds.iter().filter(|(_, there)| *there).map(|(key, _)| *key);
+        if let (Some(first), Some(second)) = (named.next(), named.next()) {
+            let loc = self.config_key(&["tools", server, second]);
+            self.report(errors::two_servers(loc, server, first, second));
+        }
+    }
+
+    fn check_tool_settings(&mut self, server: &str, name: &str, settings: &ToolSettings) {
+        let path = |key| ["tools", server, "tool", name, key];
+        self.check_duration(settings.timeout.as_deref(), &path("timeout"));
+        if let Some(cost) = settings.cost.filter(|cost| !(cost.is_finite() && *cost >= 0.0)) {
+            let loc = self.config_value(&path("cost"));
+            self.report(errors::config_form(loc, "cost", &cost.to_string(), "write a number from 0 up"));
+        }
+        let full = ecow::eco_format!("{server}.{name}");
+        let declared: Vec<EcoString> = self.program.tools.get(&full).map(|tool| tool.codes.clone()).unwrap_or_default();
+        for (message, code) in &settings.errors {
+            let known = CODES.iter().copied().chain(declared.iter().map(EcoString::as_str));
+            let near = errors::nearest(code, known).filter(|near| near != code).map(str::to_string);
+            if near.is_some() || !is_code(code) {
+                let loc = self.config_value(&["tools", server, "tool", name, "errors", message]);
+                self.report(errors::config_code(loc, code, near.as_deref()));
+            }
+        }
+        let built_in = |tool: &crate::registry::Tool| tool.is_builtin();
+        if self.program.tools.get(&full).is_some_and(built_in) {
+            let complete = [
+                ("capability", settings.capability.is_some()),
+                ("idempotent", settings.idempotent.is_some()),
+                ("accepts_key", settings.accepts_key.is_some()),
+                ("trusted", !settings.trusted.is_empty()),
+                ("untrusted", settings.untrusted.is_some()),
+            ];
+            for (key, _) in complete.iter().filter(|(_, there)| *there) {
+                let loc = self.config_key(&path(key));
+                self.report(errors::config_of_builtin(loc, key, &full));
             }
         }
     }
@@ -95,4 +172,10 @@ impl Checker {
         let file = FileId(u32::try_from(self.program.modules.len()).unwrap_or(u32::MAX));
         Loc { file, span: range.map_or(Span::default(), |range| Span::new(range.start, range.end)) }
     }
+}
+
+/// `already_there`
+fn is_code(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }

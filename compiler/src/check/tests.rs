@@ -59,13 +59,8 @@ impl Body<'_> {
         match self.checker.program.callee(self.module, path) {
             Some(Callee::Tool(tool)) => Some(tool),
             _ => {
-                let text = path.text();
-                let server = path.parts.first().map(|part| part.name.clone()).unwrap_or_default();
-                let tools = &self.checker.program.tools;
-                let known = tools.keys().any(|name| name.split('.').next() == Some(server.as_str()));
-                let near = errors::nearest(&text, tools.keys().map(EcoString::as_str)).map(str::to_string);
-                let loc = self.loc(path.span);
-                self.report(errors::unknown_tool(loc, &text, known, near.as_deref()));
+                let diagnostic = self.checker.absent_tool(self.loc(path.span), &path.text());
+                diagnostic.into_iter().for_each(|diagnostic| self.report(diagnostic));
                 None
             }
         }

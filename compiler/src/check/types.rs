@@ -135,7 +135,10 @@ impl Checker {
         match last.name.as_str() {
             "output" => Some(tool.output.clone()),
             "input" => Some(input_type(tool)),
-            _ => None,
+            own => {
+                let full = ecow::eco_format!("{}.{own}", tool.name);
+                self.program.types.types.contains_key(&full).then_some(Type::Named(full))
+            }
         }
     }
 

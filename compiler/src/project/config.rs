@@ -70,6 +70,9 @@ pub struct ProjectSection {
     pub allow_delivery: bool,
     /// The default policy.
     pub policy: Option<EcoString>,
+    /// Files of MCP servers beside the project's own (`.mcp.json` and its like): relative to the project, or from `~/`.
+    #[serde(default)]
+    pub mcp: Vec<String>,
 }
 
 /// `trust = "…"`
@@ -83,7 +86,7 @@ pub enum Trust {
 }
 
 /// `[tools.NAME]`: one tool server, or a built-in one.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ToolSection {
@@ -120,10 +123,26 @@ pub struct ToolSection {
     /// `[tools.NAME.tool.TOOL]`
     #[serde(default)]
     pub tool: IndexMap<EcoString, ToolSettings>,
+    /// Its server stands in a file like `.mcp.json`: `${…}` in `command`, `url` and `cwd` is resolved when it is opened.
+    #[serde(skip)]
+    pub references: bool,
+}
+
+impl ToolSection {
+    /// The keys that name a server outside: one section has one of them, a built-in server's none.
+    pub fn kinds(&self) -> Vec<&'static str> {
+        let named = [
+            ("command", self.command.is_some()),
+            ("url", self.url.is_some()),
+            ("openapi", self.openapi.is_some()),
+            ("exec", self.exec.is_some()),
+        ];
+        named.into_iter().filter(|(_, is)| *is).map(|(key, _)| key).collect()
+    }
 }
 
 /// `[tools.NAME.tool.TOOL]`: what the server's schema does not say.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ToolSettings {
@@ -212,6 +231,34 @@ pub fn parse_duration(text: &str) -> Option<i64> {
     Some(total)
 }
 
+/// `10 per 1s`: how many calls in how many milliseconds.
+pub fn parse_limit(text: &str) -> Option<(u32, i64)> {
+    let (count, time) = text.split_once(" per ")?;
+    Some((count.trim().parse().ok().filter(|count| *count > 0)?, parse_duration(time).filter(|ms| *ms > 0)?))
+}
+
+/// When calls of a server are refused for a while because too many failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// So many failures …
+    pub failures: u32,
+    /// … within so many milliseconds …
+    pub per_ms: i64,
+    /// … refuse calls for so many milliseconds.
+    pub open_ms: i64,
+}
+
+/// `5 failures per 1m open 30s`
+pub fn parse_breaker(text: &str) -> Option<Breaker> {
+    let (failures, rest) = text.split_once(" failures per ").or_else(|| text.split_once(" failure per "))?;
+    let (per, open) = rest.split_once(" open ")?;
+    Some(Breaker {
+        failures: failures.trim().parse().ok().filter(|count| *count > 0)?,
+        per_ms: parse_duration(per).filter(|ms| *ms > 0)?,
+        open_ms: parse_duration(open).filter(|ms| *ms > 0)?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +269,11 @@ mod tests {
         assert_eq!(parse_duration("200ms"), Some(200));
         assert_eq!(parse_duration("5"), None);
         assert_eq!(parse_duration(""), None);
+        assert_eq!(parse_limit("10 per 1s"), Some((10, 1000)));
+        assert_eq!(parse_limit("0 per 1s"), None);
+        let breaker = Breaker { failures: 5, per_ms: 60_000, open_ms: 30_000 };
+        assert_eq!(parse_breaker("5 failures per 1m open 30s"), Some(breaker));
+        assert_eq!(parse_breaker("5 failures per 1m"), None);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! What is compiled together: source texts with their module names, and the project file.
 
 mod config;
+mod mcp_json;
 
 pub use config::{
-    Config, ConfigError, Durability, ProjectSection, RunsSection, ToolSection, ToolSettings, Trust, parse_duration,
+    Breaker, Config, ConfigError, Durability, ProjectSection, RunsSection, ToolSection, ToolSettings, Trust,
+    parse_breaker, parse_duration, parse_limit,
 };
+pub use mcp_json::{MCP_FILES, McpFile, McpProblem, add as add_servers, place as server_place, read as read_mcp};
 
 use ecow::EcoString;
 

@@ -69,6 +69,10 @@ pub struct Operation {
     /// Header that takes an idempotency key, where the API declares one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_header: Option<EcoString>,
+    /// Where the credential of `weir.toml` goes: `bearer`, `basic`, `header:NAME`, `query:NAME`, `cookie:NAME`, or `none`.
+    /// None: the API does not say; a bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<EcoString>,
 }
 
 /// Where an argument goes.

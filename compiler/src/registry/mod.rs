@@ -2,6 +2,8 @@
 
 mod definition;
 mod lock;
+pub mod openapi;
+pub mod schema;
 
 pub use definition::{Annotations, Body, Definition, Operation, Place};
 pub use lock::{LOCK_FILE, Listing, Lock, LockError, ServerKind};

@@ -55,7 +55,8 @@ pub fn alone(name: &str, text: &str) -> ProjectSource {
     ProjectSource { files: vec![file], ..ProjectSource::default() }
 }
 
-/// A folder with flow files (those under `flows/` are named from there) and perhaps a `weir.toml`.
+/// A folder with flow files (those under `flows/` are named from there) and perhaps a `weir.toml`, a lock file and a
+/// `.mcp.json`.
 fn project(folder: &Path) -> ProjectSource {
     let mut source = ProjectSource::default();
     let mut open = vec![folder.to_path_buf()];
@@ -65,12 +66,16 @@ fn project(folder: &Path) -> ProjectSource {
             continue;
         }
         let shown = path.strip_prefix(folder).unwrap().display().to_string();
-        if !(shown == "weir.toml" || shown.ends_with(".flow")) {
+        if !(matches!(shown.as_str(), "weir.toml" | "weir.lock.json" | ".mcp.json") || shown.ends_with(".flow")) {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();
         if shown == "weir.toml" {
             source.config = Some((shown.into(), text));
+        } else if shown == "weir.lock.json" {
+            source.lock = Some((shown.into(), text));
+        } else if shown == ".mcp.json" {
+            source.mcp.push((shown.into(), text));
         } else if let Some(stem) = shown.strip_suffix(".flow") {
             let module = stem.strip_prefix("flows/").unwrap_or(stem).replace('/', ".");
             source.files.push(SourceFile { path: shown.clone().into(), module: module.into(), text });

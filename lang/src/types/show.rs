@@ -90,8 +90,26 @@ impl Display for Literal {
             Literal::Bool(value) => write!(f, "{value}"),
             Literal::Int(value) => write!(f, "{value}"),
             Literal::Number(value) => write!(f, "{value}"),
-            Literal::String(text) => write!(f, "\"{}\"", text.escape_default()),
+            Literal::String(text) => write!(f, "\"{}\"", Escaped(text)),
         }
+    }
+}
+
+/// A text as it is written between quotes.
+struct Escaped<'a>(&'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '\n' => f.write_str("\\n")?,
+                '\t' => f.write_str("\\t")?,
+                '"' | '\\' | '{' => write!(f, "\\{c}")?,
+                c if c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric() => write!(f, "{c}")?,
+                c => write!(f, "{}", c.escape_unicode())?,
+            }
+        }
+        Ok(())
     }
 }
 

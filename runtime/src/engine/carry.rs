@@ -6,20 +6,21 @@ use super::run::RunLoop;
 use crate::envelope::Envelope;
 use crate::journal::Claimed;
 use crate::machine::{AskEffect, CallEffect, Key, SpawnEffect, Started};
-use crate::tool::{Call, Fault};
+use crate::tool::{Call, Fault, Outcome};
 use ecow::EcoString;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use weir_compiler::plan::Plan;
-use weir_stdlib::value::Value;
+use tokio::time::Instant;
+use weir_compiler::plan::{Plan, ToolPlan};
+use weir_stdlib::value::{Data, Value};
 
 /// What a run's loop is sent.
 pub(super) enum Message {
     /// A call has ended.
-    Called { key: Key, outcome: Result<Value, Fault>, recorded: bool },
+    Called { key: Key, outcome: Result<Outcome, Fault>, recorded: bool, misfit: Option<EcoString> },
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
     /// From outside.
@@ -32,6 +33,13 @@ pub(super) enum Message {
     Status(oneshot::Sender<Envelope>),
 }
 
+impl Message {
+    /// A call that was made now.
+    pub(super) fn called(key: Key, outcome: Result<Outcome, Fault>) -> Message {
+        Message::Called { key, outcome, recorded: false, misfit: None }
+    }
+}
+
 impl RunLoop {
     /// A call whose key another step of this run holds is answered without being made.
     pub(super) fn held_beside(&mut self, call: &CallEffect) -> Option<Message> {
@@ -41,7 +49,7 @@ impl RunLoop {
             return None;
         }
         let why = format!("step `{step}` of this run holds the key `{}` and has not ended", claim.key);
-        Some(Message::Called { key: call.key.clone(), outcome: Err(Fault::open("unknown", why)), recorded: false })
+        Some(Message::called(call.key.clone(), Err(Fault::open("unknown", why))))
     }
 
     /// Makes a call, or answers it by what its key says.
@@ -52,43 +60,51 @@ impl RunLoop {
         };
         let name = claim.key.clone();
         self.held.remove(&(claim.scope, claim.key));
-        let (outcome, recorded) = match claimed {
+        let answer = match claimed {
             Claimed::New => return,
-            Claimed::Recorded(value) => (Ok(value), true),
+            Claimed::Recorded(value) => {
+                let plan = self.plan.tools.get(&call.tool);
+                let misfit = plan.and_then(|plan| self.engine.inner.tools.misfit(plan, &value));
+                Message::Called { key, outcome: Ok(Outcome::Done(value)), recorded: true, misfit }
+            }
             Claimed::InFlight { run_id, since } => {
                 let why = format!(
                     "run {run_id} holds the key `{name}` since {since} and has not ended: look at it with `weir runs show {run_id}`"
                 );
-                (Err(Fault::open("unknown", why)), false)
+                Message::called(key, Err(Fault::open("unknown", why)))
             }
             Claimed::Conflict => {
                 let why = format!("the key `{name}` was used with other arguments before");
-                (Err(Fault::clean("conflict", why)), false)
+                Message::called(key, Err(Fault::clean("conflict", why)))
             }
         };
-        let _ = self.sender.send(Message::Called { key, outcome, recorded });
+        let _ = self.sender.send(answer);
     }
 
     /// Makes one attempt of a call in a task of its own. A panic in a tool is a fault like any other.
     pub(super) fn call(&mut self, call: CallEffect) {
         let tools = self.engine.inner.tools.clone();
         let sender = self.sender.clone();
-        let timeout = Duration::from_millis(call.timeout_ms);
+        let timeout = self.time_left(&call);
         let name = call.tool.clone();
+        let plan = self.plan.tools.get(&name).cloned();
+        let types = Arc::clone(&self.plan);
         let ask = Call {
             tool: name.split_once('.').map_or(name.as_str(), |(_, tool)| tool).into(),
-            args: call.args,
+            args: with_key(call.args, plan.as_ref(), call.send_key.as_ref()),
             key: call.send_key,
             run_id: self.run_id.clone(),
             step: call.key.step.clone(),
             attempt: call.key.attempt,
             timeout,
             grants: call.grants.to_vec(),
-            definition: self.plan.tools.get(&name).and_then(|tool| tool.definition.clone()),
+            definition: plan.as_ref().and_then(|tool| tool.definition.clone()),
         };
-        let key = call.key;
+        let (key, rest) = (call.key, call.rest);
         self.tasks.spawn(async move {
-            let work = AssertUnwindSafe(tools.call(&name, &ask)).catch_unwind();
+            let work =
+                AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
+                    .catch_unwind();
             let outcome = match tokio::time::timeout(timeout, work).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
@@ -96,8 +112,26 @@ impl RunLoop {
                     Err(Fault::open("timeout", format!("`{name}` gave no answer within {} ms", timeout.as_millis())))
                 }
             };
-            let _ = sender.send(Message::Called { key, outcome, recorded: false });
+            let misfit = match &outcome {
+                Ok(Outcome::Done(value)) => plan.as_ref().and_then(|plan| tools.misfit(plan, value)),
+                _ => None,
+            };
+            let _ = sender.send(Message::Called { key, outcome, recorded: false, misfit });
         });
+    }
+
+    /// The time of an attempt. One that works on as a task goes on with what is left of it; a person's time does not
+    /// count.
+    fn time_left(&mut self, call: &CallEffect) -> Duration {
+        let whole = Duration::from_millis(call.timeout_ms);
+        let works_on = call.rest.as_ref().is_some_and(|rest| rest.task.is_some() && rest.answers.is_empty());
+        let now = Instant::now();
+        let until = match self.until.get(&call.key) {
+            Some(until) if works_on => *until,
+            _ => now + whole,
+        };
+        self.until.insert(call.key.clone(), until);
+        until.saturating_duration_since(now)
     }
 
     /// Asks whoever may answer. Nobody: the question stays open.
@@ -143,7 +177,7 @@ impl RunLoop {
         self.children.push(tokio::spawn(async move {
             let run = engine.child(plan, started, parent).await;
             let (outcome, run) = match run {
-                Ok(run) => (Ok(Value::text(run_id.as_str())), run),
+                Ok(run) => (Ok(Outcome::Done(Value::text(run_id.as_str()))), run),
                 Err(error @ (EngineError::Journal { .. } | EngineError::Damaged { .. })) => {
                     // What cannot be written down did not fail: the run stops, and is gone on with later.
                     let _ = sender.send(Message::Stop(error));
@@ -154,7 +188,7 @@ impl RunLoop {
                     (Err(Fault::clean("unavailable", why)), None)
                 }
             };
-            let _ = sender.send(Message::Called { key, outcome, recorded: false });
+            let _ = sender.send(Message::called(key, outcome));
             if let Some(run) = run {
                 go(engine, run).await;
             }
@@ -164,6 +198,16 @@ impl RunLoop {
     fn plan_of(&self, flow: u32) -> Arc<Plan> {
         Arc::new(Plan { entry: flow, ..(*self.plan).clone() })
     }
+}
+
+/// The arguments with the idempotency key in the parameter that takes it. A key that goes into a header is left to the
+/// server, which has it beside the arguments.
+fn with_key(args: Value, plan: Option<&ToolPlan>, key: Option<&EcoString>) -> Value {
+    let place = plan.and_then(|plan| plan.accepts_key.as_ref()).filter(|place| !place.starts_with("header:"));
+    let (Some(place), Some(key), Data::Record(record)) = (place, key, &args.data) else { return args };
+    let mut fields = record.fields.clone();
+    fields.insert(place.clone(), Value::text(key.as_str()));
+    Value::from_fields(fields).with_labels(args.labels.clone())
 }
 
 /// Drives a run that another one started; boxed, since it may start others.

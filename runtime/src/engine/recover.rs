@@ -31,7 +31,13 @@ impl RunLoop {
         let mut notes = Vec::new();
         for (seq, line) in loaded.lines.iter().enumerate() {
             match Line::read(line).map_err(|error| damaged(seq, error.to_string()))? {
-                Line::Event(event) => notes.extend(run.machine.apply(&event).notes),
+                Line::Event(event) => {
+                    if let Event::Unfinished { key, .. } = &event {
+                        // That call has come back; whether it was made again, the next record says.
+                        run.claimed.remove(key);
+                    }
+                    notes.extend(run.machine.apply(&event).notes);
+                }
                 Line::Claimed { key, args } => {
                     run.claimed.insert(key, args);
                 }
@@ -50,7 +56,7 @@ impl RunLoop {
         for effect in self.machine.pending() {
             match &effect {
                 Effect::Call(call) => match self.claimed.remove(&call.key) {
-                    Some(args) if !call.repeatable || args != hex(&call.args.hash()) => unknown.push(call.clone()),
+                    Some(args) if !again(call, &args) => unknown.push(call.clone()),
                     _ => turn.effects.push(effect),
                 },
                 _ => turn.effects.push(effect),
@@ -90,4 +96,10 @@ impl RunLoop {
         }
         Ok(())
     }
+}
+
+/// Whether a call that was under way when the process died is made again. Looking at a task changes nothing.
+fn again(call: &CallEffect, args: &str) -> bool {
+    let looks = call.rest.as_ref().is_some_and(|rest| rest.task.is_some() && rest.answers.is_empty());
+    looks || (call.repeatable && args == hex(&call.args.hash()))
 }

@@ -10,6 +10,7 @@ use crate::envelope::Envelope;
 use crate::journal::{Appended, Created, JournalError, Line, Ticket};
 use crate::machine::{Claim, Effect, Event, Key, Machine, Note, NoteKind, Status, Timer};
 use crate::observe::Observed;
+use crate::tool::Outcome;
 use ecow::EcoString;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -17,6 +18,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::Instant;
 use weir_compiler::plan::Plan;
 
 /// Longest nap: a clock that is set while we sleep is noticed.
@@ -43,6 +45,8 @@ pub(super) struct RunLoop {
     pub asking: FxHashMap<Key, AbortHandle>,
     /// Calls that were about to be made when the process died.
     pub claimed: FxHashMap<Key, String>,
+    /// When the time of each call in flight is over.
+    pub until: FxHashMap<Key, Instant>,
     /// Lines in the journal.
     pub seq: u64,
     /// Says that the run is ours.
@@ -80,6 +84,7 @@ impl RunLoop {
             held: BTreeMap::new(),
             asking: FxHashMap::default(),
             claimed: FxHashMap::default(),
+            until: FxHashMap::default(),
             seq: 0,
             token: 1,
             created: None,
@@ -155,7 +160,16 @@ impl RunLoop {
         let at = self.engine.inner.clock.now();
         for message in batch {
             match message {
-                Message::Called { key, outcome, recorded } => self.called(&mut turn, at, key, outcome, recorded),
+                Message::Called { key, outcome, recorded, misfit } => {
+                    let event = match &outcome {
+                        Ok(Outcome::Done(value)) => {
+                            Event::Done { at, key: key.clone(), value: value.clone(), recorded, misfit }
+                        }
+                        Ok(Outcome::Unfinished(left)) => Event::Unfinished { at, key: key.clone(), left: left.clone() },
+                        Err(fault) => Event::Failed { at, key: key.clone(), fault: fault.clone() },
+                    };
+                    self.called(&mut turn, &key, &outcome, recorded, &event);
+                }
                 Message::Answered { key, value } => {
                     self.asking.remove(&key);
                     if let Some(value) = value {

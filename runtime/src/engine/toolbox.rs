@@ -1,16 +1,19 @@
 //! Tools by the name of their server.
 
-use crate::tool::{Call, Fault, Tool};
+use crate::servers::{Contracts, read_text};
+use crate::tool::{Call, Continuation, Fault, Outcome, Tool};
 use ecow::EcoString;
 use indexmap::IndexMap;
 use std::sync::Arc;
-use weir_compiler::plan::Plan;
+use weir_compiler::plan::{Plan, ToolPlan};
+use weir_lang::types::TypeTable;
 use weir_stdlib::value::Value;
 
 /// The tool servers of a project.
 #[derive(Clone, Default)]
 pub struct Toolbox {
     servers: IndexMap<EcoString, Arc<dyn Tool>>,
+    contracts: Arc<Contracts>,
 }
 
 impl Toolbox {
@@ -45,15 +48,36 @@ impl Toolbox {
         plan.tools.keys().filter_map(lacks).collect()
     }
 
-    /// Carries out one attempt of the tool of that full name.
-    pub(crate) async fn call(&self, name: &str, call: &Call) -> Result<Value, Fault> {
+    /// Carries out one attempt of the tool of that full name, or goes on with one that came back unfinished. Arguments
+    /// that break the server's own schema are never sent; a text that stands for data is read as data.
+    pub(crate) async fn call(
+        &self,
+        name: &str,
+        call: &Call,
+        rest: Option<&Continuation>,
+        plan: Option<(&ToolPlan, &TypeTable)>,
+    ) -> Result<Outcome, Fault> {
         let server = name.split_once('.').and_then(|(server, _)| self.servers.get(server));
-        match server {
-            Some(server) => server.call(call).await,
-            None => {
-                Err(Fault::clean("unavailable", format!("`{name}` has no server: add a `[tools.…]` section for it")))
-            }
+        let Some(server) = server else {
+            return Err(Fault::clean(
+                "unavailable",
+                format!("`{name}` has no server: add a `[tools.…]` section for it"),
+            ));
+        };
+        if let Some(definition) = &call.definition {
+            self.contracts.of(name, definition)?.check_arguments(name, &call.args)?;
         }
+        Ok(match (server.attempt(call, rest).await?, plan) {
+            (Outcome::Done(value), Some((plan, types))) => Outcome::Done(read_text(value, plan, types)),
+            (outcome, _) => outcome,
+        })
+    }
+
+    /// Why a result breaks what its server said of it.
+    pub(crate) fn misfit(&self, plan: &ToolPlan, value: &Value) -> Option<EcoString> {
+        let definition = plan.definition.as_ref()?;
+        let contract = self.contracts.of(&plan.name, definition).ok()?;
+        contract.check_result(&plan.name, value).err().map(EcoString::from)
     }
 }
 

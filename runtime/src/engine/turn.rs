@@ -7,10 +7,9 @@ use super::carry::Message;
 use super::line::Line;
 use super::run::{InFlight, RunLoop};
 use crate::journal::{self, Batch, Claimed, DueCall, KeyChange, KeyClaim, StatusChange, Ticket};
-use crate::machine::{CallEffect, Decision, Effect, Event, Key, Note};
+use crate::machine::{CallEffect, Claim, Decision, Effect, Event, Key, Note};
 use crate::observe::Observed;
-use crate::tool::{Fault, Happened};
-use jiff::Timestamp;
+use crate::tool::{Fault, Happened, Outcome};
 use weir_stdlib::value::Value;
 
 /// Batches that may be on their way to the journal without being waited for.
@@ -36,37 +35,40 @@ struct Due {
 }
 
 impl RunLoop {
-    /// A call has ended.
+    /// A call has come back, as this event says.
     pub(super) fn called(
         &mut self,
         turn: &mut Turn,
-        at: Timestamp,
-        key: Key,
-        outcome: Result<Value, Fault>,
+        key: &Key,
+        outcome: &Result<Outcome, Fault>,
         recorded: bool,
+        event: &Event,
     ) {
-        let call = self.calls.remove(&key);
-        turn.sync |= call.as_ref().is_none_or(|call| !call.reads);
-        if let Some(claim) = call.and_then(|call| call.claim).filter(|_| !recorded)
-            && self.held.contains_key(&(claim.scope.clone(), claim.key.clone()))
-        {
-            let change = match &outcome {
-                Ok(value) => Some(KeyChange::Complete(claim.scope.clone(), claim.key.clone(), value.clone())),
-                Err(fault) if fault.happened == Happened::No => {
-                    Some(KeyChange::Release(claim.scope.clone(), claim.key.clone()))
-                }
-                Err(_) => None,
-            };
-            if let Some(change) = change {
-                self.held.remove(&(claim.scope, claim.key));
-                turn.keys.push(change);
-            }
+        let call = self.calls.remove(key);
+        let unfinished = matches!(outcome, Ok(Outcome::Unfinished(_)));
+        if !unfinished {
+            self.until.remove(key);
         }
-        let event = match outcome {
-            Ok(value) => Event::Done { at, key, value, recorded },
-            Err(fault) => Event::Failed { at, key, fault },
+        turn.sync |= unfinished || call.as_ref().is_none_or(|call| !call.reads);
+        if let Some(claim) = call.and_then(|call| call.claim).filter(|_| !recorded) {
+            turn.keys.extend(self.settled(claim, outcome));
+        }
+        self.apply(turn, event);
+    }
+
+    /// What a call that has ended means for its key.
+    fn settled(&mut self, claim: Claim, outcome: &Result<Outcome, Fault>) -> Option<KeyChange> {
+        let place = (claim.scope.clone(), claim.key.clone());
+        if !self.held.contains_key(&place) {
+            return None;
+        }
+        let change = match outcome {
+            Ok(Outcome::Done(value)) => KeyChange::Complete(claim.scope, claim.key, value.clone()),
+            Err(fault) if fault.happened == Happened::No => KeyChange::Release(claim.scope, claim.key),
+            Ok(Outcome::Unfinished(_)) | Err(_) => return None,
         };
-        self.apply(turn, &event);
+        self.held.remove(&place);
+        Some(change)
     }
 
     /// Something else has happened.
@@ -107,7 +109,7 @@ impl RunLoop {
                 Effect::Call(call) => self.due(*call, &mut due),
                 Effect::Release { key, claim } => {
                     turn.keys.push(KeyChange::Release(claim.scope, claim.key));
-                    let _ = self.sender.send(Message::Called { key, outcome: Ok(Value::NULL), recorded: false });
+                    let _ = self.sender.send(Message::called(key, Ok(Outcome::Done(Value::NULL))));
                 }
                 other => rest.push(other),
             }

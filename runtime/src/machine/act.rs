@@ -125,6 +125,9 @@ impl Machine {
         task.attempt += 1;
         task.state = State::Owed;
         let (block, attempt) = (task.block, task.attempt);
+        if let Some(run) = task.act.as_mut() {
+            run.rounds = 0;
+        }
         let Some(flow) = self.blocks.get(block).map(|block| block.flow) else { return Ok(()) };
         let path = self.task_path(id);
         if attempt == 1 {
@@ -188,6 +191,7 @@ impl Machine {
             repeatable: act.repeatable,
             reads: tool.reads_only(),
             grants: can,
+            rest: None,
         };
         self.owe(id, Effect::Call(Box::new(effect)));
         Ok(())

@@ -1,7 +1,7 @@
 //! What a machine is told and what it asks for. Both are data: an engine appends the events to a journal and carries
 //! out the effects; a machine that is told the same events owes the same effects.
 
-use crate::tool::Fault;
+use crate::tool::{Continuation, Fault, Unfinished};
 use ecow::EcoString;
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -54,6 +54,10 @@ pub enum Event {
         /// It was recorded earlier under the idempotency key; nothing was called.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         recorded: bool,
+        /// Why the result breaks what its server said of it: the call has happened, and its step fails with
+        /// `bad_response`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        misfit: Option<EcoString>,
     },
     /// A call failed.
     Failed {
@@ -63,6 +67,15 @@ pub enum Event {
         key: Key,
         /// How.
         fault: Fault,
+    },
+    /// A call came back unfinished: it asks something, or works on.
+    Unfinished {
+        /// When.
+        at: Timestamp,
+        /// Of which effect.
+        key: Key,
+        /// What it needs to go on.
+        left: Box<Unfinished>,
     },
     /// A sleep is over.
     Woke {
@@ -130,6 +143,7 @@ impl Event {
             Event::Started(started) => started.at,
             Event::Done { at, .. }
             | Event::Failed { at, .. }
+            | Event::Unfinished { at, .. }
             | Event::Woke { at, .. }
             | Event::Answered { at, .. }
             | Event::Received { at, .. }
@@ -172,7 +186,7 @@ pub struct Started {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// Call a tool; answered by `Done` or `Failed`.
+    /// Call a tool; answered by `Done`, `Failed` or `Unfinished`.
     Call(Box<CallEffect>),
     /// Wake at a time; answered by `Woke`.
     Sleep {
@@ -258,6 +272,9 @@ pub struct CallEffect {
     pub reads: bool,
     /// Capabilities in force.
     pub grants: Arc<[EcoString]>,
+    /// It came back unfinished and goes on with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Box<Continuation>>,
 }
 
 /// An idempotency key with its scope and the arguments that it stands for.

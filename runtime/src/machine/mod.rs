@@ -28,6 +28,7 @@ mod state;
 mod steps;
 mod stop;
 mod tell;
+mod unfinished;
 
 pub use code::Code;
 pub use event::{

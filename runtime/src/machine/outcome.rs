@@ -23,8 +23,15 @@ impl Machine {
         Some((task.block, act))
     }
 
-    /// A tool has answered.
-    pub(super) fn call_done(&mut self, code: &Code, id: TaskId, call: &CallEffect, raw: &Value, recorded: bool) {
+    /// A tool has answered. `how`: whether that was recorded earlier, and why the result breaks the server's own schema.
+    pub(super) fn call_done(
+        &mut self,
+        code: &Code,
+        id: TaskId,
+        call: &CallEffect,
+        raw: &Value,
+        (recorded, misfit): (bool, Option<&str>),
+    ) {
         let Some((block, act)) = self.act_of(code, id) else { return };
         let Deed::Tool { tool, .. } = &act.target else { return };
         let Some(tool) = code.tool(*tool) else { return };
@@ -35,16 +42,20 @@ impl Machine {
             at: self.run.now.to_string().into(),
         };
         let labels = Labels::of(origin, tool.untrusted);
-        match Machine::narrow(code, raw, &tool.output) {
+        let narrowed = match misfit {
+            Some(misfit) => Err(misfit.to_owned()),
+            None => Machine::narrow(code, raw, &tool.output)
+                .map_err(|misfit| format!("the result of `{}` does not fit its type: {misfit}", tool.name)),
+        };
+        match narrowed {
             Ok(value) => {
                 let value = value.joined(&labels);
                 self.deliver(code, block, tool, &value, recorded);
                 self.act_value(code, id, value, recorded);
             }
-            Err(misfit) => {
+            Err(message) => {
                 self.set_slot(block, act.result, raw.clone().joined(&labels));
                 self.completed(code, id, act, raw, recorded);
-                let message = format!("the result of `{}` does not fit its type: {misfit}", tool.name);
                 let mut failure = Failure::new("bad_response", message);
                 failure.happened = Happened::Maybe;
                 self.act_failed(code, id, failure);

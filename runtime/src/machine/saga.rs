@@ -178,6 +178,7 @@ impl Machine {
                     repeatable: true,
                     reads: tool.reads_only(),
                     grants: undo.can,
+                    rest: None,
                 };
                 self.run.attempts += 1;
                 self.undo_owes(id, Effect::Call(Box::new(effect)));
@@ -200,7 +201,7 @@ impl Machine {
         }
     }
 
-    fn undo_owes(&mut self, id: FlowId, effect: Effect) {
+    pub(super) fn undo_owes(&mut self, id: FlowId, effect: Effect) {
         if let Some(key) = effect.key() {
             self.waiters.insert(key.step.clone(), Waiter::Undo(id));
         }

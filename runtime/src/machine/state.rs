@@ -3,6 +3,7 @@
 use super::event::{Claim, Effect, Key};
 use super::failure::Failure;
 use super::slab::Id;
+use super::unfinished::Suspended;
 use ecow::EcoString;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -156,6 +157,10 @@ pub(super) struct ActRun {
     pub retries: u32,
     /// Handler layers that are used up.
     pub layer: usize,
+    /// How often this attempt has come back unfinished.
+    pub rounds: u32,
+    /// The call that waits for an answer to what it asked.
+    pub suspended: Option<Box<Suspended>>,
 }
 
 /// A value that begins as null.

@@ -46,7 +46,7 @@ impl Machine {
         let Some(task) = self.tasks.get(id) else { return };
         match &task.state {
             State::Owed => {
-                if !self.in_flight(id) {
+                if !self.in_flight(id) && !self.answer_nothing(id) {
                     self.close_task(id);
                 }
             }

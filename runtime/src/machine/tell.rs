@@ -7,6 +7,7 @@ use super::note::NoteKind;
 use super::run::Status;
 use super::state::{Caller, FlowId, Phase, Place, State, Stop, TaskId, Waiter};
 use super::{MAIL, Machine, Mail};
+use crate::tool::Unfinished;
 use ecow::EcoString;
 use weir_stdlib::narrow::Boundary;
 use weir_stdlib::value::{Labels, Origin, Value};
@@ -24,7 +25,9 @@ impl Machine {
         }
         match event {
             Event::Started(_) => {}
-            Event::Done { key, value, recorded, .. } => self.done(code, key, value, *recorded),
+            Event::Done { key, value, recorded, misfit, .. } => {
+                self.done(code, key, value, *recorded, misfit.as_deref());
+            }
             Event::Failed { key, fault, .. } => match self.waiters.get(&key.step).copied() {
                 Some(Waiter::Task(id)) if self.helped(id, key) => {
                     let reason = format!("nobody could be told: {fault}");
@@ -34,6 +37,7 @@ impl Machine {
                 Some(Waiter::Undo(id)) if self.undo_settle(id, key, None).is_some() => self.undo_fault(id, fault),
                 _ => {}
             },
+            Event::Unfinished { key, left, .. } => self.unfinished(code, key, left),
             Event::Woke { key, timer, .. } => self.woke(code, key, *timer),
             Event::Answered { key, value, .. } => self.answered(code, key, value),
             Event::Received { id, event, key, value, .. } => self.mail(code, id, event, key.as_ref(), value),
@@ -86,11 +90,11 @@ impl Machine {
         }
     }
 
-    fn done(&mut self, code: &Code, key: &Key, value: &Value, recorded: bool) {
+    fn done(&mut self, code: &Code, key: &Key, value: &Value, recorded: bool, misfit: Option<&str>) {
         match self.waiters.get(&key.step).copied() {
             Some(Waiter::Task(id)) if self.helped(id, key) => {}
             Some(Waiter::Task(id)) => match self.take_in_flight(id, key) {
-                Some(Effect::Call(call)) => self.call_done(code, id, &call, value, recorded),
+                Some(Effect::Call(call)) => self.call_done(code, id, &call, value, (recorded, misfit)),
                 Some(Effect::Spawn(spawn)) => {
                     self.act_value(code, id, Value::text(spawn.run_id.as_str()), false);
                 }
@@ -101,6 +105,22 @@ impl Machine {
                 Some(_) => self.undo_done(id),
                 None => {}
             },
+            None => {}
+        }
+    }
+
+    fn unfinished(&mut self, code: &Code, key: &Key, left: &Unfinished) {
+        match self.waiters.get(&key.step).copied() {
+            Some(Waiter::Task(id)) => {
+                if let Some(Effect::Call(call)) = self.take_in_flight(id, key) {
+                    self.call_unfinished(code, id, *call, left.clone());
+                }
+            }
+            Some(Waiter::Undo(id)) => {
+                if let Some(Effect::Call(call)) = self.undo_settle(id, key, None) {
+                    self.undo_unfinished(id, *call, left.clone());
+                }
+            }
             None => {}
         }
     }
@@ -180,6 +200,9 @@ impl Machine {
         match Machine::narrow(code, value, &Boundary::new(ask.ty.clone())) {
             Ok(value) => {
                 self.settle_owed(id, Some(&effect));
+                if self.call_answered(id, &value) {
+                    return;
+                }
                 let labels = self.origin(key, "ask", false);
                 self.act_value(code, id, value.joined(&labels), false);
             }

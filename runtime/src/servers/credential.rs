@@ -1,5 +1,7 @@
-//! Values of `env`, `headers`, `auth` in `weir.toml`: `env:NAME`, `file:PATH`, or the text itself.
+//! Values of `env`, `headers`, `auth` in `weir.toml`: `env:NAME`, `file:PATH`, `expand:` with a text that
+//! holds `${NAME}`, or the text itself (`text:…` where it begins like one of these).
 
+use super::expand;
 use std::path::Path;
 
 /// The value that a text of `weir.toml` stands for. `file:` paths are relative to `root`; a line break at the end of the
@@ -15,5 +17,8 @@ pub fn credential(text: &str, root: &Path) -> Result<String, String> {
         let read = fs_err::read_to_string(root.join(path));
         return read.map(|value| value.trim_end_matches(['\r', '\n']).to_owned()).map_err(|error| error.to_string());
     }
-    Ok(text.to_owned())
+    if let Some(text) = text.strip_prefix("expand:") {
+        return expand(text, root);
+    }
+    Ok(text.strip_prefix("text:").unwrap_or(text).to_owned())
 }

@@ -1,8 +1,20 @@
 //! Tool servers that `weir.toml` names: MCP servers, HTTP APIs, programs.
 
+mod contract;
 mod credential;
+mod drift;
+mod expand;
+pub mod mcp;
+mod open;
+pub mod program;
+mod verified;
 
+pub use contract::{Contract, Contracts, read_text};
 pub use credential::credential;
+pub use drift::drift;
+pub use expand::expand;
+pub use open::open;
+pub use verified::{Unverified, Verified};
 
 use crate::tool::{Fault, Tool};
 use async_trait::async_trait;

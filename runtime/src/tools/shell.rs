@@ -2,7 +2,7 @@
 //! its own, which ends with the call, whatever way the call ends.
 
 use super::sandbox::Sandbox;
-use crate::process::{self, Group};
+use crate::process::{self, Ended, Group, Keep, Unattended};
 use crate::tool::{Call, Fault, Tool};
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,15 +11,11 @@ use serde::Deserialize;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin};
+use tokio::process::Child;
 use weir_stdlib::value::{Data, Value};
 
 /// Most that is kept of each stream, in bytes.
 const MOST: usize = 1024 * 1024;
-
-/// How long the streams of a program that has ended may stay open in its children's hands.
-const GRACE: Duration = Duration::from_millis(200);
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -142,47 +138,16 @@ fn timeout(call: &Call) -> Result<Duration, Fault> {
 
 /// Feeds the program and reads what it says until it has ended.
 async fn attend(child: &mut Child, group: &Group, job: &Job) -> Result<Value, Fault> {
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let (stdout, stderr, stdin) = (child.stdout.take(), child.stderr.take(), child.stdin.take());
-    let status = {
-        let reading = async { tokio::try_join!(collect(stdout, &mut out), collect(stderr, &mut err)) };
-        let feeding = feed(stdin, &job.stdin);
-        tokio::pin!(reading, feeding);
-        let (mut read, mut fed) = (false, false);
-        let status = loop {
-            tokio::select! {
-                done = &mut reading, if !read => { done.map_err(|_| too_much(&job.command))?; read = true; }
-                () = &mut feeding, if !fed => fed = true,
-                status = child.wait() => break status,
-            }
-        };
-        if !read {
-            let mut last = tokio::time::timeout(GRACE, &mut reading).await;
-            if last.is_err() {
-                group.kill();
-                last = tokio::time::timeout(GRACE, &mut reading).await;
-            }
-            if let Ok(Err(TooMuch)) = last {
-                return Err(too_much(&job.command));
-            }
-        }
-        status.map_err(|error| Fault::open("failed", format!("the end of `{}` was lost: {error}", job.command)))?
-    };
+    let ended = process::attend(child, group, job.stdin.as_bytes(), Keep::All(MOST), Keep::All(MOST)).await;
+    let Ended { status, stdout, stderr } = ended.map_err(|why| match why {
+        Unattended::TooMuch => too_much(&job.command),
+        Unattended::Lost(error) => Fault::open("failed", format!("the end of `{}` was lost: {error}", job.command)),
+    })?;
     Ok(Value::record([
         ("code", Value::int(exit_code(status))),
-        ("stdout", Value::text(String::from_utf8_lossy(&out))),
-        ("stderr", Value::text(String::from_utf8_lossy(&err))),
+        ("stdout", Value::text(String::from_utf8_lossy(&stdout))),
+        ("stderr", Value::text(String::from_utf8_lossy(&stderr))),
     ]))
-}
-
-/// A stream went past the limit.
-struct TooMuch;
-
-async fn collect(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> Result<(), TooMuch> {
-    let Some(stream) = stream else { return Ok(()) };
-    // A broken pipe ends the stream like its end does.
-    let _ = stream.take(MOST as u64 + 1).read_to_end(into).await;
-    if into.len() > MOST { Err(TooMuch) } else { Ok(()) }
 }
 
 fn too_much(command: &str) -> Fault {
@@ -191,14 +156,6 @@ fn too_much(command: &str) -> Fault {
         MOST >> 20
     );
     Fault::open("bad_response", message)
-}
-
-async fn feed(stdin: Option<ChildStdin>, text: &str) {
-    if let Some(mut stdin) = stdin {
-        // A program need not read what it is given.
-        let _ = stdin.write_all(text.as_bytes()).await;
-        let _ = stdin.shutdown().await;
-    }
 }
 
 fn exit_code(status: ExitStatus) -> i64 {

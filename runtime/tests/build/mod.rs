@@ -471,7 +471,7 @@ impl Hand {
     pub fn done(&mut self, step: &str, value: Value) -> Applied {
         let key = self.take(step).key().unwrap().clone();
         let at = self.tick(1);
-        self.tell(Event::Done { at, key, value, recorded: false })
+        self.tell(Event::Done { at, key, value, recorded: false, misfit: None })
     }
 
     /// Answers a call with an id made of its step.

@@ -11,6 +11,7 @@
 //! // delivery               the gate is open
 //! // flag: name
 //! // toml: [project]        a line of weir.toml
+//! // lock: {                a line of weir.lock.json
 //! // a.write: ok {"id": "1"} | 2s fail timeout maybe | panic | hang
 //! // a.read {"q": "x"}: ok {"n": 1}      only for these arguments
 //! // answer step: {"approved": true} | null

@@ -21,7 +21,8 @@ pub fn play(name: &str, text: &str) -> String {
     let script = Script::read(text);
     let file = SourceFile { path: name.into(), module: "".into(), text: text.into() };
     let config = (!script.toml.is_empty()).then(|| ("weir.toml".into(), script.toml.clone()));
-    let checked = weir_compiler::check(ProjectSource { files: vec![file], config, ..ProjectSource::default() });
+    let lock = (!script.lock.is_empty()).then(|| ("weir.lock.json".into(), script.lock.clone()));
+    let checked = weir_compiler::check(ProjectSource { files: vec![file], config, lock, ..ProjectSource::default() });
     let errors: Vec<String> =
         checked.diagnostics.iter().filter(|one| one.severity.word() == "error").map(show::diagnostic).collect();
     if !errors.is_empty() {

@@ -14,6 +14,7 @@ pub struct Script {
     pub delivery: bool,
     pub flags: Vec<String>,
     pub toml: String,
+    pub lock: String,
     pub tools: Vec<Behaviour>,
     pub answers: BTreeMap<String, Vec<Value>>,
     pub told: Vec<(Duration, Told)>,
@@ -86,6 +87,10 @@ impl Script {
             "toml" => {
                 self.toml += rest;
                 self.toml += "\n";
+            }
+            "lock" => {
+                self.lock += rest;
+                self.lock += "\n";
             }
             _ if head.starts_with("answer ") => {
                 let step = head.trim_start_matches("answer ").to_owned();

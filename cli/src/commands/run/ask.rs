@@ -32,12 +32,36 @@ impl Form<'_> {
     fn value(&mut self, name: &str, ty: &Type) -> Option<Value> {
         match self.types.head(ty).clone() {
             Type::Record(record) if name.is_empty() => self.record(&record),
+            Type::Union(_) if name.is_empty() && self.form(ty).is_some() => {
+                if self.declines()? {
+                    return Some(Value::NULL);
+                }
+                self.record(&self.form(ty)?)
+            }
             _ => loop {
                 match self.one(name, ty, false)? {
                     Ok(value) => return Some(value),
                     Err(why) => again(&why),
                 }
             },
+        }
+    }
+
+    /// The record of a type that is one or null.
+    fn form(&self, ty: &Type) -> Option<RecordType> {
+        match self.types.members(ty).as_slice() {
+            [Type::Record(record), Type::Null] | [Type::Null, Type::Record(record)] => Some((**record).clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether a form that may be left out is.
+    fn declines(&mut self) -> Option<bool> {
+        loop {
+            match self.one("answer it", &Type::Bool, false)? {
+                Ok(value) => return Some(value.as_bool() != Some(true)),
+                Err(why) => again(&why),
+            }
         }
     }
 
@@ -123,6 +147,13 @@ mod tests {
         assert_eq!(answer("", &Type::Bool), None);
         assert_eq!(answer("x\n7\n", &Type::INT).as_deref(), Some("7"));
         assert_eq!(answer("any text\n", &Type::STRING).as_deref(), Some("\"any text\""));
+    }
+
+    #[test]
+    fn a_form_may_be_declined() {
+        let ty = Type::record([("sure", Type::Bool)]).nullable();
+        assert_eq!(answer("no\n", &ty).as_deref(), Some("null"));
+        assert_eq!(answer("yes\nmaybe\nno\n", &ty).as_deref(), Some("{\"sure\":false}"));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The run itself: an engine with journal and tools, what it tells on the way, and Ctrl-C.
 
 use super::keyboard::Keyboard;
-use super::servers::Servers;
 use super::summary::Around;
 use super::watch::Watch;
 use crate::escape;
-use crate::exit::Error;
+use crate::exit::{Error, Exit};
+use crate::interrupts::Interrupts;
 use crate::out;
+use crate::servers::{self, Outside, Tools};
 use async_trait::async_trait;
 use ecow::EcoString;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,10 @@ pub struct Prepared {
     pub plan: Arc<Plan>,
     /// What is done.
     pub work: Work,
-    /// Who carries out its tools.
-    pub servers: Servers,
+    /// The built-in tools.
+    pub builtin: Tools,
+    /// The servers outside that it can call.
+    pub outside: Outside,
     /// Where the engine lends itself to `runs.cancel`.
     pub control: RunControlSlot,
     /// The project's folder.
@@ -97,13 +100,39 @@ pub fn follow(prepared: Prepared, around: Around, events: bool) -> Result<(Envel
     ended
 }
 
-async fn drive(prepared: Prepared, mut around: Around, events: bool) -> Result<(Envelope, Around), Error> {
+async fn drive(prepared: Prepared, around: Around, events: bool) -> Result<(Envelope, Around), Error> {
+    let outside = prepared.outside.clone();
+    let mut interrupts = Interrupts::new();
+    let ended = tokio::select! {
+        biased;
+        by = interrupts.next() => Err(Error { exit: Exit::Cancelled, ..Error::failed(format!("{by}: nothing was called")) }),
+        verified = servers::verify(&outside) => verified,
+    };
+    let ended = match ended {
+        Ok(down) => {
+            down.iter().for_each(|line| out::note_line(&escape::lines(line)));
+            attend(prepared, around, events, &mut interrupts).await
+        }
+        Err(error) => Err(error),
+    };
+    servers::close(outside.values().map(|server| server.server())).await;
+    ended
+}
+
+/// The run itself, once its servers are known to be what they were.
+async fn attend(
+    prepared: Prepared,
+    mut around: Around,
+    events: bool,
+    interrupts: &mut Interrupts,
+) -> Result<(Envelope, Around), Error> {
     let journal = journal(&prepared.root, prepared.work.ephemeral(), prepared.runs.durability)
         .map_err(|error| Error::failed(error.to_string()))?;
     let flow = prepared.plan.entry_flow().map(|flow| flow.name.to_string()).unwrap_or_default();
     let mut watch = Watch::new(&flow, events);
     let mut toolbox = Toolbox::new();
-    prepared.servers.into_iter().for_each(|(name, server)| toolbox.add(name, server));
+    prepared.builtin.into_iter().for_each(|(name, server)| toolbox.add(name, server));
+    prepared.outside.into_iter().for_each(|(name, server)| toolbox.add(name, server));
     if matches!(prepared.work, Work::Start(_)) {
         tell_of_cut_off(&*journal, &watch);
     }
@@ -117,7 +146,6 @@ async fn drive(prepared: Prepared, mut around: Around, events: bool) -> Result<(
     let mut observed = engine.watch();
     let run = prepared.work.done_by(engine.clone(), Arc::clone(&prepared.plan));
     tokio::pin!(run);
-    let mut interrupts = Interrupts::new();
     let ended = loop {
         tokio::select! {
             biased;
@@ -140,7 +168,7 @@ async fn drive(prepared: Prepared, mut around: Around, events: bool) -> Result<(
         Ok(envelope) => Ok((envelope, around)),
         Err(EngineError::Refused(lines)) => {
             let help = Some("nothing was started".to_owned());
-            Err(Error { exit: crate::exit::Exit::Failed, messages: lines, help })
+            Err(Error { exit: Exit::Failed, messages: lines, help })
         }
         Err(error) => Err(Error::failed(error.to_string())),
     }
@@ -177,54 +205,6 @@ fn forget_old(journal: &dyn Journal, keep: Option<i64>) {
     }
 }
 
-/// What asks the run to end: Ctrl-C, and on Unix the wish of a service manager or a closed terminal. Listened to from
-/// the start to the end, so that none is lost between two.
-struct Interrupts {
-    #[cfg(unix)]
-    streams: [Option<tokio::signal::unix::Signal>; 3],
-}
-
-#[cfg(unix)]
-impl Interrupts {
-    fn new() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        Interrupts { streams: kinds.map(|kind| signal(kind).ok()) }
-    }
-
-    /// The name of the next one.
-    async fn next(&mut self) -> &'static str {
-        let [interrupt, terminate, hangup] = &mut self.streams;
-        tokio::select! {
-            () = one(interrupt) => "Ctrl-C",
-            () = one(terminate) => "SIGTERM",
-            () = one(hangup) => "SIGHUP",
-        }
-    }
-}
-
-#[cfg(unix)]
-async fn one(stream: &mut Option<tokio::signal::unix::Signal>) {
-    match stream {
-        Some(stream) => drop(stream.recv().await),
-        None => std::future::pending().await,
-    }
-}
-
-#[cfg(not(unix))]
-impl Interrupts {
-    fn new() -> Self {
-        Interrupts {}
-    }
-
-    async fn next(&mut self) -> &'static str {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        "Ctrl-C"
-    }
-}
-
 /// The first interrupt.
 fn cancel_all(engine: &LocalEngine, watch: &Watch, by: &'static str) {
     watch.aside("cancelling: what was begun is undone first; Ctrl-C again leaves at once");
@@ -244,8 +224,9 @@ fn cancel_all(engine: &LocalEngine, watch: &Watch, by: &'static str) {
 
 /// The second Ctrl-C: the journal has what happened so far.
 fn leave() -> ! {
+    weir_runtime::process::end_all();
     out::note_line("left at once; what was begun is not undone");
-    std::process::exit(i32::from(crate::exit::Exit::Cancelled.code()))
+    std::process::exit(i32::from(Exit::Cancelled.code()))
 }
 
 /// Lends the engine to `runs.cancel`.

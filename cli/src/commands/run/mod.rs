@@ -8,7 +8,6 @@ pub mod follow;
 mod grants;
 mod keyboard;
 mod progress;
-pub mod servers;
 pub mod summary;
 mod watch;
 
@@ -18,6 +17,7 @@ use crate::escape;
 use crate::exit::{Error, Exit, Outcome};
 use crate::out;
 use crate::project::{self, Target};
+use crate::servers;
 use follow::{Prepared, Work};
 use std::sync::Arc;
 use summary::Around;
@@ -40,8 +40,8 @@ pub fn run(args: &RunArgs) -> Outcome {
     let granted = granted(flow, &target, args)?;
     let plan = target.checked.plan(&target.flow).ok_or_else(|| no_plan(&target.flow))?;
     let config = &target.checked.config;
-    let (servers, control) = servers::servers(&target.root, config)?;
-    servers::all_served(&plan, &servers, config)?;
+    let (builtin, control) = servers::builtin_servers(&target.root, config)?;
+    let needed = servers::needed(&plan, &builtin, config, &target.lock)?;
     let request = StartRequest {
         run_id: Some(LocalEngine::new_run_id()),
         args: values,
@@ -62,9 +62,10 @@ pub fn run(args: &RunArgs) -> Outcome {
         flow: args.flow.clone(),
         ..Around::default()
     };
+    let outside = needed.open(&target.root)?;
+    let (plan, root, runs) = (Arc::new(plan), target.root.clone(), config.runs.clone());
     let work = Work::Start(Box::new(request));
-    let prepared =
-        Prepared { plan: Arc::new(plan), work, servers, control, root: target.root.clone(), runs: config.runs.clone() };
+    let prepared = Prepared { plan, work, builtin, outside, control, root, runs };
     let (envelope, around) = follow::follow(prepared, around, args.events)?;
     tell(&envelope, &around, args.events);
     Ok(summary::exit(&envelope, &around))

@@ -87,7 +87,8 @@ fn why(envelope: &Envelope, lines: &mut Vec<String>) {
     }
     if let Some(error) = &metadata.error {
         let place = if error.step.is_empty() { String::new() } else { format!(" (in {})", escape::line(&error.step)) };
-        lines.push(format!("  why: {}: {}{place}", error.code, escape::line(&error.message)));
+        let message = escape::lines(&error.message).replace('\n', "\n       ");
+        lines.push(format!("  why: {}: {message}{place}", error.code));
     }
 }
 

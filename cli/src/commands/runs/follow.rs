@@ -3,11 +3,11 @@
 use super::{Here, history, now, show};
 use crate::args::{RunsCancelArgs, RunsRetryArgs, RunsSignalArgs};
 use crate::commands::run::follow::{Prepared, Saying, Work, follow};
-use crate::commands::run::servers;
 use crate::commands::run::summary::{self, Around};
 use crate::commands::run::tell;
 use crate::exit::{Error, Exit, Outcome};
 use crate::out;
+use crate::servers;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_runtime::engine::{Engine, History, Signal};
@@ -19,7 +19,8 @@ const LOOK: Duration = Duration::from_millis(300);
 
 /// Goes on with a run here, until it ends or rests.
 pub fn go_on(here: Here, history: &History, work: Work) -> Outcome {
-    let (servers, control) = servers::servers(&here.root, &here.config)?;
+    let (builtin, control) = servers::builtin_servers(&here.root, &here.config)?;
+    let outside = servers::needed(&history.plan, &builtin, &here.config, &here.lock)?.open(&here.root)?;
     let root = here.root.clone();
     let runs = here.config.runs.clone();
     let allows = here.config.project.allow_delivery;
@@ -31,7 +32,7 @@ pub fn go_on(here: Here, history: &History, work: Work) -> Outcome {
         project_allows: allows,
         ..Around::default()
     };
-    let prepared = Prepared { plan: Arc::clone(&history.plan), work, servers, control, root, runs };
+    let prepared = Prepared { plan: Arc::clone(&history.plan), work, builtin, outside, control, root, runs };
     let (envelope, around) = follow(prepared, around, false)?;
     tell(&envelope, &around, false);
     Ok(summary::exit(&envelope, &around))

@@ -15,6 +15,7 @@ use ecow::EcoString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use weir_compiler::project::Config;
+use weir_compiler::registry::Lock;
 use weir_runtime::engine::{Engine, EngineError, LocalEngine, Toolbox};
 use weir_runtime::journal::{Filter, Journal};
 
@@ -22,6 +23,7 @@ use weir_runtime::journal::{Filter, Journal};
 pub struct Here {
     root: PathBuf,
     config: Config,
+    lock: Lock,
     journal: Arc<dyn Journal>,
     format: Format,
 }
@@ -55,10 +57,12 @@ impl Here {
             return Err(Error::usage(message).help("`weir run FLOW` runs a flow; `--project FOLDER` names a project"));
         }
         // What the flows say now does not matter: a run keeps its own plan.
-        let config = load_folder(&root)?.check().1.config;
+        let loaded = load_folder(&root)?;
+        let lock = loaded.lock();
+        let config = loaded.check().1.config;
         let journal =
             journal(&root, false, config.runs.durability).map_err(|error| Error::failed(error.to_string()))?;
-        Ok(Here { root, config, journal, format: args.format })
+        Ok(Here { root, config, lock, journal, format: args.format })
     }
 
     /// An engine that looks, and calls nothing.

@@ -1,0 +1,320 @@
+//! Tools from the lock file: each server's listing and what `weir.toml` adds to it.
+
+use super::Checker;
+use super::errors;
+use super::types::DEFAULT_TIMEOUT_MS;
+use crate::project::{ProjectSource, ToolSection, ToolSettings};
+use crate::registry::schema::{Refused, Typed, to_type};
+use crate::registry::{Definition, Listing, Lock, LockError, ServerKind, Tool, ToolParam, ToolSource};
+use ecow::{EcoString, eco_format};
+use indexmap::IndexMap;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use weir_lang::span::{FileId, Loc, Span};
+use weir_lang::types::{RecordType, Type};
+
+/// What the lock file says.
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    /// The lock file; empty where there is none.
+    pub lock: Lock,
+    /// Whether there is one that could not be read.
+    pub broken: bool,
+    /// Tools that cannot be called, and why.
+    pub unusable: FxHashMap<EcoString, EcoString>,
+    /// Tools that `deny` takes away.
+    pub denied: Vec<EcoString>,
+    text: String,
+    file: FileId,
+}
+
+impl Checker {
+    /// Reads the lock file, which stands behind `weir.toml` among the files.
+    pub(super) fn load_lock(&mut self, source: &ProjectSource) {
+        let Some((_, text)) = &source.lock else { return };
+        let place = source.files.len() + usize::from(source.config.is_some());
+        self.servers.file = FileId(u32::try_from(place).unwrap_or(u32::MAX));
+        self.servers.text = text.clone();
+        match Lock::parse(text) {
+            Ok(lock) => self.servers.lock = lock,
+            Err(LockError { message, at }) => {
+                self.servers.broken = true;
+                let loc = Loc { file: self.servers.file, span: Span::new(at, at) };
+                self.report(errors::invalid_lock(loc, &message));
+            }
+        }
+    }
+
+    /// The tools of every server in the lock file.
+    pub(super) fn collect_locked(&mut self) {
+        let (lock, config) = (std::mem::take(&mut self.servers.lock), self.config.clone());
+        for (server, listing) in &lock.servers {
+            if self.is_builtin_server(server) || server.contains('.') {
+                let loc = self.lock_place(&[server]);
+                self.report(errors::server_name_taken(loc, server));
+                continue;
+            }
+            let section = config.tools.get(server);
+            if section.is_none() && !self.unreadable {
+                let loc = self.lock_place(&[server]);
+                self.report(errors::lock_without_server(loc, server));
+            }
+            for (own, definition) in &listing.tools {
+                self.collect_locked_tool(server, own, listing, definition, section);
+            }
+        }
+        self.servers.lock = lock;
+        self.collect_spellings();
+        self.check_server_names();
+    }
+
+    fn collect_locked_tool(
+        &mut self,
+        server: &EcoString,
+        own: &EcoString,
+        listing: &Listing,
+        definition: &Definition,
+        section: Option<&ToolSection>,
+    ) {
+        let name = eco_format!("{server}.{own}");
+        if section.is_some_and(|section| section.deny.contains(own)) {
+            self.servers.denied.push(name);
+            return;
+        }
+        match self.locked_tool(&name, own, listing.kind, definition, section) {
+            Ok(tool) => {
+                self.program.tools.insert(name, tool);
+            }
+            Err(Refused(why)) => {
+                let loc = self.lock_place(&[server, own]);
+                self.report(errors::unusable_tool(loc, &name, &why));
+                self.servers.unusable.insert(name, why);
+            }
+        }
+    }
+
+    fn locked_tool(
+        &mut self,
+        name: &EcoString,
+        own: &EcoString,
+        kind: ServerKind,
+        definition: &Definition,
+        section: Option<&ToolSection>,
+    ) -> Result<Tool, Refused> {
+        if own.is_empty() || own.chars().any(cannot_be_written) {
+            return Err(Refused("its name holds characters that no flow can write".into()));
+        }
+        let input = to_type(&definition.input, name, "Input", &self.program.types)?;
+        let mut fields = parameters(&input)?;
+        self.program.types.types.extend(input.names);
+        let output = match &definition.output {
+            Some(schema) => {
+                let typed = to_type(schema, name, "Output", &self.program.types)?;
+                self.program.types.types.extend(typed.names);
+                typed.ty
+            }
+            None => Type::STRING,
+        };
+        let claims = section.is_some_and(|section| section.annotations.as_deref() == Some("trust"));
+        let annotations = &definition.annotations;
+        let believed = claims || kind == ServerKind::Openapi;
+        let reads = believed && annotations.read_only == Some(true);
+        let none = ToolSettings::default();
+        let settings = section.and_then(|section| section.tool.get(own)).unwrap_or(&none);
+        let accepts_key = self.key_of(name, own, kind, definition, settings, &mut fields);
+        let params = self.locked_params(name, own, &fields, settings);
+        Ok(Tool {
+            name: name.clone(),
+            doc: definition.description.clone(),
+            params,
+            output,
+            capabilities: vec![self.locked_capability(name, own, settings, reads)],
+            idempotent: settings.idempotent.unwrap_or(believed && annotations.idempotent == Some(true)),
+            accepts_key,
+            untrusted: settings.untrusted.or(section.and_then(|section| section.untrusted)).unwrap_or(true),
+            timeout_ms: DEFAULT_TIMEOUT_MS,
+            cost: 0.0,
+            codes: Vec::new(),
+            errors: IndexMap::new(),
+            policy: None,
+            source: ToolSource::Locked,
+            definition: Some(Arc::new(definition.clone())),
+        })
+    }
+
+    /// What `weir.toml` says, else what the server's claims are worth.
+    fn locked_capability(&mut self, name: &EcoString, own: &str, settings: &ToolSettings, reads: bool) -> EcoString {
+        let server = name.split('.').next().unwrap_or(name);
+        let otherwise = eco_format!("{}.{}", plain_name(server), if reads { "read" } else { "write" });
+        let Some(capability) = &settings.capability else { return otherwise };
+        if is_capability(capability) {
+            return capability.clone();
+        }
+        let loc = self.config_value(&["tools", server, "tool", own, "capability"]);
+        self.report(errors::config_capability(loc, capability, &otherwise));
+        otherwise
+    }
+
+    /// Where the tool takes a key. A parameter for it is not among those that flows fill in.
+    fn key_of(
+        &mut self,
+        name: &EcoString,
+        own: &str,
+        kind: ServerKind,
+        definition: &Definition,
+        settings: &ToolSettings,
+        fields: &mut RecordType,
+    ) -> Option<EcoString> {
+        let declared = definition.http.as_ref().and_then(|http| http.key_header.clone());
+        let Some(key) = &settings.accepts_key else { return declared.map(|header| eco_format!("header:{header}")) };
+        let server = name.split('.').next().unwrap_or(name);
+        let path = ["tools", server, "tool", own, "accepts_key"];
+        match key.strip_prefix("header:") {
+            Some(header) if kind == ServerKind::Openapi && is_header(header) => Some(key.clone()),
+            Some(_) => {
+                let loc = self.config_value(&path);
+                self.report(errors::config_key_header(loc, name));
+                None
+            }
+            None if fields.fields.shift_remove(key).is_some() => Some(key.clone()),
+            None => {
+                let near = errors::nearest(key, fields.fields.keys().map(EcoString::as_str)).map(str::to_string);
+                let loc = self.config_value(&path);
+                self.report(errors::config_parameter(loc, name, key, near.as_deref()));
+                None
+            }
+        }
+    }
+
+    fn locked_params(
+        &mut self,
+        name: &EcoString,
+        own: &str,
+        fields: &RecordType,
+        settings: &ToolSettings,
+    ) -> IndexMap<EcoString, ToolParam> {
+        let server = name.split('.').next().unwrap_or(name);
+        for (at, param) in settings.trusted.iter().enumerate() {
+            if !fields.fields.contains_key(param) {
+                let near = errors::nearest(param, fields.fields.keys().map(EcoString::as_str)).map(str::to_string);
+                let loc = self.config_entry(&["tools", server, "tool", own, "trusted"], at);
+                self.report(errors::config_parameter(loc, name, param, near.as_deref()));
+            }
+        }
+        let param = |(name, field): (&EcoString, &weir_lang::types::FieldType)| {
+            let trusted = settings.trusted.contains(name);
+            let param = ToolParam { ty: field.ty.clone(), optional: field.optional, trusted, doc: field.doc.clone() };
+            (name.clone(), param)
+        };
+        let (needed, free): (Vec<_>, Vec<_>) = fields.fields.iter().partition(|(_, field)| !field.optional);
+        needed.into_iter().chain(free).map(param).collect()
+    }
+
+    /// Servers have names that no built-in tool has.
+    fn check_server_names(&mut self) {
+        let config = self.config.clone();
+        for (server, section) in &config.tools {
+            if !section.kinds().is_empty() && self.is_builtin_server(server) {
+                let loc = self.config_key(&["tools", server]);
+                self.report(errors::server_name_taken(loc, server));
+            }
+        }
+    }
+
+    /// Whether a server is configured whose tools are not in the lock file.
+    pub(super) fn is_unlocked(&self, server: &str) -> bool {
+        let configured = self.config.tools.get(server).is_some_and(|section| !section.kinds().is_empty());
+        configured && !self.servers.lock.servers.contains_key(server)
+    }
+
+    fn is_builtin_server(&self, server: &str) -> bool {
+        self.program.tools.values().any(|tool| tool.source == ToolSource::Builtin && tool.server() == server)
+    }
+
+    /// Where a server, or a tool of it, stands in the lock file.
+    fn lock_place(&self, names: &[&EcoString]) -> Loc {
+        let text = &self.servers.text;
+        let mut at = text.find("\"servers\"").unwrap_or(0);
+        let mut span = Span::default();
+        for name in names {
+            let quoted = serde_json::to_string(name.as_str()).unwrap_or_default();
+            let rest = text.get(at..).unwrap_or_default();
+            let key = rest.match_indices(&quoted).find(|(place, _)| {
+                let behind = rest.get(place + quoted.len()..).unwrap_or_default();
+                behind.trim_start().starts_with(':')
+            });
+            let Some((place, _)) = key else { break };
+            span = Span::new(at + place, at + place + quoted.len());
+            at += place + quoted.len();
+        }
+        Loc { file: self.servers.file, span }
+    }
+}
+
+/// The record of a tool's arguments. Where one of several forms is allowed, every field of each.
+pub(crate) fn parameters(typed: &Typed) -> Result<RecordType, Refused> {
+    let mut record = RecordType::default();
+    let head = match &typed.ty {
+        Type::Named(name) => typed.names.get(name).unwrap_or(&Type::Json),
+        other => other,
+    };
+    let members = match head {
+        Type::Union(members) => members.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let mut forms = Vec::new();
+    for member in members {
+        match member {
+            Type::Record(form) => forms.push(form.clone()),
+            Type::Named(name) => match typed.names.get(name) {
+                Some(Type::Record(form)) => forms.push(form.clone()),
+                _ => {}
+            },
+            Type::Json | Type::Map(_) => forms.push(Arc::default()),
+            _ => {}
+        }
+    }
+    if forms.is_empty() {
+        return Err(Refused("its arguments are no record, so no call could give them".into()));
+    }
+    for form in &forms {
+        for (name, field) in &form.fields {
+            let missing = forms.iter().any(|other| other.fields.get(name).is_none_or(|field| field.optional));
+            match record.fields.get_mut(name) {
+                Some(had) => had.ty = Type::union([had.ty.clone(), field.ty.clone()]),
+                None => {
+                    record.fields.insert(name.clone(), field.clone());
+                }
+            }
+            if let Some(had) = record.fields.get_mut(name) {
+                had.optional = missing;
+            }
+        }
+    }
+    Ok(record)
+}
+
+/// Control characters, backticks, and marks that turn the direction of text.
+fn cannot_be_written(c: char) -> bool {
+    c.is_control()
+        || c == '`'
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The server's name as the first part of a capability.
+pub(super) fn plain_name(server: &str) -> String {
+    server.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+fn is_capability(text: &str) -> bool {
+    let word = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    text.split_once('.')
+        .is_some_and(|(resource, verb)| word(resource) && matches!(verb, "read" | "write" | "send" | "exec"))
+}
+
+fn is_header(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
