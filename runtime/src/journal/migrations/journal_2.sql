@@ -47,7 +47,8 @@ CREATE TABLE payloads (
   json TEXT NOT NULL
 ) STRICT;
 
--- value is NULL while the call that holds the key has not ended.
+-- value is NULL while the call that holds the key has not ended. name: scope and key once more, as a hash with an index of
+-- its own: a key whose record is damaged is not taken for one that never was.
 CREATE TABLE keys (
   scope  TEXT NOT NULL,
   key    TEXT NOT NULL,
@@ -57,8 +58,10 @@ CREATE TABLE keys (
   since  TEXT NOT NULL,
   value  TEXT,
   sum    INTEGER NOT NULL,
+  name   INTEGER NOT NULL,
   PRIMARY KEY (scope, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX keys_name ON keys (name);
 
 CREATE TABLE posts (
   number INTEGER PRIMARY KEY,

@@ -68,6 +68,10 @@ pub(super) fn look(sql: &Connection, run_id: &str) -> Result<Option<Known>, Stop
         Some((known, found)) if found != sum_of(run_id, &known, known.next) => {
             Err(Stop::damaged(format_args!("the record of run {run_id} does not fit its checksum")))
         }
+        // The index may be what is damaged.
+        None if sql.prepare_cached("SELECT 1 FROM runs NOT INDEXED WHERE run_id = ?1")?.exists([run_id])? => {
+            Err(Stop::damaged(format_args!("run {run_id} is not where it has to be")))
+        }
         found => Ok(found.map(|(known, _)| known)),
     }
 }

@@ -45,13 +45,22 @@ fn look(sql: &Connection, scope: &str, key: &str) -> Result<Option<Held>, Stop> 
         Some((held, found)) if found != sum::key(scope, key, &held.args, &held.run_id, held.value.as_deref()) => {
             Err(Stop::damaged(format_args!("the record of key `{key}` does not fit its checksum")))
         }
+        None if named(sql, scope, key)? => {
+            Err(Stop::damaged(format_args!("the record of key `{key}` is not where it has to be")))
+        }
         found => Ok(found.map(|(held, _)| held)),
     }
 }
 
+/// Whether the other index knows the key.
+fn named(sql: &Connection, scope: &str, key: &str) -> Result<bool, Stop> {
+    let mut look = sql.prepare_cached("SELECT 1 FROM keys INDEXED BY keys_name WHERE name = ?1")?;
+    Ok(look.exists([sum::sum(&[scope, key])])?)
+}
+
 fn insert(sql: &Connection, run_id: &str, claim: &KeyClaim, args: &str) -> Result<Claimed, Stop> {
     sql.prepare_cached(
-        "INSERT INTO keys (scope, key, args, run_id, step, since, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO keys (scope, key, args, run_id, step, since, sum, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         claim.scope.as_str(),
@@ -61,6 +70,7 @@ fn insert(sql: &Connection, run_id: &str, claim: &KeyClaim, args: &str) -> Resul
         claim.step.as_str(),
         crate::journal::now(),
         sum::key(&claim.scope, &claim.key, args, run_id, None),
+        sum::sum(&[&claim.scope, &claim.key]),
     ])?;
     Ok(Claimed::New)
 }

@@ -80,8 +80,8 @@ fn keys(sql: &Transaction<'_>) -> HookResult {
         let value: Option<String> = row.get(6)?;
         let sum = sum::key(&scope, &key, &args, &run_id, value.as_deref());
         sql.execute(
-            "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![scope, key, args, run_id, text(4)?, text(5)?, value, sum],
+            "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![scope, key, args, run_id, text(4)?, text(5)?, value, sum, sum::sum(&[&scope, &key])],
         )?;
     }
     Ok(())
