@@ -54,6 +54,18 @@ pub struct CheckArgs {
     /// Exit with 1 on warnings too
     #[arg(long)]
     pub deny_warnings: bool,
+    /// Apply every fix that is offered, and report what is left
+    #[arg(long)]
+    pub fix: bool,
+    /// Print the least `can` of each flow (as `human` or `json`)
+    #[arg(long, conflicts_with = "fix")]
+    pub caps: bool,
+    /// Do not report the problems that this file knows
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write what is found now into the baseline
+    #[arg(long, requires = "baseline")]
+    pub write_baseline: bool,
 }
 
 /// How `weir check` reports.
@@ -65,6 +77,10 @@ pub enum CheckFormat {
     Short,
     /// One JSON object
     Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub's workflow runs
+    Github,
 }
 
 /// For a person or for a program.
@@ -159,6 +175,54 @@ pub enum ToolsCommand {
     List(ToolsListArgs),
     /// Show one tool in Weir's own notation
     Show(ToolsShowArgs),
+    /// Ask the servers what they offer and write it into weir.lock.json
+    Sync(ToolsServersArgs),
+    /// Compare weir.lock.json with what the servers offer now
+    Diff(ToolsServersArgs),
+    /// Call one tool, under the same checks as a run
+    Call(ToolsCallArgs),
+}
+
+/// `weir tools sync` and `weir tools diff`
+#[derive(Parser)]
+pub struct ToolsServersArgs {
+    /// Servers, by their names in `weir.toml` or `.mcp.json` [default: all]
+    #[arg(value_name = "SERVER")]
+    pub servers: Vec<String>,
+    /// Project folder [default: the project of the working directory]
+    #[arg(long, value_name = "FOLDER")]
+    pub project: Option<PathBuf>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+/// `weir tools call`
+#[derive(Parser)]
+pub struct ToolsCallArgs {
+    /// The tool, e.g. `files.read`
+    pub name: String,
+    /// An argument of the tool: text as it is for a string, JSON for any other type
+    #[arg(long = "arg", value_name = "NAME=VALUE")]
+    pub args: Vec<String>,
+    /// All arguments as one JSON object, from a file or (`-`) from stdin; `--arg` wins
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Idempotency key; a call that sends gets a new one where none is given
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Grant capabilities beside those of `weir.toml`
+    #[arg(long, value_name = "CAP,…", value_delimiter = ',')]
+    pub grant: Vec<String>,
+    /// Let a tool that sends really send; `weir.toml` must allow it too
+    #[arg(long)]
+    pub allow_delivery: bool,
+    /// Project folder [default: the project of the working directory]
+    #[arg(long, value_name = "FOLDER")]
+    pub project: Option<PathBuf>,
+    /// How to report: a failure is an object too with `json`
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
 }
 
 /// `weir tools list`

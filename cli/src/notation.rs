@@ -110,13 +110,14 @@ fn doc(doc: Option<&str>, indent: &str, text: &mut String) {
     }
 }
 
-fn path(name: &str) -> String {
+/// `server.tool`, with backticks where a part needs them.
+pub fn path(name: &str) -> String {
     let (server, tool) = name.split_once('.').unwrap_or((name, ""));
     format!("{}.{}", name_text(server), name_text(tool))
 }
 
 /// A name, in backticks where it is no plain one.
-fn name_text(name: &str) -> String {
+pub fn name_text(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if plain { name.to_owned() } else { format!("`{name}`") }

@@ -9,4 +9,4 @@ pub mod span;
 pub mod types;
 
 pub use format::{format, same_tree};
-pub use parse::{Parsed, parse};
+pub use parse::{Parsed, pair_up, parse};

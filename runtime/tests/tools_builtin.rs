@@ -29,7 +29,7 @@ fn every_declared_tool_is_there_and_no_other() {
 #[tokio::test]
 async fn an_unknown_tool_is_a_fault() {
     let project = Project::new();
-    for server in ["files", "store", "mail", "log", "runs", "shell"] {
+    for server in ["files", "store", "http", "mail", "log", "runs", "shell"] {
         let fault = project.fault(&format!("{server}.nothing"), "{}").await;
         assert!(fault.code == "not_found" && fault.message.contains("has no tool `nothing`"), "{fault}");
     }

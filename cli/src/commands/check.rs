@@ -3,8 +3,10 @@
 use crate::args::{CheckArgs, CheckFormat};
 use crate::exit::{Error, Exit, Outcome};
 use crate::out;
-use crate::project::{Loaded, is_flow_file, load_file, load_folder, missing, project_above, projects_under};
-use crate::report::{self, Findings, Totals};
+use crate::project::{
+    Loaded, is_flow_file, load_file, load_folder, missing, project_above, projects_under, read_whole,
+};
+use crate::report::{self, Baseline, Findings, Known, Totals};
 use std::path::{Path, PathBuf};
 use weir_compiler::Checked;
 
@@ -16,9 +18,25 @@ pub fn run(args: &CheckArgs) -> Outcome {
     for path in paths {
         ask(path, &mut asked)?;
     }
+    if args.fix {
+        fix_all(&mut asked)?;
+    }
     let checked: Vec<Reported> = asked.into_iter().map(Asked::check).collect();
-    let findings: Vec<Findings<'_>> = checked.iter().map(Reported::findings).collect();
-    tell(args.format, &findings);
+    let mut findings: Vec<Findings<'_>> = checked.iter().map(Reported::findings).collect();
+    let all = Totals::of(&findings);
+    if all.files == 0 && all.errors == 0 {
+        return Err(nothing(paths));
+    }
+    if let Some(file) = &args.baseline {
+        match args.write_baseline {
+            true => return write_baseline(file, &findings),
+            false => take_baseline(file, &mut findings)?,
+        }
+    }
+    match args.caps {
+        true => tell_caps(args.format, &checked, &findings)?,
+        false => tell(args.format, &findings),
+    }
     let totals = Totals::of(&findings);
     let bad = totals.errors > 0 || (args.deny_warnings && totals.warnings > 0);
     Ok(if bad { Exit::Failed } else { Exit::Done })
@@ -29,7 +47,81 @@ fn tell(format: CheckFormat, findings: &[Findings<'_>]) {
         CheckFormat::Human => out::result(&report::human(findings, out::stdout_colour())),
         CheckFormat::Short => out::result(&report::short(findings)),
         CheckFormat::Json => out::result_line(&report::json(findings)),
+        CheckFormat::Sarif => out::result_line(&report::sarif(findings)),
+        CheckFormat::Github => out::result(&report::github(findings)),
     }
+}
+
+/// The least `can` of each flow; what is wrong goes to stderr.
+fn tell_caps(format: CheckFormat, checked: &[Reported], findings: &[Findings<'_>]) -> Result<(), Error> {
+    let projects: Vec<_> = checked.iter().map(|one| &one.checked).zip(findings).collect();
+    match format {
+        CheckFormat::Human => out::result(&report::caps_human(&projects)),
+        CheckFormat::Json => out::result_line(&report::caps_json(&projects)),
+        _ => return Err(Error::usage("`--caps` is shown as `human` or `json`")),
+    }
+    if Totals::of(findings).errors > 0 {
+        out::note(&report::human(findings, out::stderr_colour()));
+    }
+    Ok(())
+}
+
+/// Applies the fixes of every project that was asked for, in the files that were.
+fn fix_all(asked: &mut [Asked]) -> Result<(), Error> {
+    let mut done = 0;
+    for one in asked {
+        let wanted = one.wanted();
+        done += super::fix::fix(&mut one.loaded, &|at| wanted.get(at).copied().unwrap_or(false))?;
+    }
+    out::note_line(&format!("{} made", report::counted(done, "fix").replace("fixs", "fixes")));
+    Ok(())
+}
+
+/// The folder that a baseline's files are named from.
+fn folder_of(baseline: &Path) -> PathBuf {
+    let folder = baseline.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+}
+
+fn write_baseline(file: &Path, findings: &[Findings<'_>]) -> Outcome {
+    let folder = folder_of(file);
+    let baseline = Baseline::of(findings, &|shown| report::seen_from(&folder, shown));
+    fs_err::write(file, baseline.print())
+        .map_err(|error| Error::failed(format!("cannot write the baseline: {error}")))?;
+    let count = report::counted(baseline.len(), "problem");
+    out::note_line(&format!("`{}` knows {count} now", file.display()));
+    Ok(Exit::Done)
+}
+
+/// Takes out what the baseline knows, and says how much of it is still there.
+fn take_baseline(file: &Path, findings: &mut [Findings<'_>]) -> Result<(), Error> {
+    if !file.exists() {
+        return Err(Error::usage(format!("there is no baseline `{}`", file.display()))
+            .help("`--write-baseline` beside it writes one"));
+    }
+    let read = Baseline::parse(&read_whole(file)?).map_err(|why| {
+        Error::usage(format!("`{}` is no baseline: {why}", file.display()))
+            .help("`--write-baseline` beside it writes a new one")
+    })?;
+    let folder = folder_of(file);
+    let (taken, fixed) = read.take(findings, &|shown| report::seen_from(&folder, shown));
+    out::note_line(&format!("{} in `{}`, not shown", report::counted(taken, "known problem"), file.display()));
+    for one in fixed.iter().take(10) {
+        let line = crate::escape::short(&format!("fixed: {}: {}: {}", one.file, one.rule, one.line), 200);
+        out::note_line(&line);
+    }
+    if !fixed.is_empty() {
+        let count: usize = fixed.iter().map(|one: &Known| one.count).sum();
+        out::note_line(&format!("{count} of the baseline are fixed; `--write-baseline` takes them out"));
+    }
+    Ok(())
+}
+
+/// A project without flow files is no sound project: nothing was looked at.
+fn nothing(paths: &[PathBuf]) -> Error {
+    let named: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    Error::usage(format!("there is nothing to check: no `.flow` files in {}", named.join(", ")))
+        .help("write one, e.g. `coordinator main() -> string { return \"hello\" }` in `main.flow`, or make a project: `weir new NAME`")
 }
 
 /// A project, and which of its files were asked for.
@@ -40,8 +132,13 @@ struct Asked {
 }
 
 impl Asked {
+    /// Which of its files were asked for.
+    fn wanted(&self) -> Vec<bool> {
+        self.loaded.paths.iter().map(|path| self.only.iter().any(|only| path.starts_with(only))).collect()
+    }
+
     fn check(self) -> Reported {
-        let wanted = self.loaded.paths.iter().map(|path| self.only.iter().any(|only| path.starts_with(only))).collect();
+        let wanted = self.wanted();
         Reported { checked: self.loaded.check().1, wanted }
     }
 }

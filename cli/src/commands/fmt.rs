@@ -86,7 +86,7 @@ fn one(path: &Path, check: bool, tally: &mut Tally) -> Result<(), Error> {
 }
 
 /// Writes beside the file, then renames: whoever reads sees the old text or the new one.
-fn replace(path: &Path, name: &str, text: &str) -> Result<(), Error> {
+pub(super) fn replace(path: &Path, name: &str, text: &str) -> Result<(), Error> {
     let cannot = |error: &std::io::Error| {
         Error::failed(format!("cannot write `{name}`: {error}"))
             .help("the file is as it was; check that you may write in its folder")

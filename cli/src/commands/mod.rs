@@ -3,10 +3,11 @@
 mod check;
 mod completions;
 mod explain;
+mod fix;
 mod fmt;
 mod graph;
 mod new;
-mod run;
+pub mod run;
 mod runs;
 mod tools;
 

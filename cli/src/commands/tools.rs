@@ -1,4 +1,9 @@
-//! `weir tools list|show`: the registry, built-in tools included.
+//! `weir tools`: the registry, built-in tools included, and the servers behind it.
+
+mod asked;
+mod call;
+mod diff;
+mod sync;
 
 use crate::args::{Format, ToolsArgs, ToolsCommand, ToolsListArgs, ToolsShowArgs};
 use crate::exit::{Error, Exit, Outcome};
@@ -19,6 +24,9 @@ pub fn run(args: &ToolsArgs) -> Outcome {
     match &args.command {
         ToolsCommand::List(args) => list(args),
         ToolsCommand::Show(args) => show(args),
+        ToolsCommand::Sync(args) => sync::run(args),
+        ToolsCommand::Diff(args) => diff::run(args),
+        ToolsCommand::Call(args) => call::run(args),
     }
 }
 
@@ -75,12 +83,7 @@ fn source(tool: &Tool) -> &'static str {
 
 fn show(args: &ToolsShowArgs) -> Outcome {
     let checked = project(args.project.as_ref())?;
-    let tool = checked.tools.get(args.name.as_str()).ok_or_else(|| {
-        let guess = did_you_mean(&args.name, checked.tools.keys().map(|name| name.as_str()));
-        let list = "`weir tools list` shows all of them";
-        Error::usage(format!("there is no tool `{}`", args.name))
-            .help(guess.map_or_else(|| list.to_owned(), |guess| format!("{guess} {list}")))
-    })?;
+    let tool = named(&checked, &args.name)?;
     match args.format {
         Format::Json => out::result_line(&describe(tool).to_string()),
         Format::Human => out::result(&format!("{}{}", declaration(tool), Locked::of(tool).remarks(tool))),
@@ -111,4 +114,20 @@ fn describe(tool: &Tool) -> Value {
 
 fn strings<S: AsRef<str>>(list: &[S]) -> Vec<&str> {
     list.iter().map(AsRef::as_ref).collect()
+}
+
+/// The tool of that name, in flows' spelling too, or a guess at what was meant.
+fn named<'a>(checked: &'a Checked, name: &str) -> Result<&'a Tool, Error> {
+    let plain = |text: &str| text.replace(['-', '/', ' '], "_").replace('`', "");
+    let spelled = || checked.tools.values().filter(|tool| plain(&tool.name) == plain(name)).collect::<Vec<_>>();
+    let found = checked.tools.get(name).or_else(|| match spelled().as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    });
+    found.ok_or_else(|| {
+        let guess = did_you_mean(name, checked.tools.keys().map(|name| name.as_str()));
+        let list = "`weir tools list` shows all of them";
+        Error::usage(format!("there is no tool `{name}`"))
+            .help(guess.map_or_else(|| list.to_owned(), |guess| format!("{guess} {list}")))
+    })
 }

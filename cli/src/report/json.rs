@@ -2,6 +2,7 @@
 
 use super::{Findings, Totals};
 use serde::Serialize;
+use weir_lang::span::Loc;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -22,6 +23,54 @@ struct Entry<'a> {
     column: u32,
     end_line: u32,
     end_column: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    labels: Vec<Related<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<Change<'a>>,
+}
+
+/// Another place that has to do with it.
+#[derive(Serialize)]
+struct Related<'a> {
+    text: &'a str,
+    #[serde(flatten)]
+    at: At<'a>,
+}
+
+/// What mends it: `--fix` does the same.
+#[derive(Serialize)]
+struct Change<'a> {
+    title: &'a str,
+    edits: Vec<Edit<'a>>,
+}
+
+#[derive(Serialize)]
+struct Edit<'a> {
+    #[serde(flatten)]
+    at: At<'a>,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct At<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+}
+
+impl<'a> At<'a> {
+    fn of(project: &'a Findings<'a>, loc: Loc) -> Self {
+        let place = project.place(loc);
+        At {
+            file: project.path(loc.file),
+            line: place.line,
+            column: place.column,
+            end_line: place.end_line,
+            end_column: place.end_column,
+        }
+    }
 }
 
 /// The object as one line.
@@ -44,6 +93,16 @@ fn entries<'a>(project: &'a Findings<'a>) -> impl Iterator<Item = Entry<'a>> {
             column: place.column,
             end_line: place.end_line,
             end_column: place.end_column,
+            labels: one
+                .labels
+                .iter()
+                .skip(1)
+                .map(|label| Related { text: &label.text, at: At::of(project, label.loc) })
+                .collect(),
+            fix: one.fix.as_ref().map(|fix| Change {
+                title: &fix.title,
+                edits: fix.edits.iter().map(|(loc, text)| Edit { at: At::of(project, *loc), text }).collect(),
+            }),
         }
     })
 }

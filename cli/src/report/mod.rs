@@ -1,12 +1,20 @@
 //! What a check found, in the formats that it can be told in.
 
+mod baseline;
+mod caps;
+mod github;
 mod human;
 mod json;
+mod sarif;
 mod short;
 mod snippet;
 
+pub use baseline::{Baseline, Known, seen_from};
+pub use caps::{caps_human, caps_json};
+pub use github::github;
 pub use human::human;
 pub use json::json;
+pub use sarif::sarif;
 pub use short::short;
 
 use std::cell::OnceCell;
@@ -45,9 +53,9 @@ impl<'a> Findings<'a> {
         Self::some(&checked.files, &checked.diagnostics, |_| true)
     }
 
-    /// What is wrong in the files that `wanted` picks; `weir.toml` always counts.
+    /// What is wrong in the files that `wanted` picks; `weir.toml` and what stands beside it always count.
     pub fn some(files: &'a [SourceFile], diagnostics: &'a [Diagnostic], wanted: impl Fn(usize) -> bool) -> Self {
-        let of_project = |at: usize| files.get(at).is_none_or(|file| file.path.ends_with("weir.toml"));
+        let of_project = |at: usize| files.get(at).is_none_or(|file| !file.path.ends_with(".flow"));
         let told = |at: usize| of_project(at) || wanted(at);
         let diagnostics = diagnostics.iter().filter(|one| told(one.loc().file.0 as usize)).collect();
         let count = (0..files.len()).filter(|at| !of_project(*at) && wanted(*at)).count();
@@ -77,6 +85,16 @@ impl<'a> Findings<'a> {
         let (line, column) = lines.position(text, loc.span.start);
         let (end_line, end_column) = lines.position(text, loc.span.end);
         Place { line, column, end_line, end_column }
+    }
+
+    /// The text of the line on which a place begins.
+    fn line_text(&self, loc: Loc) -> &str {
+        let text = self.source(loc.file).map_or("", |source| source.file.text.as_str());
+        let start = (loc.span.start as usize).min(text.len());
+        let (before, after) = text.split_at_checked(start).unwrap_or((text, ""));
+        let from = before.rfind('\n').map_or(0, |at| at + 1);
+        let to = start + after.find('\n').unwrap_or(after.len());
+        text.get(from..to).unwrap_or("")
     }
 
     /// `file:line:column`

@@ -47,14 +47,11 @@ pub fn opened(
 /// down for now are named in the result: they are asked again when they are called.
 pub async fn verify(outside: &Outside) -> Result<Vec<String>, Error> {
     let asked = outside.iter().map(|(name, server)| async move { (name, server.verify().await) });
-    let (mut messages, mut down, mut drifted) = (Vec::new(), Vec::new(), false);
+    let (mut messages, mut down) = (Vec::new(), Vec::new());
     for (name, verified) in join_all(asked).await {
         match verified {
             Ok(()) => {}
-            Err(Unverified::Drifted(lines)) => {
-                drifted = true;
-                messages.extend(lines);
-            }
+            Err(Unverified::Drifted(lines)) => messages.extend(lines),
             Err(Unverified::Silent(fault)) if matches!(fault.code.as_str(), "unavailable" | "rate_limited") => {
                 down.push(format!("the server `{name}` is not there now: {}", fault.message));
             }
@@ -66,14 +63,7 @@ pub async fn verify(outside: &Outside) -> Result<Vec<String>, Error> {
     if messages.is_empty() {
         return Ok(down);
     }
-    let help = match drifted {
-        true => {
-            "`weir tools diff` shows what changed and which lines of your flows it breaks, `weir tools sync` accepts \
-             it; nothing was called"
-        }
-        false => "nothing was called",
-    };
-    Err(Error { exit: Exit::Failed, messages, help: Some(help.to_owned()) })
+    Err(Error { exit: Exit::Failed, messages, help: Some("nothing was called".to_owned()) })
 }
 
 /// Ends all servers side by side, within bounds.

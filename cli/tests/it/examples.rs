@@ -2,7 +2,9 @@
 
 use crate::support::{Ended, Folder, folder, repository};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 fn examples() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(repository().join("examples")).unwrap();
@@ -12,12 +14,27 @@ fn examples() -> Vec<PathBuf> {
     folders
 }
 
-/// A copy in a folder of the same name, without what earlier runs left.
+/// A copy in a folder of the same name, without what earlier runs left. What examples use of the repository around them
+/// stands around the copy too.
 fn copied(example: &Path) -> (Folder, String) {
     let copy = folder(&[]);
-    let name = example.file_name().unwrap().to_string_lossy().into_owned();
+    let name = format!("examples/{}", example.file_name().unwrap().to_string_lossy());
     copy_into(example, &copy.path(&name));
+    #[cfg(unix)]
+    for around in [".git", ".tools"].into_iter().filter(|around| repository().join(around).exists()) {
+        std::os::unix::fs::symlink(repository().join(around), copy.path(around)).unwrap();
+    }
     (copy, name)
+}
+
+/// What an example needs and is not here: programs, or files of the repository.
+fn lacks(expected: &Value) -> Option<String> {
+    let needs = expected["needs"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let found = |need: &str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        repository().join(need).exists() || std::env::split_paths(&path).any(|folder| folder.join(need).is_file())
+    };
+    needs.map(str::to_owned).find(|need| !found(need))
 }
 
 fn copy_into(from: &Path, to: &Path) {
@@ -26,6 +43,7 @@ fn copy_into(from: &Path, to: &Path) {
         let name = entry.file_name();
         match entry.path().is_dir() {
             true if name == ".weir" || name == "outbox" => {}
+            true if name == "out" => std::fs::create_dir(to.join(name)).unwrap(),
             true => copy_into(&entry.path(), &to.join(name)),
             false => drop(std::fs::copy(entry.path(), to.join(name)).unwrap()),
         }
@@ -50,14 +68,46 @@ fn examples_do_what_they_say() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// The server that an example calls, on a free port. It ends with the run.
+struct Server(Child);
+
+impl Server {
+    fn of(expected: &Value, copy: &Folder, name: &str) -> Option<Server> {
+        let words: Vec<&str> = expected["server"]["start"].as_array()?.iter().filter_map(Value::as_str).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).current_dir(copy.path(name)).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut server = Server(command.spawn().unwrap());
+        let mut address = String::new();
+        BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        let settings = format!("{name}/weir.toml");
+        let text = copy.read(&settings);
+        let fixed = expected["server"]["address"].as_str().unwrap();
+        assert!(text.contains(fixed) && address.starts_with("http"), "{fixed} {address}");
+        copy.write(&settings, &text.replace(fixed, address.trim()));
+        Some(server)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn run_example(example: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(example.join("expected.json"))
         .unwrap_or_else(|error| panic!("{}: expected.json: {error}", example.display()));
     let expected: Value = serde_json::from_str(&text).unwrap();
+    if let Some(lack) = lacks(&expected) {
+        eprintln!("skipped: {} needs `{lack}`, which is not here", example.display());
+        return Vec::new();
+    }
     let mut failures = Vec::new();
     let others = expected["instead"].as_array().cloned().unwrap_or_default();
     for first in std::iter::once(&expected).chain(&others) {
         let (copy, name) = copied(example);
+        let _server = Server::of(&expected, &copy, &name);
         let mut next = Some(first);
         while let Some(expected) = next {
             run_once(&copy, &name, expected, &mut failures);

@@ -1,7 +1,14 @@
 //! The program from the outside: every command, its exit codes, and what it says to a person who got something wrong.
 //! One binary, so that it is linked once.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 mod arguments;
 mod asking;
@@ -10,15 +17,21 @@ mod check;
 mod docs;
 mod examples;
 mod explain;
+mod fixes;
 mod fmt;
 mod graph;
 mod house;
 mod killed;
 mod mistakes;
 mod new;
+mod places;
+mod programs;
+mod rendered;
+mod reports;
 mod rule_pages;
 mod run;
 mod runs;
+mod servers;
 mod signals;
 mod stdlib_page;
 mod support;

@@ -122,6 +122,6 @@ pub fn repository() -> PathBuf {
 
 /// A flow that greets; it needs nothing.
 pub const GREET: &str = r#"coordinator main(name: string, times: int in 1..3 = 1, loud?: bool) -> { text: string } {
-  return { text: "Hello, {name}" }
+  return { text: if (loud ?? false) and times == 2 then upper("Hello, {name}") else "Hello, {name}" }
 }
 "#;

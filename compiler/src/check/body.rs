@@ -30,6 +30,10 @@ pub struct Body<'a> {
     pub(super) sources: Vec<(EcoString, Type)>,
     /// Whether it is a test: `calls(tool)` and `attempts(tool)` are known.
     pub(super) test: bool,
+    /// Names that were reported as unknown: each once.
+    pub(super) unknown: Vec<EcoString>,
+    /// The flow's own name; empty outside flows.
+    pub(super) flow: EcoString,
     /// Whether it is a campaign with a clock, which has no `event`.
     pub(super) clock: bool,
 }
@@ -70,6 +74,8 @@ impl<'a> Body<'a> {
             returned: false,
             sources: Vec::new(),
             test: false,
+            unknown: Vec::new(),
+            flow: EcoString::new(),
             clock: false,
         }
     }
@@ -104,11 +110,19 @@ impl<'a> Body<'a> {
         self.scope.leave(mark);
     }
 
-    /// Ends the body: names that nothing read are reported.
-    pub(super) fn finish(mut self) {
+    /// Ends the body: names that nothing read are reported, unless something in `place` is wrong: then the mistake may
+    /// be the reason.
+    pub(super) fn finish(mut self, place: Span) {
+        if self.checker.is_wrong(self.loc(place)) {
+            return;
+        }
         for unused in self.scope.unused() {
             let loc = self.loc(unused.span);
-            self.report(errors::unused_binding(loc, &unused.name));
+            let found = match unused.parameter {
+                true => super::hints::unused_parameter(loc, &unused.name, &self.flow),
+                false => errors::unused_binding(loc, &unused.name),
+            };
+            self.report(found);
         }
     }
 
@@ -137,6 +151,7 @@ impl<'a> Body<'a> {
         let mut result = BlockType { value: Type::Null, leaves: false, has_value: false };
         for (at, step) in block.steps.iter().enumerate() {
             let last = at + 1 == block.steps.len();
+            self.check_reached_step(block, at, result.leaves);
             let value = match &step.kind {
                 StepKind::Expr(expr) if last => {
                     result.has_value = true;
@@ -152,6 +167,17 @@ impl<'a> Body<'a> {
             }
         }
         result
+    }
+
+    /// The first step behind one that always leaves.
+    fn check_reached_step(&mut self, block: &Block, at: usize, left: bool) {
+        let before = at.checked_sub(1).and_then(|before| block.steps.get(before));
+        let (Some(step), Some(before), true) = (block.steps.get(at), before, left) else { return };
+        let leaves = super::outline::leaves_step(before);
+        if leaves && !matches!(step.kind, StepKind::Error) {
+            let (loc, before) = (self.loc(step.span), self.loc(before.span));
+            self.report(super::hints::unreachable_step(loc, before));
+        }
     }
 
     /// The block's value, without complaining where the value is not wanted.
@@ -236,7 +262,7 @@ impl<'a> Body<'a> {
                 | ExprKind::Fail { .. }
                 | ExprKind::Error
         );
-        if !acts {
+        if !acts && !matches!(self.type_of(core), Type::Broken) {
             let loc = self.loc(expr.span);
             let help = "bind it to a name, or remove it";
             self.report(errors::invalid_clause(loc, "this step computes a value that nothing uses", help));

@@ -46,10 +46,18 @@ impl Body<'_> {
         let ty = self.infer_claused(subject, None, None);
         let mut left = ty.clone();
         let mut results = Vec::new();
-        for arm in arms {
+        for (at, arm) in arms.iter().enumerate() {
             if matches!(left, Type::Never) {
                 let loc = self.loc(arm.span);
-                self.report(errors::unreachable_arm(loc, "the arms before it take every case"));
+                let found = errors::unreachable_arm(loc, "the arms before it take every case");
+                let before = at.checked_sub(1).and_then(|before| arms.get(before)).map(|before| before.span.end);
+                self.report(match before {
+                    Some(start) => {
+                        let gone = self.loc(Span { start, end: arm.span.end });
+                        found.fix("take the arm out", vec![(gone, String::new())])
+                    }
+                    None => found,
+                });
             }
             self.check_patterns(&ty, &left, arm);
             let mark = self.scope.enter();
@@ -66,7 +74,7 @@ impl Body<'_> {
                 left = self.remaining(&left, &arm.patterns);
             }
         }
-        self.check_exhaustive(span, &left);
+        self.check_exhaustive(span, &left, arms);
         join_all(results, &self.checker.program.types)
     }
 
@@ -193,7 +201,7 @@ impl Body<'_> {
         Type::union(kept)
     }
 
-    fn check_exhaustive(&mut self, span: Span, left: &Type) {
+    fn check_exhaustive(&mut self, span: Span, left: &Type, arms: &[MatchArm]) {
         let types = &self.checker.program.types;
         let missing: Vec<String> = types
             .members(left)
@@ -208,7 +216,19 @@ impl Body<'_> {
             .collect();
         if !missing.is_empty() {
             let loc = self.loc(weir_lang::span::Span { start: span.start, end: (span.start + 5).min(span.end) });
-            self.report(errors::not_exhaustive(loc, &missing));
+            let literal = |member: &&Type| matches!(member, Type::Literal(_) | Type::Null);
+            let literals = types.members(left).into_iter().filter(literal).count() == missing.len();
+            let found = errors::not_exhaustive(loc, &missing);
+            self.report(match arms.last() {
+                Some(last) => {
+                    let end = self.loc(Span { start: last.span.end, end: last.span.end });
+                    let indent = self.checker.indent_of(self.loc(last.span));
+                    let arm = |pattern: &str| format!("\n{indent}{pattern} => fail \"this case is not handled yet\"");
+                    let text = if literals { missing.iter().map(|one| arm(one)).collect() } else { arm("else") };
+                    found.fix("add what is missing, failing for now", super::fixes::insert(end, text))
+                }
+                None => found,
+            });
         }
     }
 
@@ -229,7 +249,7 @@ impl Body<'_> {
         let mark = self.scope.enter();
         self.bind(var, element, false);
         if let Some(index) = index {
-            self.bind(index, Type::INT, false);
+            self.bind(index, Type::INT, true);
         }
         let done = self.loop_body(body, false, expected);
         self.leave(mark);

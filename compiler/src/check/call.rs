@@ -139,7 +139,32 @@ impl Body<'_> {
         let strangers = args.iter().filter_map(|arg| arg.name.as_ref()).filter(|name| !names.contains(&&name.name));
         for (name, ty) in missing.iter().skip(strangers.count()) {
             let loc = self.loc(span);
-            self.report(errors::missing_argument(loc, callee, name, ty));
+            let found = errors::missing_argument(loc, callee, name, ty);
+            let found = match self.scope.get(name).is_some_and(|known| {
+                fits(&known.ty, ty, &self.checker.program.types).is_ok() && !matches!(known.ty, Type::Broken)
+            }) {
+                true => {
+                    found.fix(format!("pass `{name}`"), self.argument_edits(span, args, &format!("{name}: {name}")))
+                }
+                false => found,
+            };
+            self.report(found);
+        }
+    }
+
+    /// Adds an argument to a call.
+    fn argument_edits(&self, callee: Span, args: &[Arg], text: &str) -> super::fixes::Edits {
+        let call = self.loc(callee);
+        match args.last() {
+            Some(last) => {
+                let end = Span { start: last.value.span.end, end: last.value.span.end };
+                super::fixes::insert(self.loc(end), format!(", {text}"))
+            }
+            None => {
+                let inside = self.checker.text_of(call).find('(').map(|at| call.span.start as usize + at + 1);
+                let at = inside.unwrap_or(call.span.end as usize + 1);
+                super::fixes::insert(self.loc(Span::new(at, at)), text)
+            }
         }
     }
 

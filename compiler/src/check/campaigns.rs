@@ -4,8 +4,6 @@ use super::Checker;
 use super::body::Body;
 use super::errors;
 use super::program::Callee;
-use ecow::EcoString;
-use rustc_hash::FxHashSet;
 use weir_lang::ast::{Campaign, CampaignPart, CampaignPartKind, Expr, ExprKind, ItemKind, Lit};
 use weir_lang::types::Type;
 
@@ -47,7 +45,7 @@ impl Checker {
                     clocks += 1;
                     self.check_cron(module, schedule);
                     if let Some(zone) = zone {
-                        Body::new(self, module, None).text(zone);
+                        self.check_zone(module, zone);
                     }
                 }
                 CampaignPartKind::Every(every) => {
@@ -113,6 +111,19 @@ impl Checker {
         }
     }
 
+    fn check_zone(&mut self, module: usize, zone: &Expr) {
+        Body::new(self, module, None).text(zone);
+        let ExprKind::Lit(Lit::String(name)) = &zone.unparen().kind else { return };
+        if !weir_stdlib::functions::is_zone(name) {
+            let loc = self.program.loc(module, zone.span);
+            let known = weir_stdlib::functions::zones();
+            let city = |zone: &&String| zone.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(name));
+            let near = known.iter().find(city).map(String::as_str);
+            let near = near.or_else(|| errors::nearest(name, known.iter().map(String::as_str))).map(str::to_string);
+            self.report(errors::unknown_zone(loc, name, near.as_deref()));
+        }
+    }
+
     fn check_cron(&mut self, module: usize, schedule: &Expr) {
         let loc = self.program.loc(module, schedule.span);
         let ExprKind::Lit(Lit::String(text)) = &schedule.unparen().kind else {
@@ -123,40 +134,6 @@ impl Checker {
             croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Disallowed).build().parse(text);
         if let Err(error) = parsed {
             self.report(errors::invalid_cron(loc, error.to_string().trim_end_matches('.')));
-        }
-    }
-
-    /// Entries of `[grants]` are flows or campaigns.
-    fn check_grants(&mut self) {
-        let config = self.config.clone();
-        let campaigns: FxHashSet<EcoString> = self
-            .program
-            .campaigns()
-            .map(|(module, campaign)| {
-                let module = self.program.modules.get(module).map(|module| module.name.as_str()).unwrap_or_default();
-                super::program::full_name(module, &campaign.name.name)
-            })
-            .collect();
-        for (name, capabilities) in config.grants.iter().flatten() {
-            if name != "*" && !self.program.flow_places.contains_key(name) && !campaigns.contains(name) {
-                let known = || self.program.flows.iter().map(|flow| &flow.name).chain(&campaigns);
-                let own = known().find(|full| full.rsplit('.').next() == Some(name));
-                let near = own.map(EcoString::as_str).or_else(|| errors::nearest(name, known().map(EcoString::as_str)));
-                let near = near.map(str::to_string);
-                let message = format!("`[grants]` names `{name}`, and there is no such flow or campaign");
-                let loc = self.config_key(&["grants", name]);
-                self.report(errors::invalid_project(loc, &message, near.as_deref()));
-            }
-            for (at, capability) in capabilities.iter().enumerate() {
-                let verb = capability.rsplit('.').next().unwrap_or("");
-                if !capability.contains('.') || !matches!(verb, "read" | "write" | "send" | "exec") {
-                    let message = format!(
-                        "`{capability}` is no capability: `resource.verb`, the verb `read`, `write`, `send` or `exec`"
-                    );
-                    let loc = self.config_entry(&["grants", name], at);
-                    self.report(errors::invalid_project(loc, &message, None));
-                }
-            }
         }
     }
 

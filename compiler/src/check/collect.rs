@@ -146,6 +146,9 @@ impl Checker {
     }
 
     fn import(&mut self, module: usize, other: usize, name: &Ident, alias: &Ident) {
+        if other == module {
+            return; // A module that uses itself is reported as a circle.
+        }
         let Some(theirs) = self.program.modules.get(other) else { return };
         // What a module declares itself can be imported, not what it has imported.
         let at = |place: Option<&ItemRef>| place.is_some_and(|at| at.module == other);
@@ -156,6 +159,9 @@ impl Checker {
             Entity::Policy(place) => at(self.program.policies.get(*place)),
             Entity::Module(_) => false,
         };
+        if matches!(theirs.scope.get(&name.name), Some(Entity::Type(full)) if full.is_empty()) {
+            return self.declare_broken(module, alias);
+        }
         match theirs.scope.get(&name.name).filter(own).cloned() {
             Some(entity) => {
                 self.declare(module, alias, entity);

@@ -100,7 +100,7 @@ impl Checker {
         let Some(ItemKind::Const(decl)) = ast.items.get(at.item).map(|item| &item.kind) else { return Type::Broken };
         let mut body = Body::new(self, module, None);
         let ty = body.infer(&decl.value, None);
-        body.finish();
+        body.finish(decl.value.span);
         self.require_pure(module, &decl.value, "a constant");
         ty
     }

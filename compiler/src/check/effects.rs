@@ -7,7 +7,8 @@ use super::program::{Callee, Program};
 use ecow::EcoString;
 use indexmap::IndexMap;
 use weir_lang::ast::{ClauseKind, FlowClause, FlowClauseKind, PolicyEnd, Role};
-use weir_lang::span::Span;
+use weir_lang::diagnostic::Diagnostic;
+use weir_lang::span::{Loc, Span};
 
 /// What a flow does.
 #[derive(Clone, Debug, Default)]
@@ -267,7 +268,8 @@ impl Checker {
             outline::sites(&nodes, &mut |site| {
                 if let Some(clause) = site.clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Undo(_))) {
                     let loc = self.program.loc(decl.at.module, clause.span);
-                    found.push(errors::undo_never_runs(loc, &decl.name));
+                    let edits = self.without(loc);
+                    found.push(errors::undo_never_runs(loc, &decl.name).fix("take the `undo` out", edits));
                 }
             });
         }
@@ -284,30 +286,74 @@ impl Checker {
         let module = decl.at.module;
         let clause = tree.clauses.iter().find(|clause| matches!(clause.kind, FlowClauseKind::Can(_)));
         let can_loc = clause.map(|clause| self.program.loc(module, clause.span));
-        let mut found = Vec::new();
         let agent = decl.role == Role::Agent;
+        let declared: Vec<(Loc, EcoString)> = match clause.map(|clause| &clause.kind) {
+            Some(FlowClauseKind::Can(list)) => {
+                list.iter().map(|one| (self.program.loc(module, one.path.span), one.path.text())).collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut unused: Vec<usize> = Vec::new();
+        if !agent && !self.leads_to_broken(flow) {
+            let needless = |(_, text): &(Loc, EcoString)| decl.can.contains(text) && !effects.needs.contains_key(text);
+            unused.extend(declared.iter().enumerate().filter(|(_, one)| needless(one)).map(|(at, _)| at));
+        }
         let mut lacking: IndexMap<(Span, &EcoString), Vec<&str>> = IndexMap::new();
         for (capability, (span, via)) in effects.needs.iter().filter(|(capability, _)| !decl.can.contains(*capability))
         {
             lacking.entry((*span, via)).or_default().push(capability);
         }
         let can_is_wrong = can_loc.is_some_and(|can| self.is_wrong(can));
-        for ((span, via), capabilities) in lacking.into_iter().filter(|_| !can_is_wrong) {
-            let loc = self.program.loc(module, span);
+        let mut found = Vec::new();
+        let mut lacked: Option<(Diagnostic, Vec<&str>)> = None;
+        for ((span, via), mut capabilities) in lacking.into_iter().filter(|_| !can_is_wrong) {
             let way = self.way_to(via, capabilities.first().copied().unwrap_or_default());
-            found.push(errors::undeclared_capability(loc, &capabilities, &decl.name, &way, can_loc));
-        }
-        if let Some(FlowClauseKind::Can(capabilities)) = clause.map(|clause| &clause.kind) {
-            for capability in capabilities {
-                let text = capability.path.text();
-                if decl.can.contains(&text) && !effects.needs.contains_key(&text) && !agent && !self.is_broken(flow) {
-                    found.push(errors::unused_capability(
-                        self.program.loc(module, capability.path.span),
-                        &text,
-                        &decl.name,
-                    ));
+            // A misspelt capability is one mistake: not needed as it stands, and missing as it was meant.
+            capabilities.retain(|capability| {
+                let meant = |at: &usize| {
+                    declared.get(*at).is_some_and(|(_, text)| errors::nearest(text, [*capability]).is_some())
+                };
+                let Some(at) = unused.iter().position(meant).map(|place| unused.remove(place)) else { return true };
+                if let Some((loc, text)) = declared.get(at) {
+                    found.push(errors::misspelt_capability(*loc, text, capability, &decl.name, &way));
                 }
+                false
+            });
+            if capabilities.is_empty() {
+                continue;
             }
+            let loc = self.program.loc(module, span);
+            // One `can` is one mistake, wherever what it lacks is needed.
+            lacked = Some(match lacked.take() {
+                None => (errors::undeclared_capability(loc, &capabilities, &decl.name, &way, can_loc), capabilities),
+                Some((one, mut all)) => {
+                    all.extend(&capabilities);
+                    (errors::also_undeclared(one, loc, &capabilities, &all, can_loc.is_some()), all)
+                }
+            });
+        }
+        if let Some((one, all)) = lacked {
+            let list = all.join(", ");
+            found.push(match declared.last() {
+                Some((last, _)) => {
+                    let end = Loc { span: Span { start: last.span.end, end: last.span.end }, ..*last };
+                    one.fix(format!("add `{list}` to its `can`"), super::fixes::insert(end, format!(", {list}")))
+                }
+                None => {
+                    let body = self.program.loc(module, tree.body.span);
+                    one.fix(format!("declare `can {list}`"), super::fixes::insert(body, format!("can {list} ")))
+                }
+            });
+        }
+        let entries: Vec<Loc> = declared.iter().map(|(loc, _)| *loc).collect();
+        for at in unused {
+            let Some((loc, text)) = declared.get(at) else { continue };
+            let edits = match (self.without_entry(&entries, at), can_loc) {
+                (Some(edits), _) => edits,
+                (None, Some(can)) => self.without(can),
+                (None, None) => continue,
+            };
+            found.push(errors::unused_capability(*loc, text, &decl.name).fix(format!("take `{text}` out"), edits));
         }
         for diagnostic in found {
             self.report(diagnostic);
@@ -315,7 +361,7 @@ impl Checker {
     }
 
     /// From a flow or tool that needs a capability to the tool that it needs it for.
-    fn way_to(&self, via: &EcoString, capability: &str) -> Vec<EcoString> {
+    pub(super) fn way_to(&self, via: &EcoString, capability: &str) -> Vec<EcoString> {
         let mut way = vec![via.clone()];
         while let Some(flow) = way.last().and_then(|name| self.program.flow_places.get(name)) {
             let next =
@@ -333,6 +379,25 @@ impl Checker {
         let Some(decl) = self.program.flows.get(flow) else { return false };
         let Some(tree) = self.program.flow_ast(flow) else { return false };
         self.is_wrong(self.program.loc(decl.at.module, tree.body.span))
+    }
+
+    /// Whether a flow, or one that it reaches, is broken: what it needs is not known then.
+    fn leads_to_broken(&self, flow: usize) -> bool {
+        if self.wrong.is_empty() {
+            return false;
+        }
+        let mut seen = vec![false; self.program.flows.len()];
+        let mut open = vec![flow];
+        while let Some(flow) = open.pop() {
+            if seen.get_mut(flow).is_none_or(|slot| std::mem::replace(slot, true)) {
+                continue;
+            }
+            if self.is_broken(flow) {
+                return true;
+            }
+            open.extend(self.effects.get(flow).into_iter().flat_map(|effects| effects.calls.iter().copied()));
+        }
+        false
     }
 
     fn check_recursion(&mut self) {

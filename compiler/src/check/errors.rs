@@ -2,6 +2,8 @@
 
 mod project;
 
+pub use super::distrust::{endorses_by_form, untrusted_choice, untrusted_to_trusted};
+pub use super::lacking::{also_undeclared, misspelt_capability, undeclared_capability, unused_capability};
 pub use project::*;
 
 use ecow::EcoString;
@@ -23,7 +25,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             continue;
         }
         let distance = strsim::osa_distance(&lower, &one.to_lowercase());
-        if distance <= most && best.is_none_or(|(had, _)| distance < had) {
+        // Another letter is another name, not a misspelt one.
+        if distance <= most && distance < length && best.is_none_or(|(had, _)| distance < had) {
             best = Some((distance, one));
         }
     }
@@ -36,7 +39,7 @@ fn letters(name: &str) -> u64 {
 }
 
 /// Adds a did-you-mean with its fix, or `otherwise` as help.
-fn suggest(diagnostic: Diagnostic, near: Option<&str>, otherwise: &str) -> Diagnostic {
+pub(super) fn suggest(diagnostic: Diagnostic, near: Option<&str>, otherwise: &str) -> Diagnostic {
     let loc = diagnostic.loc();
     match near {
         Some(near) => diagnostic
@@ -197,6 +200,15 @@ pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
         .help("a type may contain itself in a record, a list or a map: `{ children: [Tree] }`")
 }
 
+pub fn type_without_values(loc: Loc, name: &str) -> Diagnostic {
+    Diagnostic::new(
+        Rule::TypeMismatch,
+        loc,
+        format!("`{name}` can have no value: each would contain another without end"),
+    )
+    .help("let it end: make the field optional, or a list: `{ parent?: Tree }`, `{ children: [Tree] }`")
+}
+
 pub fn unknown_flow(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
     let diagnostic = Diagnostic::new(Rule::UnknownName, loc, format!("there is no flow or function `{name}`"));
     match habit(name, "xs") {
@@ -283,6 +295,7 @@ pub fn too_many_arguments(loc: Loc, callee: &str, most: usize) -> Diagnostic {
 pub fn argument_without_name(loc: Loc, name: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnknownArgument, loc, "an argument behind a named one has its name too")
         .help(format!("write `{name}: {name}`"))
+        .fix(format!("write `{name}: {name}`"), super::fixes::insert(loc, format!("{name}: ")))
 }
 
 pub fn argument_twice(loc: Loc, callee: &str, name: &str) -> Diagnostic {
@@ -462,33 +475,6 @@ pub fn role_violation(loc: Loc, role: &str, message: &str, help: &str) -> Diagno
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
-/// `way`: the flows and the tool by which it is reached, nearest first.
-pub fn undeclared_capability(
-    loc: Loc,
-    capabilities: &[&str],
-    flow: &str,
-    way: &[EcoString],
-    can: Option<Loc>,
-) -> Diagnostic {
-    let names = capabilities.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(" and ");
-    let list = capabilities.join(", ");
-    let mut way = way.iter().map(|one| format!("`{one}`"));
-    let first = way.next().unwrap_or_default();
-    let rest = way.collect::<Vec<_>>().join(", ");
-    let through = if rest.is_empty() { String::new() } else { format!(" (through {rest})") };
-    let message = format!("`{flow}` may not {names}, which {first}{through} needs");
-    let diagnostic = Diagnostic::new(Rule::UndeclaredCapability, loc, message);
-    match can {
-        Some(can) => diagnostic.label(can, "declared here").help(format!("add `{list}` to its `can`")),
-        None => diagnostic.help(format!("declare it behind the parameters: `can {list}`")),
-    }
-}
-
-pub fn unused_capability(loc: Loc, capability: &str, flow: &str) -> Diagnostic {
-    Diagnostic::new(Rule::UnusedCapability, loc, format!("nothing in `{flow}` needs `{capability}`"))
-        .help("take it out: a flow should be able to do what it does, and no more")
-}
-
 pub fn unknown_verb(loc: Loc, capability: &str) -> Diagnostic {
     Diagnostic::new(Rule::InvalidClause, loc, format!("`{capability}` is no capability"))
         .help("a capability is `resource.verb`, the verb one of `read`, `write`, `send`, `exec`")
@@ -522,6 +508,13 @@ pub fn missing_final(loc: Loc, delivery: &str) -> Diagnostic {
         format!("what `{delivery}` sends cannot be taken back, and this saga does not say so"),
     )
     .help("add `final`, and let it be the last step that can fail")
+}
+
+/// A caught `unknown` of a flow that nothing takes back.
+pub fn unknown_without_undo(loc: Loc, flow: &str) -> Diagnostic {
+    let message = format!("what `{flow}` did may have happened, and nothing takes back what is looked up here");
+    Diagnostic::new(Rule::MissingUndo, loc, message)
+        .help("add `undo tool(…)` or `final` to this call, or look it up inside the flow, behind the call of the tool")
 }
 
 pub fn fallible_after_final(loc: Loc, what: &str, last: Loc) -> Diagnostic {
@@ -574,6 +567,7 @@ pub fn write_without_undo(loc: Loc, flow: &str, count: usize) -> Diagnostic {
 pub fn unused_binding(loc: Loc, name: &str) -> Diagnostic {
     Diagnostic::new(Rule::UnusedBinding, loc, format!("`{name}` is never used"))
         .help(format!("use it, leave the name out, or call it `_{name}`"))
+        .fix(format!("call it `_{name}`"), super::fixes::insert(loc, "_"))
 }
 
 pub fn empty_validator(loc: Loc, name: &str) -> Diagnostic {
@@ -606,43 +600,20 @@ pub fn missing_fallback(loc: Loc, policy: &str) -> Diagnostic {
     .help("add `fallback …` to the call, or use another policy")
 }
 
+pub fn unknown_zone(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
+    let found = Diagnostic::new(Rule::InvalidCron, loc, format!("there is no time zone `{name}`"));
+    match near {
+        Some(near) => found
+            .help(format!("did you mean `{near}`?"))
+            .fix(format!("replace with `{near}`"), vec![(loc, format!("{near:?}"))]),
+        None => found.help("zones have names such as `Europe/Oslo` and `UTC`"),
+    }
+}
+
 pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
     let why = why.rsplit(": ").next().unwrap_or(why).to_lowercase();
     let why =
         if why.contains("must have 5 fields") { "it has another number of parts than five".to_string() } else { why };
     Diagnostic::new(Rule::InvalidCron, loc, format!("this is no cron schedule: {why}"))
         .help("five parts: minute hour day month weekday, e.g. `0 9 * * MON`")
-}
-
-pub fn untrusted_to_trusted(loc: Loc, what: &str, path: Option<&str>) -> Diagnostic {
-    let help = match path {
-        Some(path) => format!(
-            "compare it first: `require {path} in known` with a list that you trust, or `check` it with a validator that \
-             looks it up; or let a person answer it: `ask`"
-        ),
-        None => {
-            "give it a name, and compare that first: `require name in known` with a list that you trust, or `check` it \
-                 with a validator that looks it up; or let a person answer it: `ask`"
-                .to_string()
-        }
-    };
-    Diagnostic::new(Rule::UntrustedToTrusted, loc, format!("untrusted data decides {what}"))
-        .here("an outsider may have written or chosen this")
-        .help(help)
-}
-
-pub fn untrusted_choice(loc: Loc, what: &str) -> Diagnostic {
-    Diagnostic::new(Rule::UntrustedToTrusted, loc, format!("untrusted data decides {what}"))
-        .help("this project is `trust = \"strict\"`: decide by something that you trust, `require` it to be among known values first, or `ask`")
-}
-
-pub fn endorses_by_form(loc: Loc, validator: &str, what: &str, at: Loc, source: Option<(Loc, String)>) -> Diagnostic {
-    let message = format!("`{validator}` only looks at the form of what becomes {what}");
-    let diagnostic = Diagnostic::new(Rule::EndorsesByForm, loc, message).label(at, format!("here it becomes {what}"));
-    let diagnostic = match source {
-        Some((loc, text)) => diagnostic.label(loc, text),
-        None => diagnostic,
-    };
-    diagnostic
-        .help("a forged one has the right form too: compare it with what you know, a list, a look-up or trusted data")
 }

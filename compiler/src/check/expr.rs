@@ -164,6 +164,9 @@ impl Body<'_> {
         for part in parts {
             let Part::Expr(expr) = part else { continue };
             let ty = self.infer_claused(expr, None, None);
+            if let Some(found) = self.checker.literal_dollar(self.loc(expr.span)) {
+                self.report(found);
+            }
             let shown = Type::union([
                 Type::STRING,
                 Type::NUMBER,
@@ -202,7 +205,9 @@ impl Body<'_> {
             }
             None if self.scope.was_bound(&name.name) => "",
             None if weir_stdlib::functions::FunctionId::named(&name.name).is_some() => "function",
+            None if self.unknown.contains(&name.name) => return Type::Broken,
             None => {
+                self.unknown.push(name.name.clone());
                 let scope = self.checker.program.modules.get(self.module).map(|module| module.scope.keys());
                 let consts = scope.into_iter().flatten().map(EcoString::as_str);
                 let near = errors::nearest(&name.name, self.scope.names().chain(consts)).map(str::to_string);
@@ -256,6 +261,9 @@ impl Body<'_> {
             let loc = self.loc(name.span);
             self.report(errors::field_of_null(loc, &name.name, &base_ty, path_of(base).as_deref().unwrap_or("x")));
             return Type::Broken;
+        }
+        if optional {
+            self.check_optional_field(base, &base_ty, name);
         }
         let ty = self.field_type(base, &inner, name);
         if nullable { ty.nullable() } else { ty }
@@ -499,7 +507,7 @@ impl Body<'_> {
         let mark = self.scope.enter();
         self.bind(var, element, false);
         if let Some(index) = index {
-            self.bind(index, Type::INT, false);
+            self.bind(index, Type::INT, true);
         }
         if let Some(cond) = cond {
             self.condition(cond, "`if`");
@@ -544,6 +552,8 @@ impl Body<'_> {
                 _ => "compare it with something",
             };
             self.report(errors::wants(loc, what, "`true` or `false`", &ty).help(help));
+            return;
         }
+        self.check_constant(cond);
     }
 }

@@ -11,6 +11,7 @@ use weir_lang::types::{Type, fits};
 
 impl Checker {
     pub(super) fn check_flows(&mut self) {
+        self.collect_placed();
         for place in 0..self.program.flows.len() {
             let Some(at) = self.program.flows.get(place).map(|flow| flow.at) else { continue };
             let ast = self.program.ast(at.module);
@@ -31,7 +32,9 @@ impl Checker {
             }
             self.check_flow_clause(module, &decl.params, decl.role, clause);
         }
+        let fixed = self.placed.contains(&place);
         let mut body = Body::new(self, module, Some(decl.role));
+        body.flow = flow.name.name.clone();
         body.returns = decl.returns.clone();
         let mark = body.scope.enter();
         for (param, tree) in decl.params.iter().zip(&flow.params) {
@@ -40,14 +43,15 @@ impl Checker {
                 body.expect(default, &param.ty, &context);
             }
             let ty = if param.nullable { param.ty.clone().nullable() } else { param.ty.clone() };
-            body.bind(&tree.name, ty, false);
+            body.bind(&tree.name, ty, !fixed);
+            body.scope.mark_parameter();
         }
         let inner = body.scope.enter();
         let result = body.steps(&flow.body, decl.returns.as_ref());
         body.check_result(flow, &decl, &result);
         body.leave(inner);
         body.leave(mark);
-        body.finish();
+        body.finish(flow.body.span);
         self.check_purity(module, flow);
         self.check_role(place, flow);
     }

@@ -8,7 +8,6 @@ use crate::registry::schema::{Refused, Typed, to_type};
 use crate::registry::{Definition, Listing, Lock, LockError, ServerKind, Tool, ToolParam, ToolSource};
 use ecow::{EcoString, eco_format};
 use indexmap::IndexMap;
-use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use weir_lang::span::{FileId, Loc, Span};
 use weir_lang::types::{RecordType, Type};
@@ -21,7 +20,7 @@ pub(super) struct Servers {
     /// Whether there is one that could not be read.
     pub broken: bool,
     /// Tools that cannot be called, and why.
-    pub unusable: FxHashMap<EcoString, EcoString>,
+    pub unusable: IndexMap<EcoString, EcoString>,
     /// Tools that `deny` takes away.
     pub denied: Vec<EcoString>,
     text: String,
@@ -266,10 +265,11 @@ pub(crate) fn parameters(typed: &Typed) -> Result<RecordType, Refused> {
     for member in members {
         match member {
             Type::Record(form) => forms.push(form.clone()),
-            Type::Named(name) => match typed.names.get(name) {
-                Some(Type::Record(form)) => forms.push(form.clone()),
-                _ => {}
-            },
+            Type::Named(name) => {
+                if let Some(Type::Record(form)) = typed.names.get(name) {
+                    forms.push(form.clone());
+                }
+            }
             Type::Json | Type::Map(_) => forms.push(Arc::default()),
             _ => {}
         }

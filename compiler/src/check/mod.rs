@@ -8,16 +8,25 @@ mod campaigns;
 mod capture;
 mod clause;
 mod collect;
+mod conditions;
 mod consts;
+mod distrust;
 mod effects;
 pub(crate) mod errors;
 mod expr;
 mod facts;
+mod fixes;
 mod flows;
+mod follow;
 mod generic;
+mod grants;
 mod graphs;
+mod hints;
+mod lacking;
 pub(crate) mod locked;
+mod lookalike;
 mod mcp;
+mod opposite;
 mod ops;
 pub(crate) mod outline;
 mod over;
@@ -28,9 +37,11 @@ mod roles;
 mod sagas;
 mod scope;
 mod settings;
+mod suppress;
 mod tests;
 mod trust;
 pub(crate) mod types;
+mod unused;
 
 pub(crate) use clause::TRANSIENT;
 pub(crate) use effects::Effects;
@@ -102,6 +113,8 @@ pub struct FlowInfo {
     pub can: Vec<EcoString>,
     /// Full names of the flows that it calls, starts or undoes with.
     pub calls: Vec<EcoString>,
+    /// The least `can`: every capability that it or what it reaches needs, sorted.
+    pub needs: Vec<EcoString>,
 }
 
 /// A parameter of a flow.
@@ -169,8 +182,27 @@ pub fn check(source: ProjectSource) -> Checked {
     checker.check_campaigns();
     checker.check_called();
     checker.check_trust();
+    checker.check_values();
     checker.check_tests();
+    checker.check_unused();
+    checker.check_lookalikes();
     checker.finish(source)
+}
+
+/// The declaration around a place, by the lines that begin with a word at the margin.
+fn around(text: &str, place: usize) -> (usize, usize) {
+    let begins = |line: &str| line.starts_with(|sign: char| sign.is_ascii_alphabetic());
+    let (mut start, mut at) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        if begins(line) {
+            match at <= place {
+                true => start = at,
+                false => return (start, at),
+            }
+        }
+        at += line.len();
+    }
+    (start, text.len())
 }
 
 /// The tree of the built-in tools' declarations, parsed once.
@@ -189,6 +221,10 @@ pub(crate) struct Checker {
     config_text: String,
     /// `weir.toml` could not be read: what it configures is not known.
     unreadable: bool,
+    /// The text of each flow file.
+    texts: Vec<String>,
+    /// Flows whose parameters are set by their place: hooks, and those that policies escalate to.
+    placed: FxHashSet<usize>,
     diagnostics: Vec<Diagnostic>,
     /// Types of the states of `repeat` loops.
     states: FxHashMap<(usize, ExprId), Type>,
@@ -214,8 +250,9 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    fn report(&mut self, diagnostic: Diagnostic) {
+    fn report(&mut self, mut diagnostic: Diagnostic) {
         let loc = diagnostic.loc();
+        self.quote_fix(&mut diagnostic);
         if self.misread.contains(&(loc.file.0, loc.span.start)) {
             return;
         }
@@ -223,6 +260,17 @@ impl Checker {
             self.wrong.insert((loc.file.0, loc.span.start));
         }
         self.diagnostics.push(diagnostic);
+    }
+
+    /// What replaces a quoted value of `weir.toml` is quoted too.
+    fn quote_fix(&self, diagnostic: &mut Diagnostic) {
+        for (loc, text) in diagnostic.fix.iter_mut().flat_map(|fix| &mut fix.edits) {
+            let of_project = loc.file.0 as usize == self.texts.len();
+            let quoted = |text: &str| text.starts_with(['"', '\'']);
+            if of_project && quoted(loc.span.text(&self.config_text)) && !text.is_empty() && !quoted(text) {
+                *text = format!("{text:?}");
+            }
+        }
     }
 
     /// Whether an error was found inside a place.
@@ -277,6 +325,7 @@ impl Checker {
                 self.program.module_places.entry(file.module.clone()).or_insert(at);
             }
             self.program.modules.push(module);
+            self.texts.push(file.text.clone());
         }
         for (name, ty) in consts::builtin_types() {
             self.program.types.types.insert(name, ty);
@@ -302,17 +351,24 @@ impl Checker {
     fn finish(mut self, source: ProjectSource) -> Checked {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         self.diagnostics.dedup();
+        self.drop_consequences(&source.files);
+        // What looks unused in the project may be what a mistake was about.
+        if self.diagnostics.iter().any(|one| one.severity == Severity::Error) {
+            let whole = [Rule::UnusedDeclaration, Rule::UnusedGrant, Rule::MissingGrant];
+            self.diagnostics.retain(|one| !whole.contains(&one.rule));
+        }
         // What looks unused may be used in a piece that could not be read.
         if self.diagnostics.iter().any(|one| matches!(one.rule, Rule::Syntax | Rule::InvalidLock)) {
-            self.diagnostics.retain(|one| !matches!(one.rule, Rule::UnusedBinding | Rule::UnusedCapability));
+            let unused = [Rule::UnusedBinding, Rule::UnusedCapability, Rule::UnusedParameter];
+            self.diagnostics.retain(|one| !unused.contains(&one.rule));
         }
         let mut files = source.files;
-        self.suppress(&files);
         for (path, text) in source.config.into_iter().chain(source.lock) {
             files.push(SourceFile { path, module: EcoString::new(), text });
         }
         let behind = source.mcp.into_iter();
         files.extend(behind.map(|(path, text)| SourceFile { path, module: EcoString::new(), text }));
+        self.suppress(&files);
         let flows = (0..self.program.flows.len()).filter_map(|flow| self.flow_info(flow));
         let flows = flows.map(|flow| (flow.name.clone(), flow)).collect();
         Checked {
@@ -332,29 +388,26 @@ impl Checker {
         }
     }
 
-    /// `// weir: allow(rule) reason` takes that rule off its own line, or the line below where it stands alone.
-    fn suppress(&mut self, files: &[SourceFile]) {
-        let mut allowed: FxHashSet<(u32, u32, EcoString)> = FxHashSet::default();
-        for (module, file) in self.program.modules.iter().zip(files) {
-            let lines = weir_lang::span::Lines::new(&file.text);
-            for comment in &module.ast.comments {
-                let text = comment.text.trim_start_matches('/').trim();
-                let Some(rest) = text.strip_prefix("weir: allow(") else { continue };
-                let Some((rules, _)) = rest.split_once(')') else { continue };
-                let line = lines.position(&file.text, comment.span.start).0 + u32::from(comment.own_line);
-                for rule in rules.split(',') {
-                    allowed.insert((module.file.0, line, rule.trim().into()));
-                }
+    /// Where a declaration cannot be read because its brackets do not pair up, only the first thing said of it is
+    /// meant: what follows reads pieces that were torn apart.
+    fn drop_consequences(&mut self, files: &[SourceFile]) {
+        let mut torn: Vec<(Loc, u32, u32)> = Vec::new();
+        for one in self.diagnostics.iter().filter(|one| one.rule == Rule::Syntax) {
+            let loc = one.loc();
+            let inside = |(first, start, end): &(Loc, u32, u32)| {
+                first.file == loc.file && (*start..*end).contains(&loc.span.start)
+            };
+            let Some(file) = files.get(loc.file.0 as usize).filter(|_| !torn.iter().any(inside)) else { continue };
+            let (start, end) = around(&file.text, loc.span.start as usize);
+            if !weir_lang::pair_up(file.text.get(start..end).unwrap_or("")) {
+                torn.push((loc, Span::new(start, end).start, Span::new(start, end).end));
             }
         }
-        if allowed.is_empty() {
-            return;
-        }
-        self.diagnostics.retain(|diagnostic| {
-            let loc = diagnostic.loc();
-            let Some(file) = files.get(loc.file.0 as usize) else { return true };
-            let line = weir_lang::span::Lines::new(&file.text).position(&file.text, loc.span.start).0;
-            !allowed.contains(&(loc.file.0, line, diagnostic.rule.name().into()))
+        self.diagnostics.retain(|one| {
+            let loc = one.loc();
+            !torn.iter().any(|(first, start, end)| {
+                first.file == loc.file && (*start..*end).contains(&loc.span.start) && one.loc() != *first
+            })
         });
     }
 
@@ -369,6 +422,8 @@ impl Checker {
         });
         let effects = self.effects.get(flow);
         let calls = effects.into_iter().flat_map(|effects| effects.calls.iter());
+        let mut needs: Vec<EcoString> = effects.into_iter().flat_map(|effects| effects.needs.keys().cloned()).collect();
+        needs.sort();
         Some(FlowInfo {
             name: decl.name.clone(),
             role: decl.role,
@@ -377,6 +432,7 @@ impl Checker {
             params: params.collect(),
             returns: decl.returns.clone(),
             can: decl.can.clone(),
+            needs,
             calls: calls.filter_map(|call| self.program.flows.get(*call)).map(|flow| flow.name.clone()).collect(),
         })
     }

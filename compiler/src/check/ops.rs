@@ -200,6 +200,7 @@ impl Body<'_> {
     fn coalesce(&mut self, left: &Expr, right: &Expr, expected: Option<&Type>) -> Type {
         let wanted = expected.map(|expected| expected.clone().nullable());
         let l = self.infer_claused(left, wanted.as_ref(), None);
+        self.check_default(left, &l, right);
         let l = l.non_null(&self.checker.program.types);
         let hint = expected.cloned().unwrap_or_else(|| l.clone());
         let r = self.infer_claused(right, Some(&hint), None);

@@ -110,11 +110,16 @@ pub fn core_of(expr: &Expr) -> &Expr {
 
 /// Whether a block always leaves the flow (or the round).
 pub fn always_leaves(block: &Block) -> bool {
-    block.steps.iter().any(|step| match &step.kind {
+    block.steps.iter().any(leaves_step)
+}
+
+/// Whether a step always leaves.
+pub fn leaves_step(step: &Step) -> bool {
+    match &step.kind {
         StepKind::Return(_) | StepKind::Drop(_) => true,
         StepKind::Expr(expr) | StepKind::Bind { value: expr, .. } => expr_leaves(expr),
         _ => false,
-    })
+    }
 }
 
 fn expr_leaves(expr: &Expr) -> bool {

@@ -6,6 +6,7 @@ use super::outline::{self, Node, Site, SiteKind};
 use weir_lang::ast::{Block, Expr, ExprKind, Flow, Role, Step, StepKind};
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::span::Span;
+use weir_lang::types::Type;
 
 /// What a role's body may contain.
 struct Contract {
@@ -421,7 +422,9 @@ impl Checker {
                     SiteKind::Tool(tool) => self.opposite(tool),
                     _ => None,
                 };
-                vec![errors::missing_undo(self.program.loc(module, only.span), &what, "executor", opposite.as_deref())]
+                let loc = self.program.loc(module, only.span);
+                let found = errors::missing_undo(loc, &what, "executor", opposite.as_deref());
+                vec![self.with_undo(found, module, only, opposite.as_deref())]
             }
             [_] => Vec::new(),
             [] => vec![errors::role_violation(
@@ -442,6 +445,34 @@ impl Checker {
         }
     }
 
+    /// Proposes a key from the parameter that most likely tells one delivery from another.
+    fn with_key(&self, found: Diagnostic, module: usize, flow: &Flow) -> Diagnostic {
+        let types = &self.program.types;
+        let decl =
+            self.program.flows.iter().find(|decl| {
+                decl.at.module == module && self.program.loc(module, flow.name.span) == self.name_loc(decl)
+            });
+        let params = decl.map(|decl| decl.params.as_slice()).unwrap_or_default();
+        let plain = |param: &&super::program::Param| {
+            !param.optional && matches!(types.head(&param.ty), Type::String(_) | Type::Int(_))
+        };
+        let known = |name: &str| name == "id" || name.ends_with("_id");
+        let best = params.iter().filter(plain).find(|param| known(&param.name));
+        let Some(param) = best.or_else(|| params.iter().find(plain)) else { return found };
+        let key = format!("key \"{}-{{{}}}\"", flow.name.name, param.name);
+        let inside = Span { start: flow.body.span.start + 1, end: flow.body.span.start + 1 };
+        let edits = super::fixes::insert(self.program.loc(module, inside), format!("\n  {key}\n"));
+        found.fix(format!("add `{key}`"), edits)
+    }
+
+    fn name_loc(&self, decl: &super::program::FlowDecl) -> weir_lang::span::Loc {
+        let name = self.program.item(decl.at).and_then(|item| match &item.kind {
+            weir_lang::ast::ItemKind::Flow(flow) => Some(flow.name.span),
+            _ => None,
+        });
+        self.program.loc(decl.at.module, name.unwrap_or_default())
+    }
+
     fn delivery(&self, module: usize, flow: &Flow, nodes: &[Node]) -> Vec<Diagnostic> {
         let name = self.program.loc(module, flow.name.span);
         if let Some(returns) = &flow.returns {
@@ -451,7 +482,7 @@ impl Checker {
             return vec![errors::role_violation(loc, "delivery", "has a value of its own", help)];
         }
         if !matches!(flow.body.steps.first().map(|step| &step.kind), Some(StepKind::Key { .. })) {
-            return vec![errors::missing_key(name)];
+            return vec![self.with_key(errors::missing_key(name), module, flow)];
         }
         let sends = |site: &Site| match &site.kind {
             SiteKind::Tool(tool) => self
@@ -518,30 +549,6 @@ impl Checker {
 
     fn count_effects(&self, nodes: &[Node]) -> usize {
         count(nodes, &|site| self.has_effect(site))
-    }
-
-    /// The tool that takes back what another does, by its name: `create_x` and `delete_x`.
-    pub(super) fn opposite(&self, tool: &str) -> Option<String> {
-        const PAIRS: [(&str, &[&str]); 8] = [
-            ("create", &["delete", "remove"]),
-            ("insert", &["delete", "remove"]),
-            ("add", &["remove", "delete"]),
-            ("put", &["delete", "remove"]),
-            ("grant", &["revoke"]),
-            ("reserve", &["release", "cancel"]),
-            ("open", &["close"]),
-            ("start", &["stop", "cancel"]),
-        ];
-        let (server, own) = tool.split_once('.')?;
-        for (word, opposites) in PAIRS {
-            for opposite in opposites {
-                let name = format!("{server}.{}", own.replacen(word, opposite, 1));
-                if own.contains(word) && self.program.tools.contains_key(name.as_str()) {
-                    return Some(name);
-                }
-            }
-        }
-        None
     }
 }
 

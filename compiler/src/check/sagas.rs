@@ -44,22 +44,54 @@ impl Checker {
         match &site.kind {
             SiteKind::Tool(tool) if self.has_effect(site) && !self.sends(tool) => {
                 let opposite = self.opposite(tool);
-                Some(errors::missing_undo(loc, &format!("`{tool}`"), "saga", opposite.as_deref()))
+                let found = errors::missing_undo(loc, &format!("`{tool}`"), "saga", opposite.as_deref());
+                Some(self.with_undo(found, module, site, opposite.as_deref()))
             }
             SiteKind::Flow(flow) => {
                 let called = self.program.flows.get(*flow)?;
+                if self.is_broken(*flow) {
+                    return None;
+                }
+                if let Some(caught) = self.caught_unknown(module, site, *flow) {
+                    return Some(caught);
+                }
                 if called.role == Role::Saga {
                     return None;
                 }
                 let inner = self.effects.get(*flow)?.unsettled.clone()?;
                 if called.role == Role::Delivery {
-                    return Some(errors::missing_final(loc, &called.name));
+                    let end = self.behind(module, site);
+                    let end = Loc { span: Span { start: end.span.end, end: end.span.end }, ..end };
+                    let edits = super::fixes::insert(end, " final");
+                    return Some(errors::missing_final(loc, &called.name).fix("add `final`", edits));
                 }
                 Some(errors::missing_undo(loc, &format!("{inner} in `{}`", called.name), "saga", None))
             }
-            SiteKind::Start(_) => Some(errors::missing_undo(loc, "`start`", "saga", Some("runs.cancel"))),
+            SiteKind::Start(_) => {
+                let found = errors::missing_undo(loc, "`start`", "saga", Some("runs.cancel"));
+                let end = self.behind(module, site);
+                let end = Loc { span: Span { start: end.span.end, end: end.span.end }, ..end };
+                let edits = super::fixes::insert(end, " undo runs.cancel(id: it)");
+                Some(found.fix("add `undo runs.cancel(id: it)`", edits))
+            }
             _ => None,
         }
+    }
+
+    /// `catch { unknown => … }` behind a flow: what the flow did may have happened, and the value that is looked up
+    /// carries no undo, since only a call's own `undo` sees it.
+    fn caught_unknown(&self, module: usize, site: &Site, flow: usize) -> Option<Diagnostic> {
+        let effects = self.effects.get(flow)?;
+        if effects.idempotent || !effects.barrier {
+            return None;
+        }
+        let arms = site.clauses.iter().find_map(|clause| match &clause.kind {
+            ClauseKind::Catch(arms) => Some(arms),
+            _ => None,
+        })?;
+        let code = arms.iter().flat_map(|arm| &arm.codes).find(|code| code.name == "unknown")?;
+        let name = &self.program.flows.get(flow)?.name;
+        Some(errors::unknown_without_undo(self.program.loc(module, code.span), name))
     }
 
     fn check_undo(&self, module: usize, site: &Site, found: &mut Vec<Diagnostic>) {
@@ -127,21 +159,42 @@ impl Checker {
         }
     }
 
-    /// A flow's policy that falls back needs a `fallback` on each call of a tool that it holds for.
+    /// A policy that falls back needs a `fallback` on each call of a tool that it holds for: the flow's, the tool's in
+    /// `weir.toml`, the project's, the nearest first, up to one that takes every code.
     fn check_falls_back(&self, module: usize, tree: &weir_lang::ast::Flow, site: &Site, found: &mut Vec<Diagnostic>) {
-        let SiteKind::Tool(_) = &site.kind else { return };
-        if site.has(|kind| matches!(kind, ClauseKind::With(_) | ClauseKind::Fallback(_) | ClauseKind::Optional)) {
+        let SiteKind::Tool(tool) = &site.kind else { return };
+        if site.has(|kind| matches!(kind, ClauseKind::Fallback(_) | ClauseKind::Optional)) {
             return;
         }
-        let named = tree.clauses.iter().find_map(|clause| match &clause.kind {
-            weir_lang::ast::FlowClauseKind::With(policy) => Some(policy),
+        let own = site.clauses.iter().find_map(|clause| match &clause.kind {
+            ClauseKind::With(policy) => self.program.policy_of(module, &policy.name),
             _ => None,
         });
-        if let Some(policy) = named
-            && self.program.policy_of(module, &policy.name).is_some_and(|place| self.policy_falls_back(place))
-        {
-            found.push(errors::missing_fallback(self.program.loc(module, site.span), &policy.name));
+        if own.is_some_and(|own| self.takes_all(own) || self.policy_falls_back(own)) {
+            return;
         }
+        let flow = tree.clauses.iter().find_map(|clause| match &clause.kind {
+            weir_lang::ast::FlowClauseKind::With(policy) => self.program.policy_of(module, &policy.name),
+            _ => None,
+        });
+        let of_tool = self.program.tools.get(tool).and_then(|tool| tool.policy.as_ref());
+        let of_tool = of_tool.and_then(|name| self.program.policy_by_name(name));
+        let project = self.config.project.policy.as_ref().and_then(|name| self.program.policy_by_name(name));
+        for policy in [flow, of_tool, project].into_iter().flatten() {
+            if self.policy_falls_back(policy) {
+                let name = self.program.policy_ast(policy).map(|(_, decl)| decl.name.name.clone()).unwrap_or_default();
+                found.push(errors::missing_fallback(self.program.loc(module, site.span), &name));
+                return;
+            }
+            if self.takes_all(policy) {
+                return;
+            }
+        }
+    }
+
+    /// Whether a policy has an `else`: wider policies never see a failure.
+    fn takes_all(&self, policy: usize) -> bool {
+        self.program.policy_ast(policy).is_some_and(|(_, decl)| decl.arms.iter().any(|arm| arm.codes.is_empty()))
     }
 
     /// Whether a policy that a call names retries errors after which the call may have happened.

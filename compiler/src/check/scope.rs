@@ -23,6 +23,8 @@ pub struct Binding {
     pub depth: usize,
     /// The tool whose undeclared result it holds.
     pub untyped: Option<EcoString>,
+    /// Whether it is a parameter of the flow.
+    pub parameter: bool,
 }
 
 /// The names of a body, innermost last, and facts about them.
@@ -105,7 +107,16 @@ impl Scope {
         }
         let depth = self.depth;
         self.places.entry(name.clone()).or_default().push(self.bindings.len());
-        self.bindings.push(Binding { name: name.clone(), ty, span, used: false, warn, depth, untyped: None });
+        self.bindings.push(Binding {
+            name: name.clone(),
+            ty,
+            span,
+            used: false,
+            warn,
+            depth,
+            untyped: None,
+            parameter: false,
+        });
         (same, outer)
     }
 
@@ -113,6 +124,13 @@ impl Scope {
     pub fn mark_untyped(&mut self, tool: EcoString) {
         if let Some(last) = self.bindings.last_mut() {
             last.untyped = Some(tool);
+        }
+    }
+
+    /// Says of the newest binding that it is a parameter of the flow.
+    pub fn mark_parameter(&mut self) {
+        if let Some(last) = self.bindings.last_mut() {
+            last.parameter = true;
         }
     }
 

@@ -19,7 +19,7 @@ impl Checker {
                     let mark = body.scope.enter();
                     test.steps.iter().for_each(|step| body.test_step(step));
                     body.leave(mark);
-                    body.finish();
+                    body.finish(item.span);
                 }
             }
         }

@@ -26,6 +26,33 @@ impl Checker {
             self.ensure_type(name);
         }
         self.break_circles(&places);
+        self.report_empty_types(&places);
+    }
+
+    /// A type that can have no value, since each would have to contain another (`type A = { a: A }`).
+    fn report_empty_types(&mut self, places: &[(EcoString, super::program::ItemRef)]) {
+        let mut filled: rustc_hash::FxHashSet<EcoString> = rustc_hash::FxHashSet::default();
+        let mut open: Vec<&(EcoString, super::program::ItemRef)> = places.iter().collect();
+        let declared: rustc_hash::FxHashSet<&EcoString> = places.iter().map(|(name, _)| name).collect();
+        loop {
+            let before = open.len();
+            let types = &self.program.types.types;
+            open.retain(|(name, _)| {
+                let full = types.get(name).is_none_or(|ty| can_have_value(ty, &filled, &declared));
+                if full {
+                    filled.insert(name.clone());
+                }
+                !full
+            });
+            if open.is_empty() || open.len() == before {
+                break;
+            }
+        }
+        let Some((name, at)) = open.first().map(|(name, at)| (name.clone(), *at)) else { return };
+        if let Some(weir_lang::ast::ItemKind::Type(decl)) = self.program.item(at).map(|item| &item.kind) {
+            let loc = self.program.loc(at.module, decl.name.span);
+            self.report(errors::type_without_values(loc, &name));
+        }
     }
 
     /// A type that is itself with nothing around it (`type A = A | null`) stands for no value.
@@ -361,5 +388,22 @@ pub fn constant_number(expr: &Expr) -> Option<Decimal> {
         ExprKind::Lit(Lit::Number(text)) => decimal(text),
         ExprKind::Unary { op: UnaryOp::Neg, operand } => constant_number(operand).map(|value| -value),
         _ => None,
+    }
+}
+
+/// Whether a type can have a value, where those in `filled` can, and those that are not `declared` in a flow file.
+fn can_have_value(
+    ty: &Type,
+    filled: &rustc_hash::FxHashSet<EcoString>,
+    declared: &rustc_hash::FxHashSet<&EcoString>,
+) -> bool {
+    match ty {
+        Type::Named(name) => filled.contains(name) || !declared.contains(name),
+        Type::Marked(_, inner) => can_have_value(inner, filled, declared),
+        Type::Union(members) => members.iter().any(|member| can_have_value(member, filled, declared)),
+        Type::Record(record) => {
+            record.fields.values().all(|field| field.optional || can_have_value(&field.ty, filled, declared))
+        }
+        _ => true,
     }
 }

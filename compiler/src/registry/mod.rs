@@ -1,12 +1,14 @@
 //! The registry: every tool that flows may call, from declarations and from the built-in ones.
 
+mod change;
 mod definition;
 mod lock;
 pub mod openapi;
 pub mod schema;
 
+pub use change::breaks;
 pub use definition::{Annotations, Body, Definition, Operation, Place};
-pub use lock::{LOCK_FILE, Listing, Lock, LockError, ServerKind};
+pub use lock::{LOCK_FILE, LOCK_VERSION, Listing, Lock, LockError, ServerKind};
 
 use ecow::EcoString;
 use indexmap::IndexMap;

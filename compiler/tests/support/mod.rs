@@ -99,6 +99,13 @@ pub fn said(checked: &Checked) -> String {
         if let Some(help) = &diagnostic.help {
             let _ = writeln!(out, "  help: {help}");
         }
+        if let Some(fix) = &diagnostic.fix {
+            let _ = writeln!(out, "  fix: {}", fix.title);
+            for (loc, text) in &fix.edits {
+                let gone = checked.files.get(loc.file.0 as usize).map_or("", |file| loc.span.text(&file.text));
+                let _ = writeln!(out, "    {} {gone:?} -> {text:?}", place(checked, *loc));
+            }
+        }
         for label in diagnostic.labels.iter().skip(1) {
             let _ = writeln!(out, "  {} {}", place(checked, label.loc), label.text);
         }

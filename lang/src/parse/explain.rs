@@ -91,6 +91,14 @@ impl Broken<'_> {
             }
         }
         let found = self.found();
+        let end = self.before().trim_end().len();
+        if self.expected().iter().any(|one| one.starts_with("`{`"))
+            && self.before().get(end..).unwrap_or("").contains('\n')
+        {
+            // The line that lacks the brace, not the next one.
+            let loc = self.loc(file, self.span.start as usize + end, 0);
+            return say::unexpected(loc, &self.expected(), "the end of the line");
+        }
         let loc = self.loc(file, self.place(), found.len());
         say::unexpected(loc, &self.expected(), &self.found_name())
     }

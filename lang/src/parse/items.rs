@@ -37,8 +37,8 @@ impl<'a> Builder<'a> {
     fn name_of_broken(&self, place: Span) -> Option<Ident> {
         let text = place.text(self.source);
         let head = text.get(..text.find(['(', '{', '=', '\n', '<', ':', '"'])?)?;
-        let (before, name) = head.trim_end().rsplit_once(' ')?;
-        let start = place.start + before.len() as u32 + 1;
+        let name = head.split_whitespace().nth(1)?;
+        let start = place.start + head.find(&format!(" {name}"))? as u32 + 1;
         let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
         is_name.then(|| Ident { name: name.into(), span: Span { start, end: start + name.len() as u32 } })

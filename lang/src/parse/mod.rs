@@ -4,6 +4,7 @@
 //! `weir.pest`, whose two catch-alls keep a broken step or declaration from costing more than itself, and the
 //! builder turns what pest found into the tree. Broken pieces are read again to find out what was expected.
 
+mod brackets;
 mod build;
 mod clauses;
 mod explain;
@@ -21,6 +22,8 @@ mod spelling;
 mod steps;
 mod texts;
 mod types;
+
+pub use brackets::pair_up;
 
 use crate::ast::{Comment, Module};
 use crate::diagnostic::Diagnostic;

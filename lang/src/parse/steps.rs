@@ -55,6 +55,14 @@ impl<'a> Builder<'a> {
 
     /// A closing brace is missing; said once a declaration, for the outermost brace.
     pub(super) fn unclosed(&mut self, opened: Span, end: Span) {
+        let inside = Span { start: opened.start, end: end.start }.text(self.source);
+        let (opened, end) = match super::brackets::unclosed_by_indent(inside) {
+            Some((open, close)) => {
+                let at = |offset: usize| opened.start + offset as u32;
+                (Span { start: at(open), end: at(open) + 1 }, Span { start: at(close), end: at(close) })
+            }
+            None => (opened, end),
+        };
         let diagnostic = say::unclosed_brace(self.loc(self.trimmed_end(end)), self.loc(opened));
         self.diagnostics.retain(|other| other.message != diagnostic.message || other.loc() != diagnostic.loc());
         self.report(diagnostic);
@@ -106,6 +114,11 @@ impl<'a> Builder<'a> {
             self.report_once(span, diagnostic);
             match &mut before.kind {
                 StepKind::Bind { value, .. } => value.kind = ExprKind::Error,
+                // `found crm.find(…)`: the name would have been bound.
+                StepKind::Expr(Expr { kind: ExprKind::Name(name), id, span }) => {
+                    let value = Expr { kind: ExprKind::Error, span: *span, id: *id };
+                    before.kind = StepKind::Bind { name: name.clone(), value };
+                }
                 kind => *kind = StepKind::Error,
             }
             said = true;

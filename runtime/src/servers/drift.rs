@@ -25,7 +25,7 @@ pub fn drift(tool: &str, locked: &Definition, live: Option<&Definition>) -> Opti
 }
 
 /// Each change in a few words, the first [`SHOWN`] of them.
-fn changes(locked: &Definition, live: &Definition) -> Vec<String> {
+pub fn changes(locked: &Definition, live: &Definition) -> Vec<String> {
     let mut out = Vec::new();
     if locked.description != live.description {
         out.push("its description changed".to_owned());

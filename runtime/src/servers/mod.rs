@@ -6,12 +6,13 @@ mod drift;
 mod expand;
 pub mod mcp;
 mod open;
+pub mod openapi;
 pub mod program;
 mod verified;
 
 pub use contract::{Contract, Contracts, read_text};
 pub use credential::credential;
-pub use drift::drift;
+pub use drift::{changes, drift};
 pub use expand::expand;
 pub use open::open;
 pub use verified::{Unverified, Verified};

@@ -1,6 +1,6 @@
 //! Which kind of server a section of `weir.toml` names, and opening it.
 
-use super::{Server, expand, mcp, program};
+use super::{Server, expand, mcp, openapi, program};
 use std::path::Path;
 use std::sync::Arc;
 use weir_compiler::project::ToolSection;
@@ -19,6 +19,7 @@ pub fn open(
     let section = &resolved(section, root)?;
     match section.kinds().as_slice() {
         ["command" | "url"] => mcp::open(name, section, root, listing),
+        ["openapi"] => openapi::open(name, section, root, listing),
         ["exec"] => Ok(Arc::new(program::open(name, section, root, listing)?)),
         [] => Err("it names no server: add a `command`, `url`, `openapi` or `exec`".to_owned()),
         [kind] => Err(format!("this version cannot open a server by `{kind}` yet")),

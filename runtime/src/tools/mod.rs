@@ -1,10 +1,11 @@
-//! The built-in tools: files, store, mail, log, runs, shell. They need no server. What they take and give is declared
+//! The built-in tools: files, store, http, mail, log, runs, shell. They need no server. What they take and give is declared
 //! in the compiler's `builtin.flow`; a test holds the two together.
 
 mod args;
 mod atomic;
 mod fault;
 mod files;
+pub(crate) mod http;
 mod log;
 mod mail;
 mod runs;
@@ -13,6 +14,7 @@ mod shell;
 mod store;
 
 pub use files::{Files, FilesConfig};
+pub use http::{Http, HttpConfig};
 pub use log::{Log, LogLine, LogSink};
 pub use mail::{Mail, MailConfig};
 pub use runs::{RunControl, RunControlSlot, Runs};
@@ -30,6 +32,8 @@ use std::sync::Arc;
 pub struct BuiltinConfig {
     /// `[tools.files]`
     pub files: FilesConfig,
+    /// `[tools.http]`
+    pub http: HttpConfig,
     /// `[tools.mail]`
     pub mail: MailConfig,
     /// `[tools.shell]`
@@ -42,9 +46,10 @@ pub struct BuiltinConfig {
 
 /// Every built-in tool server by its name. Nothing is opened before a first call.
 pub fn builtins(project_root: &Utf8Path, config: &BuiltinConfig) -> IndexMap<EcoString, Arc<dyn Tool>> {
-    let servers: [(&str, Arc<dyn Tool>); 6] = [
+    let servers: [(&str, Arc<dyn Tool>); 7] = [
         ("files", Arc::new(Files::new(project_root, config.files.clone()))),
         ("store", Arc::new(Store::new(project_root))),
+        ("http", Arc::new(Http::new(config.http.clone()))),
         ("mail", Arc::new(Mail::new(project_root, config.mail.clone(), &config.files))),
         ("log", Arc::new(Log::new(project_root, config.log_sink.clone()))),
         ("runs", Arc::new(Runs::new(config.run_control.clone()))),

@@ -16,6 +16,7 @@ mod time;
 pub(crate) use call::{Arg, call};
 pub use page::reference_page;
 pub use signature::{SigParam, Signature};
+pub use time::{is_zone, zones};
 
 use crate::raise::Raise;
 use crate::value::Value;

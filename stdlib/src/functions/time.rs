@@ -35,6 +35,16 @@ pub(super) fn entries() -> Vec<Entry> {
     ]
 }
 
+/// Whether a time zone has that IANA name.
+pub fn is_zone(name: &str) -> bool {
+    TimeZone::get(name).is_ok()
+}
+
+/// The IANA names of all time zones.
+pub fn zones() -> Vec<String> {
+    jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect()
+}
+
 fn zone(call: &Call<'_, '_>, at: usize) -> Result<TimeZone, Raise> {
     if !call.given(at) {
         return Ok(TimeZone::UTC);

@@ -1,7 +1,6 @@
 //! The flow's arguments from `--arg` and `--input`, held against its declaration before anything runs. Everything
 //! that is wrong is told at once.
 
-use crate::args::RunArgs;
 use crate::exit::{Error, Exit};
 use crate::project::read_whole;
 use crate::suggest::nearest;
@@ -14,12 +13,12 @@ use weir_stdlib::narrow::{Boundary, narrow};
 use weir_stdlib::value::Value;
 
 /// A record of the arguments, each fitting its parameter.
-pub fn arguments(flow: &FlowInfo, types: &TypeTable, args: &RunArgs) -> Result<Value, Error> {
+pub fn arguments(flow: &FlowInfo, types: &TypeTable, args: &[String], input: Option<&Path>) -> Result<Value, Error> {
     let mut given = Given { flow, types, values: Vec::new(), problems: Vec::new(), meant: Vec::new() };
-    if let Some(path) = &args.input {
+    if let Some(path) = input {
         given.input(path)?;
     }
-    given.texts(&args.args);
+    given.texts(args);
     given.missing();
     if given.problems.is_empty() {
         return Ok(Value::record(given.values));

@@ -75,6 +75,7 @@ mod tests {
             returns: None,
             can: can.iter().map(|capability| (*capability).into()).collect(),
             calls: Vec::new(),
+            needs: Vec::new(),
         }
     }
 

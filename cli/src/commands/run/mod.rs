@@ -5,7 +5,7 @@ pub mod arguments;
 mod ask;
 mod dry_run;
 pub mod follow;
-mod grants;
+pub mod grants;
 mod keyboard;
 mod progress;
 pub mod summary;
@@ -19,9 +19,11 @@ use crate::out;
 use crate::project::{self, Target};
 use crate::servers;
 use follow::{Prepared, Work};
+use std::path::Path;
 use std::sync::Arc;
 use summary::Around;
 use weir_compiler::FlowInfo;
+use weir_compiler::project::Config;
 use weir_runtime::engine::{LocalEngine, StartRequest};
 use weir_runtime::envelope::Envelope;
 
@@ -36,11 +38,11 @@ pub fn run(args: &RunArgs) -> Outcome {
     }
     let target = project::resolve(&args.flow)?;
     let flow = target.checked.flows.get(target.flow.as_str()).ok_or_else(|| no_plan(&target.flow))?;
-    let values = arguments::arguments(flow, &target.checked.types, args)?;
+    let values = arguments::arguments(flow, &target.checked.types, &args.args, args.input.as_deref())?;
     let granted = granted(flow, &target, args)?;
     let plan = target.checked.plan(&target.flow).ok_or_else(|| no_plan(&target.flow))?;
     let config = &target.checked.config;
-    let (builtin, control) = servers::builtin_servers(&target.root, config)?;
+    let (builtin, control) = servers::builtin_servers(&target.root, config, &plan)?;
     let needed = servers::needed(&plan, &builtin, config, &target.lock)?;
     let request = StartRequest {
         run_id: Some(LocalEngine::new_run_id()),
@@ -49,7 +51,7 @@ pub fn run(args: &RunArgs) -> Outcome {
         delivery: args.allow_delivery && config.project.allow_delivery,
         flags: config.flags.clone(),
         ephemeral: args.ephemeral,
-        ..StartRequest::new(project_name(&target))
+        ..StartRequest::new(project_name(&target.root, config))
     };
     if args.dry_run {
         dry_run::show(&plan, &request, args.format);
@@ -79,9 +81,9 @@ fn granted(flow: &FlowInfo, target: &Target, args: &RunArgs) -> Result<Vec<Strin
 }
 
 /// The scope of keys: the name in `weir.toml`, else the folder's.
-fn project_name(target: &Target) -> String {
-    let folder = target.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    target.checked.config.project.name.as_ref().map_or(folder, ToString::to_string)
+pub fn project_name(root: &Path, config: &Config) -> String {
+    let folder = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    config.project.name.as_ref().map_or(folder, ToString::to_string)
 }
 
 /// The envelope on stdout, the summary on stderr.

@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(300);
 
 /// Goes on with a run here, until it ends or rests.
 pub fn go_on(here: Here, history: &History, work: Work) -> Outcome {
-    let (builtin, control) = servers::builtin_servers(&here.root, &here.config)?;
+    let (builtin, control) = servers::builtin_servers(&here.root, &here.config, &history.plan)?;
     let outside = servers::needed(&history.plan, &builtin, &here.config, &here.lock)?.open(&here.root)?;
     let root = here.root.clone();
     let runs = here.config.runs.clone();

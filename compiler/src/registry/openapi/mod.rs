@@ -9,6 +9,7 @@ mod response;
 mod schema;
 mod security;
 
+use super::schema::{self as json_schema, Refused};
 use super::{Annotations, Definition, Listing, Operation, ServerKind};
 use document::Document;
 use ecow::{EcoString, eco_format};
@@ -22,6 +23,8 @@ const LISTING_NODES: usize = 1_000_000;
 const SCHEMA_NODES: usize = 10_000;
 /// The fewest, however many tools there are.
 const FEWEST_NODES: usize = 100;
+/// Below so many nodes no smaller schema is tried.
+const SMALLEST_TRY: usize = 8;
 /// Letters of a description that are kept.
 const DOC_LETTERS: usize = 1_000;
 
@@ -126,12 +129,24 @@ impl<'a> Source<'a> {
         }
         document.same_server(item, self.json)?;
         let auth = security::of(document, self.json);
-        let mut args = args::Args::read(document, nodes, item, self.json, self.path, auth.as_deref())?;
-        let body = body::read(document, &mut args, self.json)?;
-        let output = response::schema(document, nodes, self.method, self.json)?;
-        let key_header = args.key_header.take();
-        let (input, params) = args.finish()?;
-        let http = Operation { method: self.method.into(), path: self.path.into(), params, body, key_header, auth };
+        let request = |nodes| {
+            let mut args = args::Args::read(document, nodes, item, self.json, self.path, auth.as_deref())?;
+            let body = body::read(document, &mut args, self.json)?;
+            let key_header = args.key_header.take();
+            let (input, params) = args.finish()?;
+            Ok((input, (params, body, key_header)))
+        };
+        let response = |nodes| Ok((response::schema(document, nodes, self.method, self.json)?, ()));
+        let (input, (params, body, key_header)) = usable(nodes, request)?;
+        let (output, ()) = usable(nodes, response)?;
+        let http = Operation {
+            method: self.method.into(),
+            path: self.path.into(),
+            params,
+            body,
+            key_header,
+            auth: auth.clone(),
+        };
         Ok(Definition {
             description: doc(self.json),
             input,
@@ -139,6 +154,19 @@ impl<'a> Source<'a> {
             annotations: annotations(self.method),
             http: Some(http),
         })
+    }
+}
+
+/// A schema that can be used. One that costs too much once its references are followed is made again of fewer nodes.
+fn usable<T>(nodes: usize, build: impl Fn(usize) -> Result<(Json, T), String>) -> Result<(Json, T), String> {
+    let mut nodes = nodes;
+    loop {
+        let (schema, rest) = build(nodes)?;
+        match json_schema::check(&schema) {
+            Ok(()) => return Ok((schema, rest)),
+            Err(Refused(why)) if nodes < SMALLEST_TRY => return Err(why.into()),
+            Err(_) => nodes /= 4,
+        }
     }
 }
 

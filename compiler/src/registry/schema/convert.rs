@@ -29,7 +29,7 @@ pub(super) struct Converter<'d, 's> {
     path: Vec<EcoString>,
     open: Vec<usize>,
     recursive: FxHashSet<usize>,
-    named: FxHashMap<usize, EcoString>,
+    named: IndexMap<usize, EcoString, rustc_hash::FxBuildHasher>,
     done: FxHashMap<usize, (Type, usize)>,
 }
 
@@ -47,7 +47,7 @@ impl<'d, 's> Converter<'d, 's> {
             path: Vec::new(),
             open: Vec::new(),
             recursive: FxHashSet::default(),
-            named: FxHashMap::default(),
+            named: IndexMap::default(),
             done: FxHashMap::default(),
         }
     }

@@ -83,6 +83,16 @@ pub fn compile(schema: &Json) -> Result<Validator, Refused> {
     })
 }
 
+/// Whether a schema may be used at all: its size, what it refers to, what following that would cost.
+///
+/// # Errors
+/// [`Refused`] as for [`to_type`].
+pub fn check(schema: &Json) -> Result<(), Refused> {
+    limits::check_text(schema)?;
+    let schema = normal(schema);
+    limits::check_cost(&document::Document::new(&schema)?)
+}
+
 /// Steps back that a pattern may take before it counts as not fitting.
 const BACKTRACKS: usize = 100_000;
 /// Bytes that a compiled pattern may take.

@@ -96,10 +96,21 @@ impl Message {
         format!("{}-{id}", words.trim_end_matches('-').to_ascii_lowercase()).trim_start_matches('-').to_owned()
     }
 
-    /// As it goes out.
+    /// As it goes out as a file.
     pub(super) fn sent(self, id: &str) -> Result<Vec<u8>, Fault> {
         let from = Address::new_address(Some("Weir"), "weir@localhost");
         self.build(MessageBuilder::new().from(from), id)
+    }
+
+    /// As a mail server gets it, with everyone who gets it: those of `Bcc` stand in no header.
+    pub(super) fn posted(mut self, id: &str, from: Mailbox) -> Result<(Vec<String>, Vec<u8>), Fault> {
+        let reached = self.recipients.iter().filter(|(header, _)| *header != "Reply-To");
+        let mut everyone: Vec<String> = reached.flat_map(|(_, all)| all.iter().map(|one| one.email.clone())).collect();
+        everyone.sort();
+        everyone.dedup();
+        self.recipients.retain(|(header, _)| *header != "Bcc");
+        let from = Address::new_address(from.name, from.email);
+        Ok((everyone, self.build(MessageBuilder::new().from(from), id)?))
     }
 
     /// As a mail program opens it for editing: nobody sends it yet, so it has no `From`.

@@ -1,7 +1,8 @@
-//! `mail.send` and `mail.draft`: messages as `.eml` files in the outbox folder.
+//! `mail.send` and `mail.draft`: messages as `.eml` files in the outbox folder, or through a mail server.
 
 mod address;
 mod message;
+mod smtp;
 
 use super::atomic::{self, Existing};
 use super::fault::blocking;
@@ -13,6 +14,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use ecow::EcoString;
 use message::{Attachment, Message};
 use serde::Deserialize;
+use smtp::SmtpServer;
+use weir_compiler::project::ToolSection;
 use weir_stdlib::value::Value;
 
 const NAMES: [&str; 2] = ["send", "draft"];
@@ -23,11 +26,26 @@ const NAMES: [&str; 2] = ["send", "draft"];
 pub struct MailConfig {
     /// The folder that mails are written to, relative to the project's. Default: `outbox`.
     pub outbox: String,
+    /// The mail server that sends instead.
+    #[serde(skip)]
+    smtp: Option<SmtpServer>,
 }
 
 impl Default for MailConfig {
     fn default() -> Self {
-        MailConfig { outbox: "outbox".into() }
+        MailConfig { outbox: "outbox".into(), smtp: None }
+    }
+}
+
+impl MailConfig {
+    /// Reads the section: `outbox`, or `smtp` with its password in `auth` and the sender in `headers.From`.
+    ///
+    /// # Errors
+    /// In the reader's words: an address that is none, a variable that is not set.
+    pub fn from_section(section: &ToolSection, root: &std::path::Path) -> Result<MailConfig, String> {
+        let outbox = section.outbox.clone().unwrap_or_else(|| MailConfig::default().outbox);
+        let smtp = SmtpServer::from_section(section, root).map_err(|why| format!("`[tools.mail]`: {why}"))?;
+        Ok(MailConfig { outbox, smtp })
     }
 }
 
@@ -36,13 +54,19 @@ impl Default for MailConfig {
 pub struct Mail {
     project: Utf8PathBuf,
     outbox: String,
+    smtp: Option<SmtpServer>,
     attachments: Sandbox,
 }
 
 impl Mail {
     /// Mail of a project; attachments come from the roots of `files`.
     pub fn new(project_root: &Utf8Path, config: MailConfig, files: &FilesConfig) -> Self {
-        Mail { project: project_root.to_owned(), outbox: config.outbox, attachments: files.sandbox(project_root) }
+        Mail {
+            project: project_root.to_owned(),
+            outbox: config.outbox,
+            smtp: config.smtp,
+            attachments: files.sandbox(project_root),
+        }
     }
 }
 
@@ -53,6 +77,9 @@ impl Tool for Mail {
     }
 
     async fn call(&self, call: &Call) -> Result<Value, Fault> {
+        if let (Some(server), "send") = (&self.smtp, call.tool.as_str()) {
+            return self.post(server, call).await;
+        }
         let (mail, call) = (self.clone(), call.clone());
         blocking(move || match call.tool.as_str() {
             "send" => mail.send(&call),
@@ -64,6 +91,16 @@ impl Tool for Mail {
 }
 
 impl Mail {
+    async fn post(&self, server: &SmtpServer, call: &Call) -> Result<Value, Fault> {
+        let (mail, own) = (self.clone(), call.clone());
+        let message = blocking(move || Message::of(&own, mail.attachments(&own)?)).await?;
+        let id = message.id(&[&call.run_id, &call.step]);
+        let id = format!("{}@{}", id.split('@').next().unwrap_or_default(), server.domain());
+        let (everyone, bytes) = message.posted(&id, server.from())?;
+        server.send(&everyone, &bytes, call.timeout).await?;
+        Ok(Value::record([("id", Value::text(format!("<{id}>")))]))
+    }
+
     /// The file of a message is named after its run, step and content: sent again it is the same file.
     fn send(&self, call: &Call) -> Result<Value, Fault> {
         let message = Message::of(call, self.attachments(call)?)?;
