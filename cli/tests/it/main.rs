@@ -33,6 +33,7 @@ mod rendered;
 mod reports;
 mod rule_pages;
 mod run;
+mod runs;
 mod servers;
 mod signals;
 mod stdlib_page;
