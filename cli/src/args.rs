@@ -162,6 +162,8 @@ pub enum GraphFormat {
     Text,
     /// Mermaid
     Mermaid,
+    /// A picture, laid out here
+    Svg,
     /// Graphviz
     Dot,
     /// For a program
