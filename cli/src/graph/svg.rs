@@ -176,7 +176,8 @@ impl<'a> Sketch<'a> {
         }
         for edge in self.graph.edges() {
             let Some(label) = self.graph.edge_by_obj(&edge) else { continue };
-            let points: Vec<String> = label.points.iter().map(|point| format!("{:.1} {:.1}", point.x, point.y)).collect();
+            let points: Vec<String> =
+                label.points.iter().map(|point| format!("{:.1} {:.1}", point.x, point.y)).collect();
             let order = if edge.name.as_deref() == Some("order") { " order" } else { "" };
             out.line(&format!("<path class=\"edge{order}\" marker-end=\"url(#tip)\" d=\"M{}\"/>", points.join("L")));
         }

@@ -149,7 +149,9 @@ impl Shape {
                 self.expr(value);
             }
             TestStepKind::Expect(value) => self.expr(value),
-            TestStepKind::Answer { question, value } => [question, value].map(|one| self.expr(one)).into_iter().collect(),
+            TestStepKind::Answer { question, value } => {
+                [question, value].map(|one| self.expr(one)).into_iter().collect()
+            }
             TestStepKind::Signal { event, key, value } => {
                 [Some(event), key.as_ref(), Some(value)].into_iter().flatten().for_each(|one| self.expr(one));
             }
