@@ -101,6 +101,9 @@ def lay_out():
         shutil.copy(SITE / name, BOOK / name)
     toc = summary()
     layout = Layout(toc)
+    forgotten = [page for page in listed("docs", "*.md") + listed("docs/how-to", "*.md") if page not in layout.pages]
+    if forgotten:
+        sys.exit(f"docs/site/SUMMARY.md does not list {', '.join(forgotten)}")
     for page in sorted(layout.pages):
         file = ROOT / page
         text = rules_page() if file.is_dir() else file.read_text(encoding="utf-8")
