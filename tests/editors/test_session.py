@@ -106,7 +106,11 @@ async def test_every_answer_has_the_shape_that_the_protocol_says(client: Languag
     help_ = await client.text_document_signature_help_async(types.SignatureHelpParams(document, at))
     assert help_.active_parameter == 1 and len(help_.signatures[0].parameters) == 2
     name = position_of(broken, broken.index("account"))
-    edit = await client.text_document_rename_async(types.RenameParams("opened", document, position_of(broken, broken.index("account ="))))
+    edit = await client.text_document_rename_async(
+        types.RenameParams(
+            text_document=document, position=position_of(broken, broken.index("account =")), new_name="opened"
+        )
+    )
     assert len(edit.changes[uri]) == 2
     ranges = await client.text_document_selection_range_async(types.SelectionRangeParams(document, [name]))
     assert ranges
