@@ -8,4 +8,4 @@ pub mod plan;
 pub mod project;
 pub mod registry;
 
-pub use check::{Checked, FlowInfo, Memory, check, check_trust, trust};
+pub use check::{Checked, FlowInfo, Memory, STATUSES, check, check_trust, trust};

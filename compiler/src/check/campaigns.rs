@@ -7,8 +7,8 @@ use super::program::Callee;
 use weir_lang::ast::{Campaign, CampaignPart, CampaignPartKind, Expr, ExprKind, ItemKind, Lit};
 use weir_lang::types::Type;
 
-/// What a run can be.
-const STATUSES: [&str; 12] = [
+/// What a run can be, in the words of envelopes.
+pub const STATUSES: [&str; 12] = [
     "queued",
     "running",
     "waiting",

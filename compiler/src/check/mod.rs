@@ -45,6 +45,7 @@ pub(crate) mod types;
 mod unused;
 
 pub use again::Memory;
+pub use campaigns::STATUSES;
 pub(crate) use clause::TRANSIENT;
 pub(crate) use effects::Effects;
 

@@ -7,22 +7,8 @@ use crate::out;
 use crate::suggest::did_you_mean;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
+use weir_compiler::STATUSES;
 use weir_runtime::journal::{Filter, RunRecord};
-
-const STATUSES: [&str; 12] = [
-    "queued",
-    "running",
-    "waiting",
-    "paused",
-    "succeeded",
-    "blocked",
-    "failed",
-    "compensating",
-    "compensated",
-    "compensation_failed",
-    "cancelled",
-    "needs_attention",
-];
 
 /// Lists.
 pub fn run(here: &Here, args: &RunsListArgs) -> Outcome {
