@@ -4,8 +4,12 @@
 //! `scripts/install-mcp-servers` has put it.
 
 use crate::out::line;
-use rmcp::model::CallToolRequestParams;
-use rmcp::service::{RoleClient, RunningService, ServiceExt};
+use rmcp::model::{
+    CallToolRequestParams, ClientCapabilities, ClientConfig, ElicitationCapability, Implementation, ProtocolVersion,
+    RequestParamsMeta, TASKS_EXTENSION_ID,
+};
+use rmcp::service::{ClientLifecycleMode, RunningService};
+use rmcp::{ClientServiceExt, RoleClient};
 use serde_json::{Value as Json, json};
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
@@ -50,19 +54,25 @@ fn report(runtime: &tokio::runtime::Runtime, name: &str, command: Vec<String>, t
 
 async fn compared(name: &str, command: Vec<String>, tool: &str, args: Json, calls: usize) -> Result<(), String> {
     let weir = Weir::start(command.clone(), tool, &args).await?;
-    let bare = Bare::start(&command, tool, args).await?;
+    let protocol = weir.protocol.as_deref();
+    let same = Bare::start(&command, protocol, tool, &args, Says::TheSame).await?;
+    let least = Bare::start(&command, protocol, tool, &args, Says::TheLeast).await?;
     for at_once in [1, AT_ONCE] {
-        let (mut ours, mut theirs) = (Duration::MAX, Duration::MAX);
+        let [mut ours, mut with_same, mut with_least] = [Duration::MAX; 3];
         for _ in 0..ROUNDS {
-            theirs = theirs.min(timed(calls, at_once, || bare.call()).await?);
+            with_same = with_same.min(timed(calls, at_once, || same.call()).await?);
             ours = ours.min(timed(calls, at_once, || weir.call()).await?);
+            with_least = with_least.min(timed(calls, at_once, || least.call()).await?);
         }
         let rate = |time: Duration| calls as f64 / time.as_secs_f64();
         line(&format!(
-            "{name}, {at_once} at once: {:.0} calls/s, bare SDK client {:.0} calls/s, ratio {:.3}",
+            "{name}, {at_once} at once: {:.0} calls/s; bare SDK client {:.0} with the same messages, ratio {:.3}; \
+             {:.0} without trace and capabilities, ratio {:.3}",
             rate(ours),
-            rate(theirs),
-            rate(ours) / rate(theirs)
+            rate(with_same),
+            rate(ours) / rate(with_same),
+            rate(with_least),
+            rate(ours) / rate(with_least)
         ));
     }
     weir.server.close().await;
@@ -90,6 +100,8 @@ struct Weir {
     contracts: Contracts,
     definition: Arc<Definition>,
     call: Call,
+    /// What was agreed on with the server.
+    protocol: Option<ecow::EcoString>,
 }
 
 impl Weir {
@@ -109,7 +121,7 @@ impl Weir {
             grants: Vec::new(),
             definition: Some(Arc::clone(&definition)),
         };
-        Ok(Weir { server, contracts: Contracts::default(), definition, call })
+        Ok(Weir { server, contracts: Contracts::default(), definition, call, protocol: listing.protocol })
     }
 
     async fn call(&self) -> Result<(), String> {
@@ -120,15 +132,30 @@ impl Weir {
     }
 }
 
-/// The SDK's client with its own transport.
+/// What the bare client puts into its messages: a server pays for reading it.
+#[derive(Clone, Copy)]
+enum Says {
+    /// What Weir does: a trace, questions and tasks that it takes.
+    TheSame,
+    /// Nothing that the protocol does not ask for.
+    TheLeast,
+}
+
+/// The SDK's client with its own transport, in the same protocol: a server of the new one does more for each call.
 struct Bare {
-    running: RunningService<RoleClient, ()>,
+    running: RunningService<RoleClient, ClientConfig>,
     params: CallToolRequestParams,
     _process: tokio::process::Child,
 }
 
 impl Bare {
-    async fn start(command: &[String], tool: &str, args: Json) -> Result<Bare, String> {
+    async fn start(
+        command: &[String],
+        protocol: Option<&str>,
+        tool: &str,
+        args: &Json,
+        says: Says,
+    ) -> Result<Bare, String> {
         let (program, rest) = command.split_first().ok_or("no command")?;
         let mut process = tokio::process::Command::new(program)
             .args(rest)
@@ -141,9 +168,23 @@ impl Bare {
         let (Some(output), Some(input)) = (process.stdout.take(), process.stdin.take()) else {
             return Err("no pipes".to_owned());
         };
-        let running = ().serve((output, input)).await.map_err(|error| error.to_string())?;
+        let new = ProtocolVersion::V_2026_07_28;
+        let mode = match protocol {
+            Some(version) if version >= new.as_str() => ClientLifecycleMode::Discover { preferred_versions: vec![new] },
+            _ => ClientLifecycleMode::Initialize,
+        };
+        let mut capabilities = ClientCapabilities::default();
+        if matches!(says, Says::TheSame) {
+            capabilities.extensions = Some([(TASKS_EXTENSION_ID.to_owned(), Default::default())].into());
+            capabilities.elicitation = Some(ElicitationCapability::new().with_form(Default::default()));
+        }
+        let config = ClientConfig::new(capabilities, Implementation::new("weir", env!("CARGO_PKG_VERSION")));
+        let running = config.serve_with_lifecycle((output, input), mode).await.map_err(|error| error.to_string())?;
         let Json::Object(args) = args else { return Err("the arguments are no object".to_owned()) };
-        let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(args);
+        let mut params = CallToolRequestParams::new(tool.to_owned()).with_arguments(args.clone());
+        if matches!(says, Says::TheSame) {
+            params.set_traceparent("00-0192f0c8000070008000000000000000-00f067aa0ba902b7-01");
+        }
         Ok(Bare { running, params, _process: process })
     }
 
