@@ -622,8 +622,7 @@ impl<'a> Reference<'a> {
             _ if transient(code) => 3,
             _ => 0,
         };
-        let mut retries = 0;
-        for attempt in 1.. {
+        for attempt in 1_u32.. {
             let answer = self.moods.answer(name, args, attempt);
             if !reads {
                 self.writes.push((name.to_owned(), args.clone()));
@@ -645,7 +644,7 @@ impl<'a> Reference<'a> {
             if maybe && !repeatable && code != "bad_response" {
                 code = "unknown";
             }
-            let again = code != "unknown" && (repeatable || !maybe) && retries < allowed(code);
+            let again = code != "unknown" && (repeatable || !maybe) && attempt <= allowed(code);
             if !again {
                 return Err(if code == "unknown" && !caught_by_name(clauses) {
                     Stop::Attention
@@ -653,7 +652,6 @@ impl<'a> Reference<'a> {
                     Stop::Fail(code.into())
                 });
             }
-            retries += 1;
         }
         wrong("no end")
     }
