@@ -1,6 +1,9 @@
 //! Measures Weir and prints the figures, so that a claim of speed has a program behind it. Nothing is asserted: a
-//! machine differs from the next, growth does not. `cargo run --release -p weir-bench [-- text|machine|mcp|process]`.
+//! machine differs from the next, growth does not.
+//! `cargo run --release -p weir-bench [-- text|machine|engine|mcp|process|editor]`.
 
+mod editor;
+mod engine;
 mod machine;
 mod mcp;
 mod out;
@@ -16,11 +19,17 @@ fn main() -> ExitCode {
         mcp::serve();
         return ExitCode::SUCCESS;
     }
-    let parts: [(&str, fn()); 4] =
-        [("text", text::run), ("machine", machine::run), ("mcp", mcp::run), ("process", process::run)];
+    let parts: [(&str, fn()); 6] = [
+        ("text", text::run),
+        ("machine", machine::run),
+        ("engine", engine::run),
+        ("mcp", mcp::run),
+        ("process", process::run),
+        ("editor", editor::run),
+    ];
     let unknown = wanted.iter().find(|name| !parts.iter().any(|(part, _)| part == name));
     if let Some(unknown) = unknown {
-        out::line(&format!("there is no part `{unknown}`: text, machine, mcp, process"));
+        out::line(&format!("there is no part `{unknown}`: text, machine, engine, mcp, process, editor"));
         return ExitCode::from(2);
     }
     for (name, run) in parts {

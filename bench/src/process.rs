@@ -27,7 +27,8 @@ pub fn run() {
     let _ = std::fs::remove_dir_all(&folder);
 }
 
-fn binary() -> Option<PathBuf> {
+/// The program beside this one.
+pub fn binary() -> Option<PathBuf> {
     let beside = std::env::current_exe().ok()?.with_file_name("weir");
     beside.is_file().then_some(beside)
 }

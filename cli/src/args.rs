@@ -27,6 +27,10 @@ pub enum Command {
     Graph(GraphArgs),
     /// The tools that flows may call
     Tools(ToolsArgs),
+    /// Serve an editor: the language server, over stdin and stdout
+    Lsp(LspArgs),
+    /// What ran and what waits
+    Runs(RunsArgs),
     /// What a rule means, with a wrong and a right example
     Explain(ExplainArgs),
     /// Print a completion script for a shell
@@ -158,6 +162,8 @@ pub enum GraphFormat {
     Text,
     /// Mermaid
     Mermaid,
+    /// A picture, laid out here
+    Svg,
     /// Graphviz
     Dot,
     /// For a program
@@ -251,6 +257,139 @@ pub struct ToolsShowArgs {
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+}
+
+/// `weir lsp`
+#[derive(Parser)]
+pub struct LspArgs {
+    /// Over stdin and stdout, which is the only way; some editors say so
+    #[arg(long)]
+    pub stdio: bool,
+}
+
+/// `weir runs`
+#[derive(Parser)]
+pub struct RunsArgs {
+    /// Project folder [default: the project of the working directory]
+    #[arg(long, value_name = "FOLDER", global = true)]
+    pub project: Option<PathBuf>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
+    pub format: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RunsCommand,
+}
+
+/// The commands of `weir runs`. An id may be shortened to what makes it unique.
+#[derive(Subcommand)]
+pub enum RunsCommand {
+    /// List runs, newest first
+    List(RunsListArgs),
+    /// How a run is: its steps, why it waits, and what would move it
+    Show(RunArg),
+    /// Every decision in a run, in order
+    Events(RunArg),
+    /// Follow a run until it ends or rests
+    Watch(RunArg),
+    /// Answer a question, or decide about a step that waits for an operator; then go on
+    Answer(RunsAnswerArgs),
+    /// Send an event to a run; then go on
+    Signal(RunsSignalArgs),
+    /// Call nothing new until the run is resumed
+    Pause(RunArg),
+    /// Go on with a run that is paused, waits, or was cut off
+    Resume(RunArg),
+    /// End a run: what sagas did is undone
+    Cancel(RunsCancelArgs),
+    /// Start a failed run again from the step that failed it
+    Retry(RunsRetryArgs),
+}
+
+/// One run.
+#[derive(Parser)]
+pub struct RunArg {
+    /// Its id, or the beginning of it
+    pub id: String,
+}
+
+/// `weir runs list`
+#[derive(Parser)]
+pub struct RunsListArgs {
+    /// Only runs of these statuses
+    #[arg(long, value_name = "STATUS,…", value_delimiter = ',')]
+    pub status: Vec<String>,
+    /// Only runs of this entry flow
+    #[arg(long, value_name = "FLOW")]
+    pub flow: Option<String>,
+    /// Only runs that have not ended
+    #[arg(long)]
+    pub unfinished: bool,
+    /// At most so many; 0: all
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+}
+
+/// `weir runs answer`
+#[derive(Parser)]
+pub struct RunsAnswerArgs {
+    /// The run's id, or the beginning of it
+    pub id: String,
+    /// The answer to the question: text as it is for a string, JSON for any other type
+    pub value: Option<String>,
+    /// The step, where several wait
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+    /// A call that may have happened did, with this result (JSON)
+    #[arg(long, value_name = "JSON", group = "decision", conflicts_with = "value")]
+    pub happened: Option<String>,
+    /// It did not happen, or what hindered it is gone: call again
+    #[arg(long, group = "decision", conflicts_with = "value")]
+    pub again: bool,
+    /// Leave a failed step out; this (JSON) stands for its result
+    #[arg(long, value_name = "JSON", num_args = 0..=1, default_missing_value = "null", group = "decision", conflicts_with = "value")]
+    pub skip: Option<String>,
+    /// Let it fail, and undo what sagas did
+    #[arg(long, group = "decision", conflicts_with = "value")]
+    pub give_up: bool,
+}
+
+/// `weir runs signal`
+#[derive(Parser)]
+pub struct RunsSignalArgs {
+    /// The run's id, or the beginning of it
+    pub id: String,
+    /// The event's name
+    pub event: String,
+    /// Matched with the key of a `receive`
+    #[arg(long)]
+    pub key: Option<String>,
+    /// What it carries (JSON)
+    #[arg(long, value_name = "JSON", default_value = "null")]
+    pub value: String,
+    /// Counted once by this id
+    #[arg(long = "event-id", value_name = "ID")]
+    pub event_id: Option<String>,
+}
+
+/// `weir runs cancel`
+#[derive(Parser)]
+pub struct RunsCancelArgs {
+    /// The run's id, or the beginning of it
+    pub id: String,
+    /// Why
+    #[arg(long, default_value = "cancelled by hand")]
+    pub reason: String,
+}
+
+/// `weir runs retry`
+#[derive(Parser)]
+pub struct RunsRetryArgs {
+    /// The run's id, or the beginning of it
+    pub id: String,
+    /// Corrected arguments of the flow, all of them, as one JSON object
+    #[arg(long, value_name = "JSON")]
+    pub args: Option<String>,
 }
 
 /// `weir explain`

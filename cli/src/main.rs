@@ -7,6 +7,7 @@ mod exit;
 mod graph;
 mod interrupts;
 mod locked;
+mod lsp;
 mod notation;
 mod out;
 mod project;

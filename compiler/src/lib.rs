@@ -2,9 +2,10 @@
 
 pub mod bounds;
 pub mod check;
+pub mod ide;
 mod lower;
 pub mod plan;
 pub mod project;
 pub mod registry;
 
-pub use check::{Checked, FlowInfo, check, check_trust, trust};
+pub use check::{Checked, FlowInfo, Memory, check, check_trust, trust};

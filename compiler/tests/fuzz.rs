@@ -1,7 +1,18 @@
 //! The entries of `fuzz/` without cargo-fuzz: every kept case, and what chance makes of seeds of this repository.
 //! `WEIR_FUZZ_ROUNDS=100000` goes on for longer.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests read files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests read files, print, and stop where something is wrong"
+)]
 
 #[path = "../../fuzz/entry.rs"]
 mod entry;

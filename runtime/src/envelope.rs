@@ -103,7 +103,7 @@ pub struct ReportEntry {
 pub struct Waiting {
     /// Path of the step.
     pub step: EcoString,
-    /// `ask`, `receive` or `wait`.
+    /// `ask`, `receive`, `wait`; `unknown` or `escalated` for an operator.
     pub kind: &'static str,
     /// The question, or the name of the event.
     pub question: Option<String>,
@@ -136,7 +136,7 @@ impl Envelope {
     pub(crate) fn of(machine: &Machine) -> Envelope {
         let run = machine.record();
         let status = machine.status();
-        let failure = run.failure.as_deref();
+        let failure = run.failure.as_deref().or_else(|| machine.attention().map(|(_, failure)| failure));
         let blocked = failure.is_some_and(|failure| failure.code == "blocked");
         let left = run.left.clone();
         let metadata = Metadata {
@@ -253,6 +253,14 @@ fn waits_for(effect: &Effect) -> Option<Waiting> {
             ty: Some(receive.ty.to_string()),
             from: receive.with.clone(),
             until: shown(receive.until),
+        },
+        Effect::Attend(attend) => Waiting {
+            step: attend.key.step.clone(),
+            kind: if attend.escalated { "escalated" } else { "unknown" },
+            question: Some(format!("{}: {}", attend.code, attend.message.mask().display_text())),
+            ty: attend.ty.as_ref().map(ToString::to_string),
+            from: None,
+            until: None,
         },
         Effect::Sleep { key, timer: Timer::Wait, until } => Waiting {
             step: key.step.clone(),

@@ -8,5 +8,6 @@ pub mod machine;
 pub mod observe;
 pub mod process;
 pub mod servers;
+pub mod timeline;
 pub mod tool;
 pub mod tools;

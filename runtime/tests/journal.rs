@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use weir_runtime::journal::{
-    EphemeralJournal, Journal, JournalError, MemoryJournal, RunRecord, SqliteJournal, conformance,
+    Appended, Batch, Created, EphemeralJournal, Filter, Journal, JournalError, Line, MemoryJournal, NewRun, RunRecord,
+    SqliteJournal, Trouble, conformance,
 };
 
 /// A place for a new journal under the build's own folder for tests.
@@ -25,7 +26,18 @@ fn run(id: &str) -> RunRecord {
         status: "running".into(),
         started_at: "2026-11-05T10:00:00Z".into(),
         finished_at: None,
+        parent: None,
     }
+}
+
+fn create(journal: &SqliteJournal, id: &str) {
+    let new = NewRun { run: run(id), plan: "{}".into(), start_key: None, lines: vec![] };
+    assert_eq!(journal.create(new).wait().unwrap(), Created::New);
+}
+
+fn append(journal: &SqliteJournal, id: &str, seq: u64, texts: &[&str]) -> Result<Appended, JournalError> {
+    let lines = texts.iter().map(|text| Line { text: (*text).to_owned(), large: None }).collect();
+    journal.append(Batch { run_id: id.into(), token: 1, seq, lines, sync: true, ..Batch::default() }).wait()
 }
 
 fn refusal(path: &Path) -> JournalError {
@@ -70,11 +82,12 @@ fn many_open_one_new_file_at_once() {
 fn everything_is_there_after_opening_again() {
     let file = new_file();
     let journal = SqliteJournal::open(&file).unwrap();
-    journal.create(&run("r1"), "{}").unwrap();
-    journal.append("r1", 0, &["{\"event\":1}".into()], true).unwrap();
+    create(&journal, "r1");
+    append(&journal, "r1", 0, &["{\"event\":1}"]).unwrap();
     drop(journal);
-    let (record, plan, events) = SqliteJournal::open(&file).unwrap().load("r1").unwrap().unwrap();
-    assert_eq!((record, plan.as_str(), events.as_slice()), (run("r1"), "{}", &["{\"event\":1}".to_owned()][..]));
+    let loaded = SqliteJournal::open(&file).unwrap().load("r1").unwrap().unwrap();
+    assert_eq!((loaded.run, loaded.plan.as_str()), (run("r1"), "{}"));
+    assert_eq!(loaded.lines, [Line { text: "{\"event\":1}".into(), large: None }]);
     assert_eq!(std::fs::read_to_string(file.with_file_name(".gitignore")).unwrap(), "*\n");
 }
 
@@ -82,8 +95,8 @@ fn everything_is_there_after_opening_again() {
 fn a_plan_is_stored_once() {
     let file = new_file();
     let journal = SqliteJournal::open(&file).unwrap();
-    journal.create(&run("r1"), "{}").unwrap();
-    journal.create(&run("r2"), "{}").unwrap();
+    create(&journal, "r1");
+    create(&journal, "r2");
     let plans: i64 =
         Connection::open(&file).unwrap().query_row("SELECT count(*) FROM plans", [], |row| row.get(0)).unwrap();
     assert_eq!(plans, 1);
@@ -111,20 +124,34 @@ fn foreign_newer_and_broken_files_are_refused_and_left_alone() {
 }
 
 #[test]
-fn a_damaged_run_is_refused_with_the_event_named() {
-    let file = new_file();
-    let journal = SqliteJournal::open(&file).unwrap();
-    for id in ["hole", "garbage"] {
-        journal.create(&run(id), "{}").unwrap();
-        journal.append(id, 0, &["0".into(), "1".into(), "2".into()], true).unwrap();
+fn damage_is_refused_with_the_record_named() {
+    let harm = |sql: &str| {
+        let file = new_file();
+        let journal = SqliteJournal::open(&file).unwrap();
+        create(&journal, "r1");
+        append(&journal, "r1", 0, &["0", "1", "2"]).unwrap();
+        let large = vec![Line { text: "3".into(), large: Some("\"big\"".into()) }];
+        let batch = Batch { run_id: "r1".into(), token: 1, seq: 3, lines: large, sync: true, ..Batch::default() };
+        journal.append(batch).wait().unwrap();
+        Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+        let error = journal.load("r1").unwrap_err();
+        assert_eq!(error.trouble, Trouble::Damaged, "{sql}: {error}");
+        assert!(error.what.contains("weir.db"), "{error}");
+        error.why
+    };
+    for (sql, named) in [
+        ("DELETE FROM events WHERE seq = 1", "line 1 of run r1 is missing"),
+        ("DELETE FROM events WHERE seq = 3", "line 3 of run r1 is missing"),
+        ("UPDATE events SET json = '9' WHERE seq = 2", "line 2 of run r1 does not fit its checksum"),
+        ("UPDATE events SET seq = 5 WHERE seq = 3", "line 3 of run r1 is missing"),
+        ("UPDATE payloads SET json = '\"bug\"'", "of line 3 of run r1 does not fit its hash"),
+        ("DELETE FROM payloads", "of line 3 of run r1 is missing"),
+        ("UPDATE runs SET next = 3", "the record of run r1 does not fit its checksum"),
+        ("UPDATE plans SET json = '[]'", "plan sha256:1 does not fit its checksum"),
+        ("DELETE FROM plans", "plan sha256:1 of run r1 is missing"),
+    ] {
+        assert!(harm(sql).contains(named), "{sql}: {}", harm(sql));
     }
-    let sql = Connection::open(&file).unwrap();
-    sql.execute("DELETE FROM events WHERE run_id = 'hole' AND seq = 1", []).unwrap();
-    sql.execute("UPDATE events SET json = '{\"cut' WHERE run_id = 'garbage' AND seq = 2", []).unwrap();
-    let error = journal.load("hole").unwrap_err();
-    assert!(error.what.contains("run hole") && error.why.contains("event 1 is missing"), "{error}");
-    let error = journal.load("garbage").unwrap_err();
-    assert!(error.why.contains("event 2 cannot be read"), "{error}");
 }
 
 #[test]
@@ -137,8 +164,79 @@ fn a_folder_that_cannot_be_made_says_what_to_do() {
 fn a_second_process_cannot_continue_the_same_run() {
     let file = new_file();
     let (one, other) = (SqliteJournal::open(&file).unwrap(), SqliteJournal::open(&file).unwrap());
-    one.create(&run("r1"), "{}").unwrap();
-    one.append("r1", 0, &["1".into()], true).unwrap();
-    let error = other.append("r1", 0, &["2".into()], true).unwrap_err();
-    assert!(error.why.contains("another process continues it"), "{error}");
+    create(&one, "r1");
+    append(&one, "r1", 0, &["1"]).unwrap();
+    let error = append(&other, "r1", 0, &["2"]).unwrap_err();
+    assert!(error.why.contains("another process carries the run on"), "{error}");
+    let error = other.claim("r1").wait().unwrap_err();
+    assert_eq!(error.trouble, Trouble::Held);
+    drop(one);
+    assert_eq!(other.claim("r1").wait().unwrap(), 2);
+}
+
+/// What a worker looks like that stopped for too long: its process lives, its time is up.
+#[test]
+fn a_worker_that_slept_too_long_loses_its_runs_and_writes_nothing_any_more() {
+    let file = new_file();
+    let (one, other) = (SqliteJournal::open(&file).unwrap(), SqliteJournal::open(&file).unwrap());
+    create(&one, "r1");
+    append(&one, "r1", 0, &["1"]).unwrap();
+    Connection::open(&file).unwrap().execute("UPDATE workers SET until = 1", []).unwrap();
+    assert_eq!(other.claim("r1").wait().unwrap(), 2);
+    let error = append(&one, "r1", 1, &["\"too late\""]).unwrap_err();
+    assert_eq!(error.trouble, Trouble::Held, "{error}");
+    assert_eq!(other.load("r1").unwrap().unwrap().lines.len(), 1);
+}
+
+#[test]
+fn a_journal_of_version_1_is_brought_up_with_all_that_it_holds() {
+    let file = new_file();
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let kept = include_str!("../../tests/data/journal-1.sql");
+    Connection::open(&file).unwrap().execute_batch(kept).unwrap();
+    let journal = SqliteJournal::open(&file).unwrap();
+    let runs = journal.list(&Filter::default()).unwrap();
+    let found: Vec<_> = runs.iter().map(|run| (run.flow.as_str(), run.status.as_str())).collect();
+    assert_eq!(found, [("a.kept", "succeeded"), ("a.keyed", "compensated"), ("a.main", "waiting")]);
+    let lines: Vec<_> = runs.iter().map(|run| journal.load(&run.run_id).unwrap().unwrap().lines.len()).collect();
+    assert_eq!(lines, [3, 6, 3]);
+    let keys: i64 =
+        Connection::open(&file).unwrap().query_row("SELECT count(*) FROM keys", [], |row| row.get(0)).unwrap();
+    assert_eq!(keys, 1);
+}
+
+#[test]
+fn the_lines_can_be_read_with_sqlite_alone() {
+    let file = new_file();
+    let journal = SqliteJournal::open(&file).unwrap();
+    create(&journal, "r1");
+    let done = r#"{"event":{"done":{"at":"2026-11-05T10:00:00Z","key":{"step":"a","attempt":2},"value":1}}}"#;
+    append(&journal, "r1", 0, &[done, r#"{"claimed":{"key":{"step":"b","attempt":1},"args":"00"}}"#]).unwrap();
+    let sql = Connection::open(&file).unwrap();
+    let mut rows = sql.prepare("SELECT kind, step, attempt FROM journal").unwrap();
+    let rows: Vec<(String, String, i64)> =
+        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows, [("done".into(), "a".into(), 2), ("claimed".into(), "b".into(), 1)]);
+}
+
+/// The end of the write-ahead log is cut off: SQLite takes it for a commit that never was, the witness does not.
+#[test]
+fn a_lost_end_is_noticed() {
+    let file = new_file();
+    let journal = SqliteJournal::open(&file).unwrap();
+    create(&journal, "r1");
+    append(&journal, "r1", 0, &["1"]).unwrap();
+    let copy = new_file();
+    let folder = copy.parent().unwrap();
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::copy(&file, &copy).unwrap();
+    std::fs::copy(file.with_file_name("weir.db-wal"), folder.join("weir.db-wal")).unwrap();
+    append(&journal, "r1", 1, &["2"]).unwrap();
+    std::fs::copy(file.with_file_name("weir.db-mark"), folder.join("weir.db-mark")).unwrap();
+    let error = refusal(&copy);
+    assert_eq!(error.trouble, Trouble::Damaged);
+    assert!(error.why.contains("run r1 has 1 lines of the 2"), "{error}");
+    // Once the witness is gone, what is there can be gone on with.
+    std::fs::remove_file(folder.join("weir.db-mark")).unwrap();
+    SqliteJournal::open(&copy).unwrap();
 }

@@ -13,6 +13,7 @@ pub fn run(args: &GraphArgs) -> Outcome {
         GraphFormat::Text => out::result(&graph::text(&drawing)),
         GraphFormat::Mermaid => out::result(&graph::mermaid(&drawing)),
         GraphFormat::Dot => out::result(&graph::dot(&drawing)),
+        GraphFormat::Svg => out::result(&graph::svg(&drawing)),
         GraphFormat::Json => out::result_line(&graph::json(&drawing)),
     }
     Ok(Exit::Done)

@@ -9,6 +9,7 @@ mod graph;
 mod new;
 mod proofs;
 pub mod run;
+mod runs;
 mod tools;
 
 use crate::args::Command;
@@ -23,6 +24,8 @@ pub fn run(command: Command) -> Outcome {
         Command::Run(args) => run::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Tools(args) => tools::run(&args),
+        Command::Lsp(_) => crate::lsp::run(),
+        Command::Runs(args) => runs::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -1,9 +1,9 @@
 //! From a plan to what is drawn of it.
 
-use super::{Block, Drawing, Edge, Effect, FlowDrawing, Step};
+use super::{Block, Drawing, Edge, Effect, FlowDrawing, ParamDrawing, Step};
 use petgraph::visit::EdgeRef;
 use weir_compiler::Checked;
-use weir_compiler::plan::{Act, BlockPlan, Exit, FlowPlan, Plan, StepKind, StepPlan, Target, ToolPlan};
+use weir_compiler::plan::{Act, BlockPlan, Exit, FlowPlan, ParamPlan, Plan, StepKind, StepPlan, Target, ToolPlan};
 use weir_lang::span::{Lines, Loc};
 use weir_stdlib::pure::Pure;
 
@@ -61,6 +61,7 @@ impl Draw<'_> {
             name: flow.name.to_string(),
             role: flow.role.word(),
             signature: format!("{}({}){returns}", flow.name, params.join(", ")),
+            params: flow.params.iter().map(param).collect(),
             can: flow.can.iter().map(ToString::to_string).collect(),
             body: self.block(String::new(), &flow.body),
         }
@@ -182,6 +183,14 @@ impl Draw<'_> {
 
     fn flow_name(&self, flow: u32) -> String {
         self.plan.flows.get(flow as usize).map(|flow| flow.name.to_string()).unwrap_or_default()
+    }
+}
+
+fn param(param: &ParamPlan) -> ParamDrawing {
+    ParamDrawing {
+        name: param.name.to_string(),
+        ty: param.ty.ty.to_string(),
+        optional: param.optional || param.default.is_some(),
     }
 }
 

@@ -4,12 +4,14 @@ mod build;
 mod dot;
 mod json;
 mod mermaid;
+mod svg;
 mod text;
 
 pub use build::build;
 pub use dot::dot;
 pub use json::json;
 pub use mermaid::mermaid;
+pub use svg::svg;
 pub use text::text;
 
 use serde::Serialize;
@@ -34,11 +36,25 @@ pub struct FlowDrawing {
     pub role: &'static str,
     /// `name(param: type) -> type`
     pub signature: String,
+    /// Its parameters, for a form.
+    pub params: Vec<ParamDrawing>,
     /// What it may do.
     pub can: Vec<String>,
     /// Its steps.
     #[serde(flatten)]
     pub body: Block,
+}
+
+/// A parameter of a flow.
+#[derive(Serialize)]
+pub struct ParamDrawing {
+    /// Its name.
+    pub name: String,
+    /// Its type in Weir's notation.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Whether it may be left out.
+    pub optional: bool,
 }
 
 /// Steps in the order of the text, and what waits for what.

@@ -142,6 +142,20 @@ fn module_name(folder: &Path, file: &Path) -> String {
     parts.join(".")
 }
 
+/// The module that a file of a project would be.
+pub fn module_of(root: &Path, config: Option<&str>, file: &Path) -> Option<String> {
+    if !is_flow_file(file) || file.parent().and_then(project_above).is_some_and(|other| other != root) {
+        return None;
+    }
+    let mut folders = flow_folders(config);
+    if folders == ["."] && root.join("flows").is_dir() {
+        folders.insert(0, "flows".to_string());
+    }
+    let folder =
+        folders.iter().filter_map(|folder| inside(root, folder).ok()).find(|folder| file.starts_with(folder))?;
+    Some(module_name(&folder, file))
+}
+
 /// Path as shown, text, and what is wrong with its bytes (its place not yet known).
 type ConfigText = (String, String, Option<Diagnostic>);
 

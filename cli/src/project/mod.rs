@@ -37,6 +37,16 @@ impl Loaded {
         self.paths.iter().position(|other| *other == full).and_then(|at| u32::try_from(at).ok())
     }
 
+    /// Place of a file among the flow files, by a path that is full already; the file need not exist.
+    pub fn place_of_open(&self, full: &Path) -> Option<usize> {
+        self.paths.iter().position(|other| other == full)
+    }
+
+    /// The module that a file would be, whether or not it is on disk yet. None when it lies outside the flow folders.
+    pub fn module_of(&self, full: &Path) -> Option<String> {
+        gather::module_of(&self.root, self.source.config.as_ref().map(|(_, text)| text.as_str()), full)
+    }
+
     /// The lock file; empty where there is none. A broken one is a mistake that the check reports.
     pub fn lock(&self) -> Lock {
         let read = self.source.lock.as_ref().and_then(|(_, text)| Lock::parse(text).ok());

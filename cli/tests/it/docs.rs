@@ -9,7 +9,7 @@ use weir_lang::diagnostic::Severity;
 fn pages() -> Vec<PathBuf> {
     let root = repository();
     let mut pages = vec![root.join("README.md")];
-    let folders = [root.join("docs")];
+    let folders = [root.join("docs"), root.join("docs/how-to")];
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
         let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
         pages.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")));

@@ -15,7 +15,7 @@ const SECONDS: u32 = if cfg!(debug_assertions) { 10 } else { 1 };
 fn limited(here: &Folder, args: &[&str]) -> Ended {
     let line = format!("ulimit -v {KIB} && ulimit -t {SECONDS} && exec \"$@\"");
     let mut command = Command::new("sh");
-    command.args(["-c", &line, "sh", env!("CARGO_BIN_EXE_weir"), "check", "--format", "short"]).args(args);
+    command.args(["-c", &line, "sh", env!("CARGO_BIN_EXE_weir"), "check", "--format", "human"]).args(args);
     command.current_dir(here.dir.path()).env("RAYON_NUM_THREADS", "2");
     ended(&command.output().unwrap())
 }

@@ -4,13 +4,12 @@ use weir_lang::diagnostic::Diagnostic;
 use weir_lang::rules::Rule;
 use weir_lang::span::Loc;
 
-/// A budget or timeout that no run which ends well can keep.
+/// A budget that no run which ends well can keep.
 pub fn budget_exceeded(loc: Loc, flow: &str, what: &str, needs: &str, most: &str) -> Diagnostic {
     let (message, help) = match what {
         "calls" => (format!("`{flow}` makes at least {needs} calls, and its budget is {most}"), "calls"),
         "cost" => (format!("`{flow}` costs at least {needs}, and its budget is {most}"), "cost"),
         "depth" => (format!("`{flow}` calls flows at least {needs} deep, and its budget is {most}"), "depth"),
-        "timeout" => (format!("`{flow}` waits for at least {needs}, and its timeout is {most}"), "timeout"),
         _ => (format!("`{flow}` waits for at least {needs}, and its budget is {most}"), "time"),
     };
     Diagnostic::new(Rule::BudgetExceeded, loc, message)

@@ -121,15 +121,11 @@ impl Checked {
         found
     }
 
-    /// Budgets and timeouts that a flow exceeds even where nothing fails.
+    /// Budgets that a flow exceeds even where nothing fails. A `timeout` may be meant to run out.
     pub(crate) fn exceeded(&self) -> Vec<Diagnostic> {
         let limited = |flow: &usize| {
             let tree = self.facts.program.flow_ast(*flow);
-            tree.is_some_and(|tree| {
-                let limits =
-                    |kind: &FlowClauseKind| matches!(kind, FlowClauseKind::Budget(_) | FlowClauseKind::Timeout(_));
-                tree.clauses.iter().any(|clause| limits(&clause.kind))
-            })
+            tree.is_some_and(|tree| tree.clauses.iter().any(|clause| matches!(clause.kind, FlowClauseKind::Budget(_))))
         };
         let places: Vec<usize> = (0..self.facts.program.flows.len()).filter(limited).collect();
         if places.is_empty() || self.has_errors() {
@@ -162,15 +158,11 @@ impl Checked {
                     ));
                 }
             };
-            match &clause.kind {
-                FlowClauseKind::Budget(_) => {
-                    say(calls, needs.calls, Unit::Count, "calls");
-                    say(time_ms, needs.time, Unit::Time, "time");
-                    say(cost.map(billionths), needs.cost, Unit::Cost, "cost");
-                    say(depth, needs.depth, Unit::Count, "depth");
-                }
-                FlowClauseKind::Timeout(_) => say(flow.clauses.timeout_ms, needs.time, Unit::Time, "timeout"),
-                _ => {}
+            if matches!(clause.kind, FlowClauseKind::Budget(_)) {
+                say(calls, needs.calls, Unit::Count, "calls");
+                say(time_ms, needs.time, Unit::Time, "time");
+                say(cost.map(billionths), needs.cost, Unit::Cost, "cost");
+                say(depth, needs.depth, Unit::Count, "depth");
             }
         }
         found.truncate(1);

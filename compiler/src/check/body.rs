@@ -94,6 +94,7 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn bind(&mut self, name: &Ident, ty: Type, warn: bool) {
+        self.checker.bindings.insert((self.module, name.span.start), ty.clone());
         let (same, outer) = self.scope.bind(&name.name, ty, name.span, warn);
         let loc = self.loc(name.span);
         if let Some(first) = same {

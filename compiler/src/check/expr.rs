@@ -301,6 +301,11 @@ impl Body<'_> {
             diagnostic = diagnostic.help("`len(…)` counts characters, elements or entries");
         } else if matches!(member, Type::List(_)) {
             diagnostic = diagnostic.help("it is a list: `first(xs)?.field`, or `[x.field for x in xs]`");
+        } else if matches!(ty, Type::String(_)) {
+            diagnostic = diagnostic.help(
+                "it is a text: `parse_json(…) as { … }` reads JSON in it; where a tool gives it, a `tool` declaration \
+                 with `-> { … }` does",
+            );
         } else if !matches!(member, Type::Record(_)) && member != ty {
             diagnostic = diagnostic.help(format!("it can be `{}`, which has no fields", errors::brief(member)));
         } else if matches!(ty, Type::Union(_)) {

@@ -13,11 +13,19 @@ impl Checker {
     pub(super) fn check_flows(&mut self) {
         self.collect_placed();
         for place in 0..self.program.flows.len() {
-            let Some(at) = self.program.flows.get(place).map(|flow| flow.at) else { continue };
-            let ast = self.program.ast(at.module);
-            if let Some(flow) = flow_item(&ast, at.item) {
-                self.check_flow(place, flow);
+            if self.stopped() {
+                return;
             }
+            self.check_flow_at(place);
+        }
+    }
+
+    /// Checks the flow at a place.
+    pub(super) fn check_flow_at(&mut self, place: usize) {
+        let Some(at) = self.program.flows.get(place).map(|flow| flow.at) else { return };
+        let ast = self.program.ast(at.module);
+        if let Some(flow) = flow_item(&ast, at.item) {
+            self.check_flow(place, flow);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Checking: everything that can be known before running. Always returns a value with diagnostics.
 
+mod again;
 mod blame;
 mod body;
 mod branch;
@@ -43,6 +44,7 @@ pub mod trust;
 pub(crate) mod types;
 mod unused;
 
+pub use again::Memory;
 pub(crate) use clause::TRANSIENT;
 pub(crate) use effects::Effects;
 
@@ -54,6 +56,7 @@ use indexmap::IndexMap;
 use program::{ItemRef, ModuleInfo, Program};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use weir_lang::ast::{ExprId, Module, Role};
 use weir_lang::diagnostic::{Diagnostic, Severity};
@@ -92,6 +95,14 @@ pub(crate) struct Facts {
     pub written: FxHashMap<(usize, ExprId), Type>,
     /// What each flow does, by place.
     pub effects: Vec<Effects>,
+    /// The type of each expression, by module and number.
+    pub expr_types: Vec<Vec<Type>>,
+    /// The type of each bound name, by module and the first byte of its binding.
+    pub bindings: FxHashMap<(usize, u32), Type>,
+    /// The types of the constants, by place.
+    pub const_types: Vec<Option<Type>>,
+    /// Where the declared types stand, by full name.
+    pub type_places: IndexMap<EcoString, ItemRef>,
 }
 
 /// A flow as the outside sees it.
@@ -177,26 +188,9 @@ pub fn check_trust(source: ProjectSource) -> (Checked, Vec<trust::FlowTrust>) {
 
 impl Checker {
     fn run(mut self, source: ProjectSource) -> (Checked, Vec<trust::FlowTrust>) {
-        let checker = &mut self;
-        checker.load(&source);
-        checker.collect_items();
-        checker.collect_uses();
-        checker.collect_builtin(builtin_module());
-        checker.collect_locked();
-        checker.collect_types();
-        checker.collect_tools();
-        checker.collect_signatures();
-        checker.check_consts();
-        checker.check_policies();
-        checker.check_flows();
-        checker.check_effects();
-        checker.check_campaigns();
-        checker.check_called();
-        checker.check_trust();
-        checker.check_values();
-        checker.check_tests();
-        checker.check_unused();
-        checker.check_lookalikes();
+        let parsed = parse::all(&source.files).into_iter().map(again::Read::from).collect();
+        self.collect(&source, parsed);
+        self.judge();
         let told = std::mem::take(&mut self.trust_told);
         (self.finish(source), told)
     }
@@ -265,6 +259,10 @@ pub(crate) struct Checker {
     searched: std::cell::Cell<usize>,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
+    /// The type of each bound name, for editors.
+    bindings: FxHashMap<(usize, u32), Type>,
+    /// Set from outside when nobody waits for the answer any more.
+    stop: Arc<AtomicBool>,
 }
 
 impl Checker {
@@ -329,21 +327,55 @@ impl Checker {
         self.expr_types.get(module).and_then(|types| types.get(id.0 as usize)).cloned().unwrap_or(Type::Broken)
     }
 
-    /// Parses the files and reads the project file.
-    fn load(&mut self, source: &ProjectSource) {
-        for ((at, file), parsed) in source.files.iter().enumerate().zip(parse::all(&source.files)) {
+    /// Whether nobody waits for the answer any more.
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Names, types, tools and signatures: what stands at the top of the files.
+    fn collect(&mut self, source: &ProjectSource, parsed: Vec<again::Read>) {
+        self.load(source, parsed);
+        self.collect_items();
+        self.collect_uses();
+        self.collect_builtin(builtin_module());
+        self.collect_locked();
+        self.collect_types();
+        self.collect_tools();
+        self.collect_signatures();
+        self.check_consts();
+        self.check_policies();
+    }
+
+    /// Everything below the top.
+    fn judge(&mut self) {
+        let parts: [fn(&mut Self); 9] = [
+            Self::check_flows,
+            Self::check_effects,
+            Self::check_campaigns,
+            Self::check_called,
+            Self::check_trust,
+            Self::check_values,
+            Self::check_tests,
+            Self::check_unused,
+            Self::check_lookalikes,
+        ];
+        for part in parts {
+            if !self.stopped() {
+                part(self);
+            }
+        }
+    }
+
+    /// Takes over the parsed files and reads the project file.
+    fn load(&mut self, source: &ProjectSource, parsed: Vec<again::Read>) {
+        for ((at, file), parsed) in source.files.iter().enumerate().zip(parsed) {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
             let places =
                 parsed.diagnostics.iter().map(|diagnostic| (id.0, diagnostic.loc().span.start)).collect::<Vec<_>>();
-            parsed.diagnostics.into_iter().for_each(|diagnostic| self.report(diagnostic));
+            parsed.diagnostics.iter().for_each(|diagnostic| self.report(diagnostic.clone()));
             self.misread.extend(places);
             self.expr_types.push(vec![Type::Broken; parsed.module.exprs as usize]);
-            let module = ModuleInfo {
-                name: file.module.clone(),
-                file: id,
-                ast: Arc::new(parsed.module),
-                scope: IndexMap::new(),
-            };
+            let module = ModuleInfo { name: file.module.clone(), file: id, ast: parsed.module, scope: IndexMap::new() };
             if !file.module.is_empty() {
                 self.program.module_places.entry(file.module.clone()).or_insert(at);
             }
@@ -407,6 +439,10 @@ impl Checker {
                 each: self.each,
                 written: self.written,
                 effects: self.effects,
+                expr_types: self.expr_types,
+                bindings: self.bindings,
+                const_types: self.const_types,
+                type_places: self.type_places,
             },
         };
         checked.diagnostics.extend(checked.exceeded());

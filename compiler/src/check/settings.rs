@@ -16,6 +16,7 @@ impl Checker {
                 |name: &EcoString| name.split_once('.').filter(|(of, _)| of == server).map(|(_, own)| own.to_string());
             let mut known: Vec<String> = self.program.tools.keys().filter_map(own).collect();
             known.extend(self.servers.denied.iter().filter_map(own));
+            #[allow(clippy::disallowed_methods, reason = "sorted below")]
             known.extend(self.servers.unusable.keys().filter_map(own));
             known.sort();
             for (name, settings) in &section.tool {

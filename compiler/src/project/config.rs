@@ -2,7 +2,8 @@
 
 use ecow::EcoString;
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// The project file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -19,6 +20,39 @@ pub struct Config {
     /// `[flags]`
     #[serde(default)]
     pub flags: IndexMap<EcoString, bool>,
+    /// `[runs]`
+    #[serde(default)]
+    pub runs: RunsSection,
+}
+
+/// `[runs]`: how runs are kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunsSection {
+    /// Runs that ended longer ago than this are forgotten, in milliseconds. None: never.
+    #[serde(default, deserialize_with = "millis")]
+    pub keep: Option<i64>,
+    /// What survives what.
+    #[serde(default)]
+    pub durability: Durability,
+}
+
+/// `durability = "…"`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// What is acknowledged survives a loss of power.
+    #[default]
+    Full,
+    /// What is acknowledged survives the end of the process, not of the computer.
+    Normal,
+}
+
+/// A duration in Weir's notation.
+fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let read = parse_duration(&text).filter(|millis| *millis > 0);
+    read.map(Some).ok_or_else(|| D::Error::custom(format!("`{text}` is no duration: write it like `30d` or `12h`")))
 }
 
 /// `[project]`
@@ -240,6 +274,13 @@ mod tests {
         let breaker = Breaker { failures: 5, per_ms: 60_000, open_ms: 30_000 };
         assert_eq!(parse_breaker("5 failures per 1m open 30s"), Some(breaker));
         assert_eq!(parse_breaker("5 failures per 1m"), None);
+    }
+
+    #[test]
+    fn runs_are_kept_for_a_duration() {
+        assert_eq!(Config::parse("[runs]\nkeep = \"30d\"\n").unwrap().runs.keep, Some(2_592_000_000));
+        let error = Config::parse("[runs]\nkeep = \"30\"\n").unwrap_err();
+        assert!(error.message.contains("write it like `30d`"), "{}", error.message);
     }
 
     #[test]

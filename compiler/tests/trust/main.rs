@@ -119,8 +119,10 @@ fn the_examples_are_clean() {
             }
         });
         let config = Some(("weir.toml".into(), std::fs::read_to_string(root.join("weir.toml")).unwrap()));
-        let checked =
-            weir_compiler::check(ProjectSource { files: files.collect(), config, ..ProjectSource::default() });
+        let lock = std::fs::read_to_string(root.join("weir.lock.json")).ok();
+        let lock = lock.map(|text| ("weir.lock.json".into(), text));
+        let source = ProjectSource { files: files.collect(), config, lock, ..ProjectSource::default() };
+        let checked = weir_compiler::check(source);
         for diagnostic in &checked.diagnostics {
             writeln!(told, "{}: {} {diagnostic:#?}", root.display(), diagnostic.rule.name()).unwrap();
         }

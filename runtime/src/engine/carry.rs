@@ -4,8 +4,8 @@ use super::EngineError;
 use super::local::{LocalEngine, Question, Told};
 use super::run::RunLoop;
 use crate::envelope::Envelope;
-use crate::journal::{Claimed, KeyClaim};
-use crate::machine::{AskEffect, CallEffect, Claim, Key, SpawnEffect, Started};
+use crate::journal::Claimed;
+use crate::machine::{AskEffect, CallEffect, Key, SpawnEffect, Started};
 use crate::tool::{Call, Fault, Outcome};
 use ecow::EcoString;
 use futures_util::FutureExt;
@@ -25,8 +25,10 @@ pub(super) enum Message {
     Answered { key: Key, value: Option<Value> },
     /// From outside.
     Told { what: Told, reply: oneshot::Sender<Result<(), EngineError>> },
-    /// Go on.
-    Resume,
+    /// From another process.
+    Posted { number: i64, what: Option<Told> },
+    /// The journal cannot be used.
+    Stop(EngineError),
     /// How is it?
     Status(oneshot::Sender<Envelope>),
 }
@@ -39,58 +41,44 @@ impl Message {
 }
 
 impl RunLoop {
-    /// Claims the key of a call, if it has one. `Some`: the call is answered without being made.
-    pub(super) fn claim(&mut self, call: &CallEffect) -> Result<Option<Message>, EngineError> {
-        let Some(claim) = &call.claim else { return Ok(None) };
-        let place = (claim.scope.clone(), claim.key.clone());
-        match self.held.get(&place) {
-            Some(step) if *step == call.key.step => return Ok(None),
-            Some(step) => {
-                let why = format!("step `{step}` of this run holds the key `{}` and has not ended", claim.key);
-                return Ok(Some(self.refused(call, Fault::open("unknown", why))));
-            }
-            None => {}
+    /// A call whose key another step of this run holds is answered without being made.
+    pub(super) fn held_beside(&mut self, call: &CallEffect) -> Option<Message> {
+        let claim = call.claim.as_ref()?;
+        let step = self.held.get(&(claim.scope.clone(), claim.key.clone()))?;
+        if *step == call.key.step {
+            return None;
         }
-        let asked = KeyClaim {
-            scope: claim.scope.clone(),
-            key: claim.key.clone(),
-            args: claim.args,
-            run_id: self.run_id.clone(),
-            step: call.key.step.clone(),
+        let why = format!("step `{step}` of this run holds the key `{}` and has not ended", claim.key);
+        Some(Message::called(call.key.clone(), Err(Fault::open("unknown", why))))
+    }
+
+    /// Makes a call, or answers it by what its key says.
+    pub(super) fn begin(&mut self, call: CallEffect, claimed: Claimed) {
+        let key = call.key.clone();
+        let Some(claim) = call.claim.clone().filter(|_| !matches!(claimed, Claimed::New)) else {
+            return self.call(call);
         };
-        let claimed = self.engine.inner.journal.claim(&asked).map_err(|source| self.journal_error(source))?;
-        Ok(match claimed {
-            Claimed::New => {
-                self.held.insert(place, call.key.step.clone());
-                None
-            }
-            Claimed::InFlight { run_id, .. } if run_id == self.run_id => {
-                self.held.insert(place, call.key.step.clone());
-                None
-            }
+        let name = claim.key.clone();
+        self.held.remove(&(claim.scope, claim.key));
+        let answer = match claimed {
+            Claimed::New => return,
             Claimed::Recorded(value) => {
                 let plan = self.plan.tools.get(&call.tool);
                 let misfit = plan.and_then(|plan| self.engine.inner.tools.misfit(plan, &value));
-                let outcome = Ok(Outcome::Done(value));
-                Some(Message::Called { key: call.key.clone(), outcome, recorded: true, misfit })
+                Message::Called { key, outcome: Ok(Outcome::Done(value)), recorded: true, misfit }
             }
             Claimed::InFlight { run_id, since } => {
                 let why = format!(
-                    "run {run_id} holds the key `{}` since {since} and has not ended: look at it with `weir runs show {run_id}`",
-                    claim.key
+                    "run {run_id} holds the key `{name}` since {since} and has not ended: look at it with `weir runs show {run_id}`"
                 );
-                Some(self.refused(call, Fault::open("unknown", why)))
+                Message::called(key, Err(Fault::open("unknown", why)))
             }
             Claimed::Conflict => {
-                let why = format!("the key `{}` was used with other arguments before", claim.key);
-                Some(self.refused(call, Fault::clean("conflict", why)))
+                let why = format!("the key `{name}` was used with other arguments before");
+                Message::called(key, Err(Fault::clean("conflict", why)))
             }
-        })
-    }
-
-    fn refused(&mut self, call: &CallEffect, fault: Fault) -> Message {
-        self.calls.remove(&call.key);
-        Message::called(call.key.clone(), Err(fault))
+        };
+        let _ = self.sender.send(answer);
     }
 
     /// Makes one attempt of a call in a task of its own. A panic in a tool is a fault like any other.
@@ -167,52 +155,48 @@ impl RunLoop {
         self.asking.insert(asked, asking);
     }
 
-    /// Creates a run that this one starts, once, and sets it going.
-    pub(super) fn spawn(&mut self, spawn: &SpawnEffect) -> Result<Value, Fault> {
+    /// Creates a run that this one starts, once, and sets it going. The answer comes as that of a call does.
+    pub(super) fn spawn(&mut self, spawn: SpawnEffect) {
         let plan = self.plan_of(spawn.flow);
         let started = Started {
             at: self.engine.inner.clock.now(),
             run_id: spawn.run_id.clone(),
             program: plan.hash(),
-            project: spawn.project.clone(),
-            args: spawn.args.clone(),
-            grants: spawn.grants.clone(),
+            project: spawn.project,
+            args: spawn.args,
+            grants: spawn.grants,
             delivery: spawn.delivery,
-            flags: spawn.flags.clone(),
+            flags: spawn.flags,
             untrusted: spawn.untrusted,
             secret: spawn.secret,
         };
-        let known = self.engine.inner.journal.load(&spawn.run_id).ok().flatten().is_some();
-        let run = if known { RunLoop::load(&self.engine, &spawn.run_id) } else { self.engine.create(plan, started) };
-        let run =
-            run.map_err(|error| Fault::clean("unavailable", format!("`{}` was not started: {error}", spawn.name)))?;
-        let engine = self.engine.clone();
-        self.children.push(tokio::spawn(go(engine, run)));
-        Ok(Value::text(spawn.run_id.as_str()))
+        let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
+        let key = spawn.key;
+        let (run_id, name) = (spawn.run_id, spawn.name);
+        self.calls.insert(key.clone(), super::run::InFlight { reads: false, claim: None });
+        self.children.push(tokio::spawn(async move {
+            let run = engine.child(plan, started, parent).await;
+            let (outcome, run) = match run {
+                Ok(run) => (Ok(Outcome::Done(Value::text(run_id.as_str()))), run),
+                Err(error @ (EngineError::Journal { .. } | EngineError::Damaged { .. })) => {
+                    // What cannot be written down did not fail: the run stops, and is gone on with later.
+                    let _ = sender.send(Message::Stop(error));
+                    return;
+                }
+                Err(error) => {
+                    let why = format!("`{name}` was not started: {error}");
+                    (Err(Fault::clean("unavailable", why)), None)
+                }
+            };
+            let _ = sender.send(Message::called(key, outcome));
+            if let Some(run) = run {
+                go(engine, run).await;
+            }
+        }));
     }
 
     fn plan_of(&self, flow: u32) -> Arc<Plan> {
         Arc::new(Plan { entry: flow, ..(*self.plan).clone() })
-    }
-
-    /// What follows once a call's outcome is in the journal: its key is completed, or given back when nothing
-    /// happened.
-    pub(super) fn close_claim(&mut self, claim: &Claim, outcome: &Result<Outcome, Fault>) -> Result<(), EngineError> {
-        let place = (claim.scope.clone(), claim.key.clone());
-        if !self.held.contains_key(&place) {
-            return Ok(());
-        }
-        let journal = Arc::clone(&self.engine.inner.journal);
-        let result = match outcome {
-            Ok(Outcome::Unfinished(_)) => return Ok(()),
-            Ok(Outcome::Done(value)) => journal.complete(&claim.scope, &claim.key, &self.run_id, value),
-            Err(fault) if fault.happened == crate::tool::Happened::No => {
-                journal.release(&claim.scope, &claim.key, &self.run_id)
-            }
-            Err(_) => return Ok(()),
-        };
-        self.held.remove(&place);
-        result.map_err(|source| self.journal_error(source))
     }
 }
 
@@ -227,7 +211,7 @@ fn with_key(args: Value, plan: Option<&ToolPlan>, key: Option<&EcoString>) -> Va
 }
 
 /// Drives a run that another one started; boxed, since it may start others.
-fn go(engine: LocalEngine, run: RunLoop) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+pub(super) fn go(engine: LocalEngine, run: RunLoop) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         let id: EcoString = run.run_id.clone();
         if let Err(error) = run.drive().await {

@@ -2,20 +2,26 @@
 
 use super::carry::Message;
 use super::run::RunLoop;
-use super::{Engine, EngineError, Signal, StartRequest, Toolbox, validate};
+use super::{Engine, EngineError, History, Signal, StartRequest, Toolbox, validate};
 use crate::envelope::Envelope;
-use crate::journal::{Journal, RunRecord};
-use crate::machine::{Code, Event, Machine, Started};
+use crate::journal::{Created, Filter, Journal, NewRun, RunRecord, Ticket};
+use crate::machine::{Code, Decision, Effect, Event, Machine, Started, Status};
 use crate::observe::Observed;
 use async_trait::async_trait;
 use ecow::EcoString;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use weir_compiler::plan::Plan;
 use weir_lang::types::Type;
 use weir_stdlib::value::Value;
+
+/// How often it is looked whether another process has left word.
+const EAR: Duration = Duration::from_millis(200);
 
 /// Says what time it is.
 pub trait Clock: Send + Sync {
@@ -74,6 +80,33 @@ pub(super) struct Inner {
     pub stays: bool,
     pub runs: Mutex<BTreeMap<EcoString, UnboundedSender<Message>>>,
     pub watchers: Mutex<Vec<UnboundedSender<Observed>>>,
+    /// Other processes' words are listened to.
+    pub listens: AtomicBool,
+    /// The plan that was started last, worked out: many runs of one plan share it.
+    pub worked_out: Mutex<Option<WorkedOut>>,
+}
+
+/// A plan, worked out.
+pub(super) struct WorkedOut {
+    program: EcoString,
+    entry: u32,
+    code: Arc<Code>,
+    text: Arc<str>,
+}
+
+impl Inner {
+    /// The plan worked out, and as JSON; remembered for the next run.
+    fn work_out(&self, plan: Arc<Plan>, program: &EcoString) -> (Arc<Code>, Arc<str>) {
+        let mut last = self.worked_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|last| last.program == *program && last.entry == plan.entry) {
+            return (Arc::clone(&last.code), Arc::clone(&last.text));
+        }
+        let text: Arc<str> = serde_json::to_string(&*plan).unwrap_or_default().into();
+        let entry = plan.entry;
+        let code = Code::new(plan);
+        *last = Some(WorkedOut { program: program.clone(), entry, code: Arc::clone(&code), text: Arc::clone(&text) });
+        (code, text)
+    }
 }
 
 impl LocalEngine {
@@ -87,6 +120,8 @@ impl LocalEngine {
             stays: false,
             runs: Mutex::default(),
             watchers: Mutex::default(),
+            listens: AtomicBool::default(),
+            worked_out: Mutex::default(),
         };
         LocalEngine { inner: Arc::new(inner) }
     }
@@ -101,6 +136,8 @@ impl LocalEngine {
             stays: old.stays,
             runs: Mutex::default(),
             watchers: Mutex::default(),
+            listens: AtomicBool::default(),
+            worked_out: Mutex::default(),
         };
         change(&mut inner);
         LocalEngine { inner: Arc::new(inner) }
@@ -132,7 +169,13 @@ impl LocalEngine {
         runs.get(run_id).cloned()
     }
 
-    /// Tells a run something: its loop when it is under way here, else its journal.
+    /// Whether a run has its loop here.
+    pub(super) fn is_under_way(&self, run_id: &str) -> bool {
+        self.sender(run_id).is_some()
+    }
+
+    /// Tells a run something: its loop when it is under way here, the process that carries it on where there is one,
+    /// else its journal.
     async fn tell(&self, run_id: &str, what: Told) -> Result<(), EngineError> {
         if let Some(sender) = self.sender(run_id) {
             let (reply, answer) = tokio::sync::oneshot::channel();
@@ -142,9 +185,61 @@ impl LocalEngine {
                 return result;
             }
         }
-        let mut run = RunLoop::load(self, run_id)?;
-        let event = run.event_of(&what)?;
-        run.write(&[event])
+        match self.take_over(run_id).await {
+            Ok(mut run) => {
+                let told = match run.event_of(&what) {
+                    Ok(event) => run.note_down(event).await,
+                    Err(error) => Err(error),
+                };
+                let rested = run.rest().await;
+                told.and(rested)
+            }
+            Err(EngineError::Held(_)) => {
+                RunLoop::load(self, run_id)?.event_of(&what)?;
+                let text = serde_json::to_string(&what).unwrap_or_default();
+                let posted = self.inner.journal.post(run_id, text).await;
+                posted.map_err(|source| EngineError::of(run_id, source))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The loop of a run that nobody else carries on, at rest.
+    pub(super) async fn take_over(&self, run_id: &str) -> Result<RunLoop, EngineError> {
+        let claimed = self.inner.journal.claim(run_id).await;
+        let token = claimed.map_err(|source| EngineError::of(run_id, source))?;
+        match RunLoop::load(self, run_id) {
+            Ok(mut run) => {
+                run.token = token;
+                Ok(run)
+            }
+            Err(error) => {
+                drop(self.inner.journal.release(run_id, token));
+                Err(error)
+            }
+        }
+    }
+
+    /// Hears what other processes leave for the runs that are under way here.
+    pub(super) fn listen(&self) {
+        if !self.inner.journal.is_shared() || self.inner.listens.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let engine = Arc::downgrade(&self.inner);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(EAR).await;
+                let Some(inner) = engine.upgrade() else { return };
+                let posts = inner.journal.posts().unwrap_or_default();
+                let runs = inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
+                for post in posts {
+                    if let Some(run) = runs.get(&post.run_id) {
+                        let what = serde_json::from_str(&post.text).ok();
+                        let _ = run.send(Message::Posted { number: post.number, what });
+                    }
+                }
+            }
+        });
     }
 
     pub(super) fn observe(&self, observed: impl IntoIterator<Item = Observed>) {
@@ -157,23 +252,60 @@ impl LocalEngine {
         }
     }
 
-    /// Writes a run down and gives its loop.
-    pub(super) fn create(&self, plan: Arc<Plan>, started: Started) -> Result<RunLoop, EngineError> {
-        let failed = |source| EngineError::Journal { run_id: started.run_id.clone(), source };
+    /// Hands a new run over to the journal and gives its loop.
+    pub(super) fn create(
+        &self,
+        plan: Arc<Plan>,
+        started: Started,
+        parent: Option<EcoString>,
+        start_key: Option<EcoString>,
+    ) -> (RunLoop, Ticket<Created>) {
+        let (mut run, record, plan) = self.prepare(plan, &started);
+        let lines = vec![run.begin_with(Event::Started(Box::new(started)))];
+        let run_record = RunRecord { parent, ..record };
+        let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines });
+        (run, created)
+    }
+
+    /// The loop of a run that nobody knows of yet, how it will be listed, and its plan's text.
+    pub(super) fn prepare(&self, plan: Arc<Plan>, started: &Started) -> (RunLoop, RunRecord, Arc<str>) {
+        let flow = plan.entry_flow().map(|flow| flow.name.clone()).unwrap_or_default();
+        let (code, text) = self.inner.work_out(plan, &started.program);
         let record = RunRecord {
             run_id: started.run_id.clone(),
-            flow: plan.entry_flow().map(|flow| flow.name.clone()).unwrap_or_default(),
+            flow,
             program: started.program.clone(),
             status: "running".into(),
             started_at: started.at.to_string().into(),
             finished_at: None,
+            parent: None,
         };
-        let text = serde_json::to_string(&*plan).unwrap_or_default();
-        self.inner.journal.create(&record, &text).map_err(failed)?;
-        let machine = Machine::of(Code::new(plan));
-        let mut run = RunLoop::new(self, started.run_id.clone(), machine);
-        run.write(&[Event::Started(Box::new(started))])?;
-        Ok(run)
+        (RunLoop::new(self, started.run_id.clone(), Machine::of(code)), record, text)
+    }
+
+    /// The loop of a run that another one starts. None: it is known already and has ended, or somebody carries it on.
+    pub(super) async fn child(
+        &self,
+        plan: Arc<Plan>,
+        started: Started,
+        parent: EcoString,
+    ) -> Result<Option<RunLoop>, EngineError> {
+        let run_id = started.run_id.clone();
+        let filter = Filter { id: Some(run_id.clone()), ..Filter::default() };
+        let known = self.inner.journal.list(&filter).map_err(|source| EngineError::of(&run_id, source))?;
+        match known.first() {
+            None => {
+                let (run, created) = self.create(plan, started, Some(parent), None);
+                created.await.map_err(|source| EngineError::of(&run_id, source))?;
+                Ok(Some(run))
+            }
+            Some(known) if known.finished_at.is_some() || self.is_under_way(&run_id) => Ok(None),
+            Some(_) => match self.take_over(&run_id).await {
+                Ok(run) => Ok(Some(run)),
+                Err(EngineError::Held(_)) => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
     }
 }
 
@@ -187,12 +319,15 @@ async fn spawned(run: RunLoop) -> Result<Envelope, EngineError> {
 }
 
 /// What a run can be told from outside.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Told {
     Answer { step: EcoString, value: Value },
     Signal(Signal),
     Cancel(EcoString),
+    Decide { step: EcoString, decision: Decision },
     Pause,
+    Resume,
 }
 
 #[async_trait]
@@ -203,9 +338,11 @@ impl Engine for LocalEngine {
         if !refused.is_empty() {
             return Err(EngineError::Refused(refused));
         }
+        let run_id = request.run_id.unwrap_or_else(LocalEngine::new_run_id);
+        let key = request.key.map(|key| format!("{}:{key}", request.project).into());
         let started = Started {
             at: self.inner.clock.now(),
-            run_id: request.run_id.unwrap_or_else(LocalEngine::new_run_id),
+            run_id: run_id.clone(),
             program: plan.hash(),
             project: request.project,
             args: request.args,
@@ -215,11 +352,25 @@ impl Engine for LocalEngine {
             untrusted: request.untrusted,
             secret: false,
         };
-        spawned(self.create(plan, started)?).await
+        let once = key.is_some();
+        let (mut run, created) = self.create(plan, started, None, key);
+        if once {
+            match created.await.map_err(|source| EngineError::of(&run_id, source))? {
+                Created::New => {}
+                Created::Known(known) => return self.status(&known).await,
+            }
+        } else {
+            run.created = Some(created);
+        }
+        spawned(run).await
     }
 
     async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError> {
         self.tell(run_id, Told::Answer { step: step.into(), value }).await
+    }
+
+    async fn decide(&self, run_id: &str, step: &str, decision: Decision) -> Result<(), EngineError> {
+        self.tell(run_id, Told::Decide { step: step.into(), decision }).await
     }
 
     async fn signal(&self, run_id: &str, signal: Signal) -> Result<(), EngineError> {
@@ -235,17 +386,34 @@ impl Engine for LocalEngine {
     }
 
     async fn resume(&self, run_id: &str) -> Result<Envelope, EngineError> {
-        if let Some(sender) = self.sender(run_id) {
-            let _ = sender.send(Message::Resume);
+        if self.status(run_id).await?.metadata.status == Status::Paused {
+            self.tell(run_id, Told::Resume).await?;
+        }
+        self.carry_on(run_id).await
+    }
+
+    async fn carry_on(&self, run_id: &str) -> Result<Envelope, EngineError> {
+        if self.is_under_way(run_id) {
             return self.status(run_id).await;
         }
-        let mut run = RunLoop::load(self, run_id)?;
+        let mut run = match self.take_over(run_id).await {
+            Err(EngineError::Held(_)) => return self.status(run_id).await,
+            taken => taken?,
+        };
         if run.over() {
-            run.set_status()?;
+            run.rest().await?;
             return Ok(run.envelope());
         }
-        run.unpause()?;
+        let missing = self.inner.tools.missing(&run.plan);
+        if !missing.is_empty() {
+            run.rest().await?;
+            return Err(EngineError::Refused(missing));
+        }
         spawned(run).await
+    }
+
+    async fn retry(&self, run_id: &str, args: Option<Value>) -> Result<Envelope, EngineError> {
+        spawned(self.anew(run_id, args).await?).await
     }
 
     async fn status(&self, run_id: &str) -> Result<Envelope, EngineError> {
@@ -258,6 +426,23 @@ impl Engine for LocalEngine {
             }
         }
         Ok(RunLoop::load(self, run_id)?.envelope())
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, EngineError> {
+        self.inner.journal.list(filter).map_err(|source| EngineError::of("", source))
+    }
+
+    async fn history(&self, run_id: &str) -> Result<History, EngineError> {
+        let (run, loaded, notes) = RunLoop::replayed(self, run_id)?;
+        let trace = run.machine.trace_id();
+        let events = notes.into_iter().map(|note| Observed::of(note, &run.run_id, &trace)).collect();
+        let (envelope, plan) = (run.envelope(), run.machine.plan());
+        let questions = run.machine.owed().filter_map(|effect| match effect {
+            Effect::Ask(ask) => Some((ask.key.step.clone(), ask.ty.clone())),
+            _ => None,
+        });
+        let questions = questions.collect();
+        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions })
     }
 
     fn watch(&self) -> UnboundedReceiver<Observed> {

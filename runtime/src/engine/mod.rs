@@ -5,9 +5,11 @@ mod carry;
 mod line;
 mod local;
 mod recover;
+mod retry;
 mod run;
 mod timers;
 mod toolbox;
+mod turn;
 mod validate;
 
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
@@ -15,7 +17,8 @@ pub use toolbox::Toolbox;
 pub use validate::{check_args, validate};
 
 use crate::envelope::Envelope;
-use crate::journal::JournalError;
+use crate::journal::{Filter, JournalError, RunRecord, Trouble};
+use crate::machine::Decision;
 use crate::observe::Observed;
 use async_trait::async_trait;
 use ecow::EcoString;
@@ -23,6 +26,7 @@ use indexmap::IndexMap;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use weir_compiler::plan::Plan;
+use weir_lang::types::Type;
 use weir_stdlib::value::Value;
 
 /// Runs flows.
@@ -40,6 +44,13 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// No such run or question, or an answer that does not fit.
     async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError>;
+
+    /// Decides about a step that waits for an operator. A run that is not under way here keeps the decision until it is
+    /// resumed.
+    ///
+    /// # Errors
+    /// No such run or step, or a decision that does not fit.
+    async fn decide(&self, run_id: &str, step: &str, decision: Decision) -> Result<(), EngineError>;
 
     /// Sends an event, counted once by its id. A run that is not under way here keeps it until it is resumed.
     ///
@@ -67,6 +78,32 @@ pub trait Engine: Send + Sync {
     /// No such run, a damaged journal, a journal that cannot be written.
     async fn resume(&self, run_id: &str) -> Result<Envelope, EngineError>;
 
+    /// Goes on with a run that nobody carries on, as [`Engine::resume`] does, but leaves a paused one paused. Where
+    /// somebody carries it on, or it has ended: how it is.
+    ///
+    /// # Errors
+    /// As [`Engine::resume`].
+    async fn carry_on(&self, run_id: &str) -> Result<Envelope, EngineError>;
+
+    /// Starts a failed run again from the step that failed it: a new run that takes over what the old one had finished,
+    /// with these arguments if there are any. Where the old one has undone what it did, everything is done again.
+    ///
+    /// # Errors
+    /// No such run, one that has not failed, a failed call that may have happened, arguments that change what is done.
+    async fn retry(&self, run_id: &str, args: Option<Value>) -> Result<Envelope, EngineError>;
+
+    /// Runs that this engine's journal knows, newest first.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    async fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, EngineError>;
+
+    /// Everything that is known about a run: every decision in it, in order.
+    ///
+    /// # Errors
+    /// No such run, a damaged journal.
+    async fn history(&self, run_id: &str) -> Result<History, EngineError>;
+
     /// How a run is.
     ///
     /// # Errors
@@ -77,11 +114,37 @@ pub trait Engine: Send + Sync {
     fn watch(&self) -> UnboundedReceiver<Observed>;
 }
 
+/// Everything that is known about a run.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// How it is listed.
+    pub record: RunRecord,
+    /// What it has come to.
+    pub envelope: Envelope,
+    /// Lines in its journal.
+    pub lines: usize,
+    /// Its plan.
+    pub plan: Arc<Plan>,
+    /// Every decision, in order.
+    pub events: Vec<Observed>,
+    /// What the open questions ask for, by step.
+    pub(crate) questions: Vec<(EcoString, Type)>,
+}
+
+impl History {
+    /// What an answer to the open question of a step must fit.
+    pub fn asks(&self, step: &str) -> Option<Type> {
+        self.questions.iter().find(|(open, _)| open == step).map(|(_, ty)| ty.clone())
+    }
+}
+
 /// What a run is started with.
 #[derive(Clone, Debug)]
 pub struct StartRequest {
     /// A UUID v7 of the caller's; None: a new one.
     pub run_id: Option<EcoString>,
+    /// Starting with the same key again, in the same project, gives the run that was started the first time.
+    pub key: Option<EcoString>,
     /// A record of the entry flow's arguments.
     pub args: Value,
     /// Capabilities granted.
@@ -103,6 +166,7 @@ impl StartRequest {
     pub fn new(project: impl Into<EcoString>) -> Self {
         StartRequest {
             run_id: None,
+            key: None,
             args: Value::record::<EcoString>([]),
             grants: Vec::new(),
             delivery: false,
@@ -115,7 +179,7 @@ impl StartRequest {
 }
 
 /// An event for a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Signal {
     /// Counted once by this id; None: a new one.
     pub id: Option<EcoString>,
@@ -144,6 +208,9 @@ pub enum EngineError {
         /// How.
         status: &'static str,
     },
+    /// Another process carries the run on.
+    #[error("another process carries run {0} on: what it is told with `weir runs` reaches it there")]
+    Held(EcoString),
     /// The engine itself broke down; what is in the journal is whole.
     #[error("run {0} broke off: `weir runs resume {0}` goes on with it; please report this")]
     Broken(EcoString),
@@ -168,4 +235,20 @@ pub enum EngineError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+fn refused(line: String) -> EngineError {
+    EngineError::Refused(vec![line])
+}
+
+impl EngineError {
+    /// What a journal's trouble means for a run.
+    fn of(run_id: &str, source: JournalError) -> EngineError {
+        let run_id = EcoString::from(run_id);
+        match source.trouble {
+            Trouble::NoRun => EngineError::NoRun(run_id),
+            Trouble::Held => EngineError::Held(run_id),
+            Trouble::Unusable | Trouble::Damaged => EngineError::Journal { run_id, source },
+        }
+    }
 }

@@ -1,116 +1,100 @@
-//! Going on where a run was: its journal read back, keys and calls that were under way when the process died.
+//! Going on where a run was: its journal read back, and calls that were under way when the process died.
 
 use super::EngineError;
+use super::carry::go;
 use super::line::{Line, hex};
 use super::local::LocalEngine;
 use super::run::RunLoop;
-use crate::journal::{Claimed, KeyClaim};
-use crate::machine::{CallEffect, Claim, Code, Effect, Event, Key, Machine};
+use super::turn::Turn;
+use crate::journal::{Filter, Loaded};
+use crate::machine::{CallEffect, Code, Effect, Event, Machine, Note};
 use crate::tool::Fault;
 use ecow::EcoString;
-use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use weir_compiler::plan::Plan;
 
 impl RunLoop {
     /// The loop of a run that is in the journal, at rest: what it owes is carried out when it is driven.
     pub(super) fn load(engine: &LocalEngine, run_id: &str) -> Result<RunLoop, EngineError> {
+        Ok(RunLoop::replayed(engine, run_id)?.0)
+    }
+
+    /// The same, with how the run is listed and every decision that was made in it.
+    pub(super) fn replayed(engine: &LocalEngine, run_id: &str) -> Result<(RunLoop, Loaded, Vec<Note>), EngineError> {
         let run_id = EcoString::from(run_id);
-        let failed = |source| EngineError::Journal { run_id: run_id.clone(), source };
-        let (_, plan, lines) =
-            engine.inner.journal.load(&run_id).map_err(failed)?.ok_or_else(|| EngineError::NoRun(run_id.clone()))?;
+        let loaded = engine.inner.journal.load(&run_id).map_err(|source| EngineError::of(&run_id, source))?;
+        let loaded = loaded.ok_or_else(|| EngineError::NoRun(run_id.clone()))?;
         let damaged = |seq, why: String| EngineError::Damaged { run_id: run_id.clone(), seq, why };
-        let plan: Plan = serde_json::from_str(&plan).map_err(|error| damaged(0, format!("its plan: {error}")))?;
+        let plan: Plan =
+            serde_json::from_str(&loaded.plan).map_err(|error| damaged(0, format!("its plan: {error}")))?;
         let mut run = RunLoop::new(engine, run_id.clone(), Machine::of(Code::new(Arc::new(plan))));
-        let mut with_keys = FxHashMap::default();
-        for (seq, line) in lines.iter().enumerate() {
-            match serde_json::from_str(line).map_err(|error| damaged(seq, error.to_string()))? {
-                Line::Event(event) => run.replay(&event, &mut with_keys),
+        let mut notes = Vec::new();
+        for (seq, line) in loaded.lines.iter().enumerate() {
+            match Line::read(line).map_err(|error| damaged(seq, error.to_string()))? {
+                Line::Event(event) => {
+                    if let Event::Unfinished { key, .. } = &event {
+                        // That call has come back; whether it was made again, the next record says.
+                        run.claimed.remove(key);
+                    }
+                    notes.extend(run.machine.apply(&event).notes);
+                }
                 Line::Claimed { key, args } => {
                     run.claimed.insert(key, args);
                 }
             }
         }
-        run.seq = lines.len() as u64;
-        Ok(run)
-    }
-
-    /// Applies an event that was written down before, and keeps in mind which keys it may have left open.
-    fn replay(&mut self, event: &Event, with_keys: &mut FxHashMap<Key, Claim>) {
-        if let Event::Done { key, value, recorded: false, .. } = event
-            && let Some(claim) = with_keys.remove(key)
-        {
-            self.unclosed.insert(key.clone(), (claim, value.clone()));
-        }
-        if let Event::Unfinished { key, .. } = event {
-            // That call has come back; whether it was made again, the next record says.
-            self.claimed.remove(key);
-        }
-        for effect in self.machine.apply(event).effects {
-            match effect {
-                Effect::Call(call) => {
-                    if let Some(claim) = call.claim {
-                        with_keys.insert(call.key, claim);
-                    }
-                }
-                Effect::Release { claim, .. } => self.unclosed.retain(|_, (held, _)| *held != claim),
-                _ => {}
-            }
-        }
-    }
-
-    /// Tells keys about results that were written down just before the process died.
-    fn close_keys(&mut self) -> Result<(), EngineError> {
-        for (key, (claim, value)) in std::mem::take(&mut self.unclosed) {
-            let asked = KeyClaim {
-                scope: claim.scope.clone(),
-                key: claim.key.clone(),
-                args: claim.args,
-                run_id: self.run_id.clone(),
-                step: key.step,
-            };
-            let journal = &self.engine.inner.journal;
-            let closed = match journal.claim(&asked) {
-                Ok(Claimed::New) => journal.complete(&claim.scope, &claim.key, &self.run_id, &value),
-                Ok(Claimed::InFlight { run_id, .. }) if run_id == self.run_id => {
-                    journal.complete(&claim.scope, &claim.key, &self.run_id, &value)
-                }
-                Ok(_) => Ok(()),
-                Err(error) => Err(error),
-            };
-            closed.map_err(|source| self.journal_error(source))?;
-        }
-        Ok(())
+        run.seq = loaded.lines.len() as u64;
+        run.status = if run.machine.status().word() == loaded.run.status { run.machine.status().word() } else { "" };
+        Ok((run, loaded, notes))
     }
 
     /// Carries out what the run owes: all of it at the start, what was under way when the process died included.
-    pub(super) fn pick_up(&mut self) -> Result<(), EngineError> {
-        self.close_keys()?;
+    pub(super) async fn pick_up(&mut self) -> Result<(), EngineError> {
+        self.pick_up_children().await?;
         let mut unknown = Vec::new();
-        let mut owed = Vec::new();
+        let mut turn = Turn::default();
         for effect in self.machine.pending() {
             match &effect {
                 Effect::Call(call) => match self.claimed.remove(&call.key) {
                     Some(args) if !again(call, &args) => unknown.push(call.clone()),
-                    _ => owed.push(effect),
+                    _ => turn.effects.push(effect),
                 },
-                _ => owed.push(effect),
+                _ => turn.effects.push(effect),
             }
         }
+        self.claimed.clear();
+        for call in unknown {
+            self.hear(&mut turn, self.nobody_knows(&call));
+        }
+        self.end_turn(turn).await
+    }
+
+    fn nobody_knows(&self, call: &CallEffect) -> Event {
+        let why = if call.repeatable {
+            "the arguments are not those of the call that was under way when the process died"
+        } else {
+            "the process died during the call"
+        };
         let at = self.engine.inner.clock.now();
-        let events: Vec<Event> = unknown
-            .into_iter()
-            .map(|call| {
-                let why = if call.repeatable {
-                    "the arguments are not those of the call that was under way when the process died"
-                } else {
-                    "the process died during the call"
-                };
-                Event::Failed { at, key: call.key, fault: Fault::open("unknown", why) }
-            })
-            .collect();
-        self.carry_out(owed)?;
-        if events.is_empty() { Ok(()) } else { self.write(&events) }
+        Event::Failed { at, key: call.key.clone(), fault: Fault::open("unknown", why) }
+    }
+
+    /// Runs that this one started and that have not ended go on too, unless somebody else carries them on.
+    async fn pick_up_children(&mut self) -> Result<(), EngineError> {
+        if self.seq <= 1 {
+            return Ok(());
+        }
+        let filter = Filter { parent: Some(self.run_id.clone()), unfinished: true, ..Filter::default() };
+        let children = self.engine.inner.journal.list(&filter).map_err(|source| self.journal_error(source))?;
+        for child in children {
+            if self.engine.is_under_way(&child.run_id) {
+                continue;
+            }
+            if let Ok(run) = self.engine.take_over(&child.run_id).await {
+                self.children.push(tokio::spawn(go(self.engine.clone(), run)));
+            }
+        }
+        Ok(())
     }
 }
 

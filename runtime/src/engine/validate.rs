@@ -1,6 +1,6 @@
 //! What a plan asks for and this engine cannot do yet: refused before anything starts, never ignored.
 
-use weir_compiler::plan::{BlockPlan, FlowPlan, Plan, PolicyEndPlan, StepKind, Target};
+use weir_compiler::plan::{BlockPlan, FlowPlan, Plan, StepKind, Target};
 use weir_lang::ast::Role;
 use weir_stdlib::narrow;
 use weir_stdlib::value::Value;
@@ -69,12 +69,6 @@ fn block(flow: &FlowPlan, plan: &BlockPlan, lines: &mut Vec<String>) {
                 if let Target::Start { delay: Some(_), .. } = act.target {
                     lines.push(format!(
                         "`{}`, step `{}`: a start with `after` or `at` cannot be carried out yet: `wait` first, or start at once",
-                        flow.name, step.name
-                    ));
-                }
-                if act.policy.iter().any(|arm| matches!(arm.then, PolicyEndPlan::Escalate(_))) {
-                    lines.push(format!(
-                        "`{}`, step `{}`: `escalate` cannot be carried out yet: `catch` the error and `ask`",
                         flow.name, step.name
                     ));
                 }

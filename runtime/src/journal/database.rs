@@ -1,7 +1,7 @@
 //! Opening Weir's SQLite files: the folder with its `.gitignore`, a refusal of files that are not ours or from a newer
 //! Weir, settings, migrations; and what SQLite's errors mean to a person.
 
-use super::JournalError;
+use super::{JournalError, Trouble};
 use rusqlite::{Connection, ErrorCode};
 use rusqlite_migration::Migrations;
 use std::io;
@@ -20,14 +20,18 @@ pub(crate) struct Kind {
     /// What is kept there, and what follows where that cannot be.
     pub note: &'static str,
     /// From an empty file to the newest version.
-    pub migrations: Migrations<'static>,
+    pub migrations: fn() -> Migrations<'static>,
     /// The newest version: how many migrations there are.
     pub version: i64,
 }
 
 /// Opens the file, made where there is none, and brings it to the newest version.
 pub(crate) fn open(path: &Path, kind: &Kind) -> Result<Connection, JournalError> {
-    let fail = |why: String| JournalError { what: format!("cannot open the {} {}", kind.name, path.display()), why };
+    let fail = |why: String| JournalError {
+        what: format!("cannot open the {} {}", kind.name, path.display()),
+        why,
+        trouble: Trouble::Unusable,
+    };
     let lock = prepare_folder(path).map_err(|error| fail(explain_io(&error, kind.note)))?;
     let mut connection = Connection::open(path).map_err(|error| fail(explain(&error, kind.note)))?;
     recognise(&connection, kind).map_err(&fail)?;
@@ -80,11 +84,14 @@ fn recognise(connection: &Connection, kind: &Kind) -> Result<(), String> {
 
 fn settle(connection: &mut Connection, kind: &Kind) -> Result<(), rusqlite_migration::Error> {
     connection.busy_timeout(PATIENCE)?;
+    // Counts for new files only: space that is free is given back a little at a time.
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    kind.migrations.to_latest(connection)?;
+    // Before there is a table: a file that was left in the middle is known as ours.
     connection.pragma_update(None, "application_id", kind.application_id)?;
+    (kind.migrations)().to_latest(connection)?;
     Ok(())
 }
 

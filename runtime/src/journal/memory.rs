@@ -1,13 +1,16 @@
 //! Journals in memory: for tests, and for runs that leave no trace but their keys.
 
-use super::{Claimed, Journal, JournalError, KeyClaim, Loaded, NO_RUN, RUN_EXISTS, RunRecord, SqliteJournal};
+use super::{
+    Appended, Batch, Claimed, Created, Filter, Journal, JournalError, KeyChange, KeyClaim, Line, Loaded, NO_RUN,
+    NewRun, Post, RUN_EXISTS, RunRecord, SqliteJournal, Ticket, Trouble,
+};
 use ecow::EcoString;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use weir_stdlib::value::{Hash, Value};
 
-/// Runs and keys in memory, gone with the process.
+/// Runs and keys in memory, gone with the process. Whoever uses it is one and the same owner.
 #[derive(Default)]
 pub struct MemoryJournal {
     state: Mutex<State>,
@@ -16,8 +19,17 @@ pub struct MemoryJournal {
 #[derive(Default)]
 struct State {
     plans: BTreeMap<EcoString, String>,
-    runs: IndexMap<EcoString, (RunRecord, Vec<String>)>,
+    runs: IndexMap<EcoString, Run>,
+    starts: BTreeMap<EcoString, EcoString>,
     keys: BTreeMap<(EcoString, EcoString), Held>,
+    posts: Vec<Post>,
+    posted: i64,
+}
+
+struct Run {
+    record: RunRecord,
+    lines: Vec<Line>,
+    token: u64,
 }
 
 struct Held {
@@ -38,86 +50,177 @@ impl MemoryJournal {
     }
 }
 
-fn error(what: String, why: impl Into<String>) -> JournalError {
-    JournalError { what, why: why.into() }
+fn error(what: String, why: impl Into<String>, trouble: Trouble) -> JournalError {
+    JournalError { what, why: why.into(), trouble }
+}
+
+fn no_run(what: String) -> JournalError {
+    error(what, NO_RUN, Trouble::NoRun)
+}
+
+impl State {
+    fn create(&mut self, new: NewRun) -> Result<Created, JournalError> {
+        if let Some(known) = new.start_key.as_ref().and_then(|key| self.starts.get(key)) {
+            return Ok(Created::Known(known.clone()));
+        }
+        let run_id = new.run.run_id.clone();
+        if self.runs.contains_key(&run_id) {
+            return Err(error(format!("cannot start run {run_id}"), RUN_EXISTS, Trouble::Unusable));
+        }
+        self.plans.entry(new.run.program.clone()).or_insert_with(|| new.plan.to_string());
+        if let Some(key) = new.start_key {
+            self.starts.insert(key, run_id.clone());
+        }
+        self.runs.insert(run_id, Run { record: new.run, lines: new.lines, token: 1 });
+        Ok(Created::New)
+    }
+
+    fn append(&mut self, batch: Batch) -> Result<Appended, JournalError> {
+        let what = || format!("cannot write line {} of run {}", batch.seq, batch.run_id);
+        let run = self.runs.get(&batch.run_id).ok_or_else(|| no_run(what()))?;
+        let next = run.lines.len() as u64;
+        if run.token != batch.token {
+            return Err(error(what(), super::overtaken(), Trouble::Held));
+        }
+        if next != batch.seq {
+            return Err(error(what(), super::out_of_turn(next, batch.seq), Trouble::Held));
+        }
+        self.settle(&batch.run_id, &batch.keys)?;
+        let mut lines = batch.lines;
+        let mut claimed = Vec::with_capacity(batch.calls.len());
+        for call in batch.calls {
+            let answer = self.maybe(&batch.run_id, call.claim.as_ref());
+            if matches!(answer, Claimed::New) {
+                lines.extend(call.line);
+            }
+            claimed.push(answer);
+        }
+        self.posts.retain(|post| !batch.posts.contains(&post.number));
+        let Some(run) = self.runs.get_mut(&batch.run_id) else { return Err(no_run(String::new())) };
+        run.lines.append(&mut lines);
+        if let Some(change) = batch.status {
+            run.record.status = change.status.into();
+            run.record.finished_at = change.finished_at;
+        }
+        Ok(Appended { seq: run.lines.len() as u64, claimed })
+    }
+
+    fn maybe(&mut self, run_id: &EcoString, claim: Option<&KeyClaim>) -> Claimed {
+        let Some(claim) = claim else { return Claimed::New };
+        let place = (claim.scope.clone(), claim.key.clone());
+        match self.keys.get(&place) {
+            Some(held) if held.args != claim.args => Claimed::Conflict,
+            Some(Held { value: Some(value), .. }) => Claimed::Recorded(value.clone()),
+            Some(held) if held.run_id == *run_id => Claimed::New,
+            Some(held) => Claimed::InFlight { run_id: held.run_id.clone(), since: held.since.clone() },
+            None => {
+                let (run_id, since) = (run_id.clone(), super::now().into());
+                self.keys.insert(place, Held { args: claim.args, run_id, since, value: None });
+                Claimed::New
+            }
+        }
+    }
+
+    fn settle(&mut self, run_id: &EcoString, changes: &[KeyChange]) -> Result<(), JournalError> {
+        for change in changes {
+            match change {
+                KeyChange::Complete(scope, key, value) => {
+                    let held = self.keys.get_mut(&(scope.clone(), key.clone()));
+                    let Some(held) = held.filter(|held| held.run_id == *run_id) else {
+                        let why = format!("run {run_id} does not hold it: it was given up, or another run has it");
+                        let what = format!("cannot record the result under key `{key}`");
+                        return Err(error(what, why, Trouble::Held));
+                    };
+                    held.value = Some(value.clone());
+                }
+                KeyChange::Affirm(scope, key, value) => {
+                    let held = self.keys.get_mut(&(scope.clone(), key.clone()));
+                    if let Some(held) = held.filter(|held| held.run_id == *run_id) {
+                        held.value = Some(value.clone());
+                    }
+                }
+                KeyChange::Release(scope, key) => {
+                    let place = (scope.clone(), key.clone());
+                    if self.keys.get(&place).is_some_and(|held| held.run_id == *run_id) {
+                        self.keys.remove(&place);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&self, filter: &Filter) -> Vec<RunRecord> {
+        let fits = |run: &&RunRecord| {
+            (filter.status.is_empty() || filter.status.contains(&run.status))
+                && filter.flow.as_ref().is_none_or(|flow| *flow == run.flow)
+                && filter.parent.as_ref().is_none_or(|parent| run.parent.as_ref() == Some(parent))
+                && filter.id.as_ref().is_none_or(|id| run.run_id.starts_with(id.as_str()))
+                && (!filter.unfinished || run.finished_at.is_none())
+                && !filter.cut_off
+        };
+        let most = if filter.limit == 0 { usize::MAX } else { filter.limit };
+        self.runs.values().rev().map(|run| &run.record).filter(fits).take(most).cloned().collect()
+    }
 }
 
 impl Journal for MemoryJournal {
-    fn create(&self, run: &RunRecord, plan_json: &str) -> Result<(), JournalError> {
-        let mut state = self.state();
-        if state.runs.contains_key(&run.run_id) {
-            return Err(error(format!("cannot start run {}", run.run_id), RUN_EXISTS));
-        }
-        state.plans.entry(run.program.clone()).or_insert_with(|| plan_json.into());
-        state.runs.insert(run.run_id.clone(), (run.clone(), Vec::new()));
-        Ok(())
+    fn create(&self, run: NewRun) -> Ticket<Created> {
+        Ticket::known(self.state().create(run))
     }
 
-    fn append(&self, run_id: &str, seq: u64, events: &[String], _sync: bool) -> Result<(), JournalError> {
-        let what = || format!("cannot write event {seq} of run {run_id}");
-        let mut state = self.state();
-        let (_, known) = state.runs.get_mut(run_id).ok_or_else(|| error(what(), NO_RUN))?;
-        if known.len() as u64 != seq {
-            return Err(error(what(), super::out_of_turn(known.len() as u64)));
-        }
-        known.extend_from_slice(events);
-        Ok(())
+    fn append(&self, batch: Batch) -> Ticket<Appended> {
+        Ticket::known(self.state().append(batch))
     }
 
-    fn set_status(&self, run_id: &str, status: &str, finished_at: Option<&str>) -> Result<(), JournalError> {
+    fn claim(&self, run_id: &str) -> Ticket<u64> {
         let mut state = self.state();
-        let Some((run, _)) = state.runs.get_mut(run_id) else {
-            return Err(error(format!("cannot set run {run_id} to `{status}`"), NO_RUN));
-        };
-        run.status = status.into();
-        run.finished_at = finished_at.map(Into::into);
-        Ok(())
+        let token = state.runs.get_mut(run_id).map(|run| {
+            run.token += 1;
+            run.token
+        });
+        Ticket::known(token.ok_or_else(|| no_run(format!("cannot take over run {run_id}"))))
+    }
+
+    fn release(&self, _run_id: &str, _token: u64) -> Ticket<()> {
+        Ticket::known(Ok(()))
+    }
+
+    fn post(&self, run_id: &str, text: String) -> Ticket<()> {
+        let mut state = self.state();
+        if !state.runs.contains_key(run_id) {
+            return Ticket::known(Err(no_run(format!("cannot leave word for run {run_id}"))));
+        }
+        state.posted += 1;
+        let number = state.posted;
+        state.posts.push(Post { number, run_id: run_id.into(), text });
+        Ticket::known(Ok(()))
+    }
+
+    fn posts(&self) -> Result<Vec<Post>, JournalError> {
+        Ok(self.state().posts.clone())
     }
 
     fn load(&self, run_id: &str) -> Result<Option<Loaded>, JournalError> {
         let state = self.state();
-        Ok(state.runs.get(run_id).map(|(run, events)| {
-            let plan = state.plans.get(&run.program).cloned().unwrap_or_default();
-            (run.clone(), plan, events.clone())
+        Ok(state.runs.get(run_id).map(|run| {
+            let plan = state.plans.get(&run.record.program).cloned().unwrap_or_default();
+            Loaded { run: run.record.clone(), plan, lines: run.lines.clone() }
         }))
     }
 
-    fn list(&self, limit: usize) -> Result<Vec<RunRecord>, JournalError> {
-        Ok(self.state().runs.values().rev().take(limit).map(|(run, _)| run.clone()).collect())
+    fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
+        Ok(self.state().list(filter))
     }
 
-    fn claim(&self, claim: &KeyClaim) -> Result<Claimed, JournalError> {
+    fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {
         let mut state = self.state();
-        let place = (claim.scope.clone(), claim.key.clone());
-        Ok(match state.keys.get(&place) {
-            Some(held) if held.args != claim.args => Claimed::Conflict,
-            Some(Held { value: Some(value), .. }) => Claimed::Recorded(value.clone()),
-            Some(held) => Claimed::InFlight { run_id: held.run_id.clone(), since: held.since.clone() },
-            None => {
-                let (run_id, since) = (claim.run_id.clone(), super::now().into());
-                state.keys.insert(place, Held { args: claim.args, run_id, since, value: None });
-                Claimed::New
-            }
-        })
-    }
-
-    fn complete(&self, scope: &str, key: &str, run_id: &str, value: &Value) -> Result<(), JournalError> {
-        match self.state().keys.get_mut(&(scope.into(), key.into())) {
-            Some(held) if held.run_id == run_id => {
-                held.value = Some(value.clone());
-                Ok(())
-            }
-            _ => Err(error(format!("cannot record the result under key `{key}`"), super::not_held(run_id))),
-        }
-    }
-
-    fn release(&self, scope: &str, key: &str, run_id: &str) -> Result<(), JournalError> {
-        let mut state = self.state();
-        let place = (scope.into(), key.into());
-        if state.keys.get(&place).is_some_and(|held| held.run_id == run_id) {
-            state.keys.remove(&place);
-        }
-        Ok(())
+        let old = |run: &Run| run.record.finished_at.as_ref().is_some_and(|at| at.as_str() < before);
+        let ids: Vec<EcoString> =
+            state.runs.values().filter(|run| old(run)).take(limit).map(|run| run.record.run_id.clone()).collect();
+        ids.iter().for_each(|id| drop(state.runs.shift_remove(id)));
+        state.starts.retain(|_, run_id| !ids.contains(run_id));
+        Ticket::known(Ok(ids.len()))
     }
 }
 
@@ -129,36 +232,66 @@ pub struct EphemeralJournal {
     pub keys: SqliteJournal,
 }
 
+impl EphemeralJournal {
+    /// Asks the keys' journal first, then writes down what it said.
+    fn with_keys(&self, mut batch: Batch) -> Result<Appended, JournalError> {
+        let keys = std::mem::take(&mut batch.keys);
+        let claims: Vec<Option<KeyClaim>> = batch.calls.iter().map(|call| call.claim.clone()).collect();
+        let claimed = match keys.is_empty() && claims.iter().all(Option::is_none) {
+            true => vec![Claimed::New; claims.len()],
+            false => keys_now(self.keys.keys(&batch.run_id, claims, keys))?,
+        };
+        let calls = std::mem::take(&mut batch.calls).into_iter().zip(&claimed);
+        let made = calls.filter(|(_, claimed)| matches!(claimed, Claimed::New));
+        batch.lines.extend(made.filter_map(|(call, _)| call.line));
+        let seq = self.runs.state().append(batch)?.seq;
+        Ok(Appended { seq, claimed })
+    }
+}
+
+/// Waits on a thread of its own: a runtime's thread may not wait.
+fn keys_now<T: Send>(ticket: Ticket<T>) -> Result<T, JournalError> {
+    std::thread::scope(|scope| {
+        scope.spawn(|| ticket.wait()).join().unwrap_or_else(|_| {
+            Err(error("cannot claim a key".into(), "the thread that waited broke down", Trouble::Unusable))
+        })
+    })
+}
+
 impl Journal for EphemeralJournal {
-    fn create(&self, run: &RunRecord, plan_json: &str) -> Result<(), JournalError> {
-        self.runs.create(run, plan_json)
+    fn create(&self, run: NewRun) -> Ticket<Created> {
+        self.runs.create(run)
     }
 
-    fn append(&self, run_id: &str, seq: u64, events: &[String], sync: bool) -> Result<(), JournalError> {
-        self.runs.append(run_id, seq, events, sync)
+    fn append(&self, batch: Batch) -> Ticket<Appended> {
+        Ticket::known(self.with_keys(batch))
     }
 
-    fn set_status(&self, run_id: &str, status: &str, finished_at: Option<&str>) -> Result<(), JournalError> {
-        self.runs.set_status(run_id, status, finished_at)
+    fn claim(&self, run_id: &str) -> Ticket<u64> {
+        self.runs.claim(run_id)
+    }
+
+    fn release(&self, run_id: &str, token: u64) -> Ticket<()> {
+        self.runs.release(run_id, token)
+    }
+
+    fn post(&self, run_id: &str, text: String) -> Ticket<()> {
+        self.runs.post(run_id, text)
+    }
+
+    fn posts(&self) -> Result<Vec<Post>, JournalError> {
+        self.runs.posts()
     }
 
     fn load(&self, run_id: &str) -> Result<Option<Loaded>, JournalError> {
         self.runs.load(run_id)
     }
 
-    fn list(&self, limit: usize) -> Result<Vec<RunRecord>, JournalError> {
-        self.runs.list(limit)
+    fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
+        self.runs.list(filter)
     }
 
-    fn claim(&self, claim: &KeyClaim) -> Result<Claimed, JournalError> {
-        self.keys.claim(claim)
-    }
-
-    fn complete(&self, scope: &str, key: &str, run_id: &str, value: &Value) -> Result<(), JournalError> {
-        self.keys.complete(scope, key, run_id, value)
-    }
-
-    fn release(&self, scope: &str, key: &str, run_id: &str) -> Result<(), JournalError> {
-        self.keys.release(scope, key, run_id)
+    fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {
+        self.runs.forget(before, limit)
     }
 }

@@ -1,46 +1,186 @@
-//! Where runs are written down: plans, events, and the idempotency keys that are shared by all runs of a project.
+//! Where runs are written down: plans, events, the idempotency keys that all runs of a project share, and who carries
+//! a run on.
+//!
+//! Writing goes in two steps: a call hands its work over and gives a [`Ticket`]; the ticket tells when it is done. Work
+//! that was handed over earlier is done earlier, so whoever need not know need not wait.
 
 pub mod conformance;
 pub(crate) mod database;
 mod memory;
 mod sqlite;
+mod ticket;
 
 pub use memory::{EphemeralJournal, MemoryJournal};
-pub use sqlite::SqliteJournal;
+pub use sqlite::{Durability, SqliteJournal};
+pub use ticket::Ticket;
 
 use ecow::EcoString;
+use std::sync::Arc;
 use weir_stdlib::value::{Hash, Value};
 
-/// A store of runs and keys. Every method is durable when it returns, unless it says otherwise.
+/// A store of runs and keys.
 pub trait Journal: Send + Sync {
-    /// Writes down a new run. Starting one id twice is an error.
-    fn create(&self, run: &RunRecord, plan_json: &str) -> Result<(), JournalError>;
+    /// Writes down a new run. The caller carries it on, with fencing token 1.
+    fn create(&self, run: NewRun) -> Ticket<Created>;
 
-    /// Appends events (each one JSON text) behind the `seq` events that are there already; `sync` makes them, and all
-    /// before them, durable before it returns. Another number than there are is an error: someone else continues the run.
-    fn append(&self, run_id: &str, seq: u64, events: &[String], sync: bool) -> Result<(), JournalError>;
+    /// Appends to a run, all of the batch or nothing. An error where the run is carried on by somebody else, or where
+    /// another number of lines is there than the batch says.
+    fn append(&self, batch: Batch) -> Ticket<Appended>;
 
-    /// Sets the run's status.
-    fn set_status(&self, run_id: &str, status: &str, finished_at: Option<&str>) -> Result<(), JournalError>;
+    /// Takes a run over, if nobody living carries it on; gives the fencing token. What earlier holders still write is
+    /// refused from then on.
+    fn claim(&self, run_id: &str) -> Ticket<u64>;
 
-    /// The run, its plan and its events in order.
+    /// Lets go of a run. Where the token is not the last one, nothing happens.
+    fn release(&self, run_id: &str, token: u64) -> Ticket<()>;
+
+    /// Leaves word for whoever carries the run on; read with [`Journal::posts`].
+    fn post(&self, run_id: &str, text: String) -> Ticket<()>;
+
+    /// What was left for the runs that this journal's owner carries on, oldest first. A post stays until a batch names
+    /// it.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn posts(&self) -> Result<Vec<Post>, JournalError>;
+
+    /// The run, its plan and its lines in order.
+    ///
+    /// # Errors
+    /// A journal that cannot be read, or is damaged: the record is named.
     fn load(&self, run_id: &str) -> Result<Option<Loaded>, JournalError>;
 
-    /// Newest runs first, at most `limit`.
-    fn list(&self, limit: usize) -> Result<Vec<RunRecord>, JournalError>;
+    /// Newest runs first.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError>;
 
-    /// Claims an idempotency key before a call. Of several claims at once, in whichever processes, one is `New`.
-    fn claim(&self, claim: &KeyClaim) -> Result<Claimed, JournalError>;
+    /// Whether others, too, write to this journal.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
-    /// Records the result of the call that holds the key; an error where `run_id` does not hold it.
-    fn complete(&self, scope: &str, key: &str, run_id: &str, value: &Value) -> Result<(), JournalError>;
-
-    /// Gives the key up: the call did not happen, or was undone. Where `run_id` does not hold it, nothing happens.
-    fn release(&self, scope: &str, key: &str, run_id: &str) -> Result<(), JournalError>;
+    /// Forgets runs that finished before this time (RFC 3339), at most `limit`; gives their number. Idempotency keys
+    /// stay.
+    fn forget(&self, before: &str, limit: usize) -> Ticket<usize>;
 }
 
-/// A run, its plan and its events in order.
-pub type Loaded = (RunRecord, String, Vec<String>);
+/// A run that begins.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// How it is listed.
+    pub run: RunRecord,
+    /// Its plan as JSON, stored once under its hash.
+    pub plan: Arc<str>,
+    /// Starting with the same key again starts nothing.
+    pub start_key: Option<EcoString>,
+    /// Its first lines.
+    pub lines: Vec<Line>,
+}
+
+/// What came of a new run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is written down.
+    New,
+    /// A run was started under this key before.
+    Known(EcoString),
+}
+
+/// What is appended to a run in one go.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Of which run.
+    pub run_id: EcoString,
+    /// The fencing token of whoever writes.
+    pub token: u64,
+    /// Lines that are there already.
+    pub seq: u64,
+    /// New lines.
+    pub lines: Vec<Line>,
+    /// Calls that are about to be made.
+    pub calls: Vec<DueCall>,
+    /// Keys whose calls have ended.
+    pub keys: Vec<KeyChange>,
+    /// Posts that are dealt with.
+    pub posts: Vec<i64>,
+    /// The run's new status.
+    pub status: Option<StatusChange>,
+    /// Let go of the run: it has ended or rests.
+    pub release: bool,
+    /// The ticket tells when this, and everything before it, has reached the disk.
+    pub sync: bool,
+}
+
+/// One line of a run: a JSON text, and a large value that stands beside it, stored once for all lines that have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// JSON.
+    pub text: String,
+    /// JSON.
+    pub large: Option<String>,
+}
+
+/// A call that is about to be made.
+#[derive(Clone, Debug)]
+pub struct DueCall {
+    /// Written down behind the batch's lines, where the key (if there is one) is the caller's.
+    pub line: Option<Line>,
+    /// The idempotency key to claim.
+    pub claim: Option<KeyClaim>,
+}
+
+/// A key whose call has ended.
+#[derive(Clone, Debug)]
+pub enum KeyChange {
+    /// Records the result of the call that holds the key.
+    Complete(EcoString, EcoString, Value),
+    /// Records a result where the run holds the key, which it may not.
+    Affirm(EcoString, EcoString, Value),
+    /// Gives the key up: the call did not happen, or was undone. Where the run does not hold it, nothing happens.
+    Release(EcoString, EcoString),
+}
+
+/// A run's new status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusChange {
+    /// See the status names of the language.
+    pub status: &'static str,
+    /// RFC 3339, once it has ended.
+    pub finished_at: Option<EcoString>,
+}
+
+/// What came of a batch.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// Lines that are there now.
+    pub seq: u64,
+    /// For each due call, what its key said; `New` where it has none.
+    pub claimed: Vec<Claimed>,
+}
+
+/// Word that was left for a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// Named by the batch that deals with it.
+    pub number: i64,
+    /// For which run.
+    pub run_id: EcoString,
+    /// JSON.
+    pub text: String,
+}
+
+/// A run, its plan and its lines in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// How it is listed.
+    pub run: RunRecord,
+    /// Its plan as JSON.
+    pub plan: String,
+    /// In order.
+    pub lines: Vec<Line>,
+}
 
 /// A run as the journal lists it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -57,6 +197,27 @@ pub struct RunRecord {
     pub started_at: EcoString,
     /// RFC 3339, once it has ended.
     pub finished_at: Option<EcoString>,
+    /// The run that started it.
+    pub parent: Option<EcoString>,
+}
+
+/// Which runs to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of these statuses; empty: of any.
+    pub status: Vec<EcoString>,
+    /// Of this entry flow.
+    pub flow: Option<EcoString>,
+    /// Started by this run.
+    pub parent: Option<EcoString>,
+    /// Whose id begins with this.
+    pub id: Option<EcoString>,
+    /// Only those that have not ended.
+    pub unfinished: bool,
+    /// Only those that were under way and that nobody carries on.
+    pub cut_off: bool,
+    /// At most so many; 0: all.
+    pub limit: usize,
 }
 
 /// A claim on an idempotency key.
@@ -68,20 +229,18 @@ pub struct KeyClaim {
     pub key: EcoString,
     /// Hash of the arguments.
     pub args: Hash,
-    /// Who claims.
-    pub run_id: EcoString,
     /// The step's path.
     pub step: EcoString,
 }
 
-/// The answer to a claim.
+/// The answer to a claim. Of several claims on one key at once, in whichever processes, one is `New`.
 #[derive(Clone, Debug)]
 pub enum Claimed {
-    /// It is yours: call, then `complete` or `release`.
+    /// It is yours: call, then complete or release.
     New,
     /// A call under this key has succeeded with this result.
     Recorded(Value),
-    /// Another run (or an earlier attempt that never ended) holds it: whether it happened is unknown.
+    /// Another run holds it: whether its call happened is unknown.
     InFlight {
         /// Who holds it.
         run_id: EcoString,
@@ -93,24 +252,39 @@ pub enum Claimed {
 }
 
 /// A journal that cannot be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {why}")]
 pub struct JournalError {
     /// What could not be done, with the file.
     pub what: String,
     /// Why, and what to do next.
     pub why: String,
+    /// Which kind of trouble.
+    pub trouble: Trouble,
 }
 
-const NO_RUN: &str = "it holds no such run; `weir runs list` shows those that it holds";
+/// Kinds of trouble with a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It cannot be read or written.
+    Unusable,
+    /// What is in it is not what was written.
+    Damaged,
+    /// There is no such run.
+    NoRun,
+    /// Somebody else carries the run on.
+    Held,
+}
+
 const RUN_EXISTS: &str = "there is a run of this id already";
+const NO_RUN: &str = "it holds no such run; `weir runs list` shows those that it holds";
 
-fn out_of_turn(next: u64) -> String {
-    format!("the next event of the run is {next}: another process continues it; leave it to that one")
+fn out_of_turn(next: u64, seq: u64) -> String {
+    format!("the run has {next} lines, not {seq}: another process has carried it on; leave it to that one")
 }
 
-fn not_held(run_id: &str) -> String {
-    format!("run {run_id} does not hold it: it was given up, or another run has it")
+fn overtaken() -> String {
+    "another process carries the run on, so nothing more is written here; `weir runs show` tells how it is".into()
 }
 
 fn now() -> String {

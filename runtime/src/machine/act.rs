@@ -310,10 +310,10 @@ impl Machine {
         self.emit(effect);
     }
 
-    /// Hands an effect out; while paused, calls, starts and questions are held.
+    /// Hands an effect out; while paused, or while an outcome is unknown, calls, starts and questions are held.
     pub(super) fn emit(&mut self, effect: Effect) {
         let holds = matches!(effect, Effect::Call(_) | Effect::Spawn(_) | Effect::Ask(_) | Effect::Release { .. });
-        if self.paused && holds {
+        if (self.paused || self.unknowns > 0) && holds {
             self.held.push(effect);
         } else {
             self.out.effects.push(effect);

@@ -129,10 +129,10 @@ impl Machine {
     pub(super) fn stop_task(&mut self, code: &Code, id: TaskId, stop: Stop) {
         if let Stop::Fail(failure) = &stop {
             let failure = failure.clone();
-            self.note_task_end(id, Some(&failure));
-            if failure.code == "unknown" && !self.looked_up(code, id) {
-                self.need_attention(code, failure);
+            if self.attend_unknown(code, id, &failure) {
+                return;
             }
+            self.note_task_end(id, Some(&failure));
         }
         if let Some(task) = self.close_task(id) {
             self.stop_block(code, task.block, task.node, stop);

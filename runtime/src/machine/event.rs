@@ -108,6 +108,15 @@ pub enum Event {
         /// What it carries.
         value: Value,
     },
+    /// An operator decided about a step that waits for one.
+    Decided {
+        /// When.
+        at: Timestamp,
+        /// Of which effect.
+        key: Key,
+        /// What.
+        decision: Decision,
+    },
     /// Nothing new is called until `Resumed`.
     Paused {
         /// When.
@@ -138,6 +147,7 @@ impl Event {
             | Event::Woke { at, .. }
             | Event::Answered { at, .. }
             | Event::Received { at, .. }
+            | Event::Decided { at, .. }
             | Event::Paused { at }
             | Event::Resumed { at }
             | Event::Cancelled { at, .. } => *at,
@@ -191,6 +201,8 @@ pub enum Effect {
     Ask(Box<AskEffect>),
     /// Wait for an event; answered by any `Received` that matches.
     Receive(Box<ReceiveEffect>),
+    /// Wait for an operator; answered by `Decided`.
+    Attend(Box<AttendEffect>),
     /// Start a run of its own; answered by `Done` once it exists.
     Spawn(Box<SpawnEffect>),
     /// Give an idempotency key back, its call is undone; answered by `Done`.
@@ -218,6 +230,7 @@ impl Effect {
             Effect::Call(call) => Some(&call.key),
             Effect::Ask(ask) => Some(&ask.key),
             Effect::Receive(receive) => Some(&receive.key),
+            Effect::Attend(attend) => Some(&attend.key),
             Effect::Spawn(spawn) => Some(&spawn.key),
             Effect::Sleep { key, .. } | Effect::Release { key, .. } | Effect::Drop { key, .. } => Some(key),
             Effect::Finish => None,
@@ -303,6 +316,39 @@ pub struct ReceiveEffect {
     pub ty: Type,
     /// When it is too late.
     pub until: Option<Timestamp>,
+}
+
+/// What an operator has to decide.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttendEffect {
+    /// Step and attempt.
+    pub key: Key,
+    /// The tool, where the step calls one.
+    pub tool: Option<EcoString>,
+    /// What the step failed with.
+    pub code: EcoString,
+    /// Why, for people.
+    pub message: Value,
+    /// What a result must fit.
+    pub ty: Option<Type>,
+    /// A policy handed it over; else nobody knows whether the call happened.
+    pub escalated: bool,
+    /// The idempotency key of the call.
+    pub claim: Option<Claim>,
+}
+
+/// What an operator decides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The call happened, with this result.
+    Happened(Value),
+    /// Call again: it did not happen, or what hindered it is gone.
+    Again,
+    /// Leave the failed step out; this stands for its result.
+    Skip(Value),
+    /// The step fails, and what a saga had done is undone.
+    GiveUp,
 }
 
 /// A run to start.

@@ -7,6 +7,7 @@
 
 mod act;
 mod ambient;
+mod attention;
 mod check;
 mod code;
 mod drive;
@@ -30,14 +31,16 @@ mod tell;
 mod unfinished;
 
 pub use code::Code;
-pub use event::{AskEffect, CallEffect, Claim, Effect, Event, Key, ReceiveEffect, SpawnEffect, Started, Timer};
+pub use event::{
+    AskEffect, AttendEffect, CallEffect, Claim, Decision, Effect, Event, Key, ReceiveEffect, SpawnEffect, Started,
+    Timer,
+};
 pub use note::{Note, NoteKind};
 pub use run::Status;
 pub(crate) use run::trace_id;
 
 use crate::envelope::Envelope;
 use ecow::EcoString;
-use failure::Failure;
 use jiff::Timestamp;
 use run::Run;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -87,10 +90,10 @@ pub struct Machine {
     /// Steps that receive, in the order in which they began.
     receivers: Vec<TaskId>,
     paused: bool,
-    /// Emitted while paused.
+    /// Emitted while paused, or while an outcome is unknown.
     held: Vec<Effect>,
-    /// A call that may have happened and that nobody looks up.
-    attention: Option<Box<Failure>>,
+    /// Calls that may have happened and that nobody looks up: an operator has to say.
+    unknowns: usize,
     entry: Option<FlowId>,
     /// Flows that undo.
     undoings: usize,
@@ -130,7 +133,7 @@ impl Machine {
             receivers: Vec::new(),
             paused: false,
             held: Vec::new(),
-            attention: None,
+            unknowns: 0,
             entry: None,
             undoings: 0,
             out: Applied::default(),
@@ -187,18 +190,26 @@ impl Machine {
         if self.paused {
             return Status::Paused;
         }
+        if self.unknowns > 0 {
+            return Status::NeedsAttention;
+        }
         if self.undoings > 0 {
             return Status::Compensating;
         }
-        let mut waits = false;
+        let (mut waits, mut attends) = (false, false);
         for effect in self.tasks.iter().flat_map(|task| task.owed.iter()) {
             match effect {
                 Effect::Ask(_) | Effect::Receive(_) | Effect::Sleep { timer: Timer::Wait, .. } => waits = true,
+                Effect::Attend(_) => attends = true,
                 Effect::Sleep { timer: Timer::Limit, .. } => {}
                 _ => return Status::Running,
             }
         }
-        if waits { Status::Waiting } else { Status::Running }
+        match (attends, waits) {
+            (true, _) => Status::NeedsAttention,
+            (false, true) => Status::Waiting,
+            (false, false) => Status::Running,
+        }
     }
 
     /// What the run came to, or has come to so far.

@@ -17,7 +17,7 @@ use weir_stdlib::value::{Labels, Origin, Value};
 const PATIENCE_MS: u64 = 3_600_000;
 
 impl Machine {
-    fn act_of<'a>(&self, code: &'a Code, id: TaskId) -> Option<(BlockId, &'a ActCode)> {
+    pub(super) fn act_of<'a>(&self, code: &'a Code, id: TaskId) -> Option<(BlockId, &'a ActCode)> {
         let task = self.tasks.get(id)?;
         let act = code.act(self.blocks.get(task.block)?.code, task.node)?;
         Some((task.block, act))
@@ -64,7 +64,7 @@ impl Machine {
     }
 
     /// What a delivery answers when its send is through.
-    fn deliver(&mut self, code: &Code, block: BlockId, tool: &ToolPlan, value: &Value, recorded: bool) {
+    pub(super) fn deliver(&mut self, code: &Code, block: BlockId, tool: &ToolPlan, value: &Value, recorded: bool) {
         let Some(flow) = self.blocks.get(block).and_then(|block| self.flows.get_mut(block.flow)) else { return };
         if tool.sends() && code.flow(flow.code).is_some_and(|plan| plan.role == Role::Delivery) {
             let status = if recorded { "duplicate" } else { "sent" };
@@ -179,6 +179,9 @@ impl Machine {
         }
         if matches!(act.target, Deed::Tool { .. }) {
             self.note_task(id, &path, NoteKind::AttemptFailed, Some(failure.shown()));
+        }
+        if !self.stopping(block) && self.escalate(code, id, act, &failure) {
+            return;
         }
         self.handle(code, id, act, failure);
     }

@@ -63,7 +63,15 @@ impl Status {
 
     /// Whether nothing more happens by itself.
     pub fn is_final(self) -> bool {
-        !matches!(self, Status::Queued | Status::Running | Status::Waiting | Status::Paused | Status::Compensating)
+        !matches!(
+            self,
+            Status::Queued
+                | Status::Running
+                | Status::Waiting
+                | Status::Paused
+                | Status::Compensating
+                | Status::NeedsAttention
+        )
     }
 }
 
@@ -171,13 +179,12 @@ impl Run {
 
     /// How a run whose entry flow failed is called.
     ///
-    /// A failed compensation comes first, then an outcome that nobody knows. An entry saga counts as `compensated` when
+    /// A failed compensation comes first. An entry saga counts as `compensated` when
     /// at least one call of the run was undone, whatever the cause; else the cause decides.
-    pub(super) fn end_of(&self, failure: &Failure, entry_saga: bool, attention: bool) -> Status {
+    pub(super) fn end_of(&self, failure: &Failure, entry_saga: bool) -> Status {
         let undone = self.undone;
         match failure.code.as_str() {
             _ if !self.left.is_empty() => Status::CompensationFailed,
-            _ if attention => Status::NeedsAttention,
             _ if entry_saga && undone => Status::Compensated,
             "blocked" => Status::Blocked,
             "cancelled" => Status::Cancelled,

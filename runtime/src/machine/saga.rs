@@ -108,7 +108,7 @@ impl Machine {
     /// A flow has failed and everything in it is at rest: it takes back what it did, if it is in a saga.
     pub(super) fn flow_failed(&mut self, code: &Code, id: FlowId, failure: Box<Failure>) {
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let undoes = flow.in_saga && !flow.passed_final && !flow.undos.is_empty() && self.attention.is_none();
+        let undoes = flow.in_saga && !flow.passed_final && !flow.undos.is_empty();
         if !undoes {
             return self.flow_gave_up(code, id, failure);
         }

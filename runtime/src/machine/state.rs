@@ -125,6 +125,12 @@ pub(super) enum State {
         block: BlockId,
         lookup: bool,
     },
+    /// An operator.
+    Attention {
+        failure: Box<Failure>,
+        /// A policy handed it over; else nobody knows whether the call happened.
+        escalated: bool,
+    },
     Loop(Box<LoopRun>),
     Checks(Box<ChecksRun>),
     /// A validator.

@@ -50,6 +50,11 @@ impl Machine {
                     self.close_task(id);
                 }
             }
+            // Whether the call happened has to be known before anything is taken back.
+            State::Attention { escalated: false, .. } => {}
+            State::Attention { .. } => {
+                self.close_task(id);
+            }
             State::Flow(flow) | State::Check { flow, .. } => self.abort_flow(code, *flow, cause),
             State::Arm(block) => self.abort_block(code, *block, cause),
             // Whether the call happened has to be known before anything is taken back.
@@ -88,17 +93,6 @@ impl Machine {
     fn in_flight(&self, id: TaskId) -> bool {
         let owed = self.tasks.get(id).map(|task| task.owed.as_slice()).unwrap_or_default();
         owed.iter().any(|effect| effect.in_flight() && !self.is_held(effect))
-    }
-
-    /// A call may have happened and nobody looks it up: nothing new starts, nothing is compensated.
-    pub(super) fn need_attention(&mut self, code: &Code, failure: Box<Failure>) {
-        if self.attention.is_some() {
-            return;
-        }
-        self.attention = Some(failure.clone());
-        if let Some(entry) = self.entry {
-            self.abort_flow(code, entry, &Stop::Abort(failure));
-        }
     }
 
     /// Whether a handler around a step takes `unknown`: one of its own that is left, or one of a call around it, up to

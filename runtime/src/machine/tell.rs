@@ -29,6 +29,10 @@ impl Machine {
                 self.done(code, key, value, *recorded, misfit.as_deref());
             }
             Event::Failed { key, fault, .. } => match self.waiters.get(&key.step).copied() {
+                Some(Waiter::Task(id)) if self.helped(id, key) => {
+                    let reason = format!("nobody could be told: {fault}");
+                    self.note_task(id, &key.step, NoteKind::Alert, Some(reason));
+                }
                 Some(Waiter::Task(id)) if self.take_in_flight(id, key).is_some() => self.call_failed(code, id, fault),
                 Some(Waiter::Undo(id)) if self.undo_settle(id, key, None).is_some() => self.undo_fault(id, fault),
                 _ => {}
@@ -37,6 +41,7 @@ impl Machine {
             Event::Woke { key, timer, .. } => self.woke(code, key, *timer),
             Event::Answered { key, value, .. } => self.answered(code, key, value),
             Event::Received { id, event, key, value, .. } => self.mail(code, id, event, key.as_ref(), value),
+            Event::Decided { key, decision, .. } => self.decided(code, key, decision),
             Event::Paused { .. } => {
                 self.paused = true;
                 self.note_run(NoteKind::RunPaused, None);
@@ -87,6 +92,7 @@ impl Machine {
 
     fn done(&mut self, code: &Code, key: &Key, value: &Value, recorded: bool, misfit: Option<&str>) {
         match self.waiters.get(&key.step).copied() {
+            Some(Waiter::Task(id)) if self.helped(id, key) => {}
             Some(Waiter::Task(id)) => match self.take_in_flight(id, key) {
                 Some(Effect::Call(call)) => self.call_done(code, id, &call, value, (recorded, misfit)),
                 Some(Effect::Spawn(spawn)) => {
@@ -282,8 +288,7 @@ impl Machine {
     fn resume(&mut self) {
         if self.paused {
             self.paused = false;
-            let held = std::mem::take(&mut self.held);
-            self.out.effects.extend(held);
+            self.let_go();
             self.note_run(NoteKind::RunResumed, None);
         }
     }
@@ -298,24 +303,17 @@ impl Machine {
             self.abort_flow(code, entry, &Stop::Abort(failure));
         }
         self.paused = false;
-        let held = std::mem::take(&mut self.held);
-        self.out.effects.extend(held);
+        self.let_go();
     }
 
     pub(super) fn run_succeeded(&mut self, value: Value, partial: bool) {
-        if let Some(failure) = self.attention.take() {
-            self.attention = Some(failure.clone());
-            return self.run_failed(failure, false, partial);
-        }
         let returns = self.code.plan.entry_flow().is_some_and(|flow| flow.returns.is_some());
         self.run.value = (returns || !value.is_null()).then_some(value);
         self.finish(Status::Succeeded, partial);
     }
 
     pub(super) fn run_failed(&mut self, failure: Box<Failure>, entry_saga: bool, partial: bool) {
-        let attention = self.attention.is_some();
-        let failure = self.attention.take().unwrap_or(failure);
-        let status = self.run.end_of(&failure, entry_saga, attention);
+        let status = self.run.end_of(&failure, entry_saga);
         self.run.failure = Some(failure);
         self.finish(status, partial);
     }

@@ -34,7 +34,7 @@ const KIND: Kind = Kind {
     name: "store",
     note: "`store.*` keeps its documents there",
     application_id: i32::from_be_bytes(*b"WEIS"),
-    migrations: Migrations::from_slice(MIGRATIONS),
+    migrations: || Migrations::from_slice(MIGRATIONS),
     version: MIGRATIONS.len() as i64,
 };
 

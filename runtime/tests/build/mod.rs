@@ -12,7 +12,7 @@ use weir_lang::ast::{BinaryOp, Role};
 use weir_lang::span::Loc;
 use weir_lang::types::{Type, TypeTable};
 use weir_runtime::envelope::Envelope;
-use weir_runtime::machine::{Applied, CallEffect, Effect, Event, Key, Machine, Started};
+use weir_runtime::machine::{Applied, CallEffect, Decision, Effect, Event, Key, Machine, Started};
 use weir_runtime::tool::Fault;
 use weir_stdlib::narrow::Boundary;
 use weir_stdlib::pure::{Pure, PureEntry, PureItem, PurePattern};
@@ -506,6 +506,12 @@ impl Hand {
             self.owed.retain(|owed| owed.key() != Some(&key) || owed.timer().is_some());
         }
         self.tell(Event::Answered { at, key, value })
+    }
+
+    pub fn decide(&mut self, step: &str, decision: Decision) -> Applied {
+        let key = self.take(step).key().unwrap().clone();
+        let at = self.tick(1);
+        self.tell(Event::Decided { at, key, decision })
     }
 
     pub fn cancel(&mut self) -> Applied {

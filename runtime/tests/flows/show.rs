@@ -65,7 +65,7 @@ pub fn envelope(envelope: &Envelope) -> String {
         out += &format!("  {kind} at {}: {} {}\n", entry.step, entry.record.to_json(), entry.reason);
     }
     for wait in &metadata.waiting {
-        out += &format!("  waits: {}\n", serde_json::to_string(wait).unwrap());
+        out += &format!("  waits: {}\n", normal(&serde_json::to_string(wait).unwrap()));
     }
     for left in &metadata.not_undone {
         out += &format!("  left: {left}\n");

@@ -553,12 +553,12 @@ impl<'a> Reference<'a> {
             args.insert(param.name.name.to_string(), value.json());
         }
         let args = Json::Object(args);
-        let (mut capabilities, mut idempotent, mut accepts) = (Vec::new(), false, false);
+        let (mut capabilities, mut idempotent, mut accepts) = (Vec::new(), false, None);
         for attr in &tool.attrs {
             match attr {
                 ToolAttr::Can(all) => capabilities.extend(all.iter().map(|one| one.path.text().to_string())),
                 ToolAttr::Idempotent(_) => idempotent = true,
-                ToolAttr::AcceptsKey(_) => accepts = true,
+                ToolAttr::AcceptsKey(name) => accepts = Some(name.name.as_str()),
                 _ => {}
             }
         }
@@ -572,7 +572,7 @@ impl<'a> Reference<'a> {
             _ => None,
         });
         let reads = capabilities.iter().all(|one| one.ends_with(".read"));
-        let repeatable = reads || idempotent || (accepts && key.is_some());
+        let repeatable = reads || idempotent || (accepts.is_some() && key.is_some());
         let key = match key {
             Some(key) => Some(self.pure(frame, key)?.str()?.to_owned()),
             None => None,
@@ -580,7 +580,11 @@ impl<'a> Reference<'a> {
         if let Some((had, value)) = key.as_ref().and_then(|key| self.keys.get(key)) {
             return if *had == args { Ok(value.clone()) } else { Err(Stop::Fail("conflict".into())) };
         }
-        let value = self.attempts(tool, name, &args, clauses, repeatable, reads)?;
+        let mut sent = args.clone();
+        if let (Some(parameter), Some(key), Some(fields)) = (accepts, &key, sent.as_object_mut()) {
+            fields.insert(parameter.to_owned(), Json::from(key.as_str()));
+        }
+        let value = self.attempts(tool, name, &sent, clauses, repeatable, reads)?;
         if let Some(key) = key {
             self.keys.insert(key, (args, value.clone()));
         }
@@ -622,7 +626,7 @@ impl<'a> Reference<'a> {
             _ if transient(code) => 3,
             _ => 0,
         };
-        for attempt in 1_u32.. {
+        for attempt in 1.. {
             let answer = self.moods.answer(name, args, attempt);
             if !reads {
                 self.writes.push((name.to_owned(), args.clone()));
@@ -644,7 +648,7 @@ impl<'a> Reference<'a> {
             if maybe && !repeatable && code != "bad_response" {
                 code = "unknown";
             }
-            let again = code != "unknown" && (repeatable || !maybe) && attempt <= allowed(code);
+            let again = code != "unknown" && (repeatable || !maybe) && attempt - 1 < allowed(code);
             if !again {
                 return Err(if code == "unknown" && !caught_by_name(clauses) {
                     Stop::Attention

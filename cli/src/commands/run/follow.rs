@@ -9,22 +9,28 @@ use crate::interrupts::Interrupts;
 use crate::out;
 use crate::servers::{self, Outside, Tools};
 use async_trait::async_trait;
+use ecow::EcoString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_compiler::plan::Plan;
-use weir_runtime::engine::{Engine, EngineError, LocalEngine, StartRequest, Toolbox};
+use weir_compiler::project::{Durability as Wanted, RunsSection};
+use weir_runtime::engine::{Engine, EngineError, LocalEngine, Signal, StartRequest, Toolbox};
 use weir_runtime::envelope::Envelope;
-use weir_runtime::journal::{EphemeralJournal, Journal, JournalError, MemoryJournal, SqliteJournal};
+use weir_runtime::journal::{
+    Durability, EphemeralJournal, Filter, Journal, JournalError, MemoryJournal, SqliteJournal,
+};
+use weir_runtime::machine::Decision;
 use weir_runtime::tool::Fault;
 use weir_runtime::tools::{RunControl, RunControlSlot};
+use weir_stdlib::value::Value;
 
 /// Everything that a run needs.
 pub struct Prepared {
     /// The program.
     pub plan: Arc<Plan>,
-    /// What it starts with; its id is set.
-    pub request: StartRequest,
+    /// What is done.
+    pub work: Work,
     /// The built-in tools.
     pub builtin: Tools,
     /// The servers outside that it can call.
@@ -33,6 +39,55 @@ pub struct Prepared {
     pub control: RunControlSlot,
     /// The project's folder.
     pub root: PathBuf,
+    /// How runs are kept.
+    pub runs: RunsSection,
+}
+
+/// What a run is made to do.
+pub enum Work {
+    /// It starts; its id is set.
+    Start(Box<StartRequest>),
+    /// It goes on, paused or not.
+    Resume(EcoString),
+    /// It is told something, then goes on.
+    Tell(EcoString, Saying),
+    /// It starts again from the step that failed it.
+    Retry(EcoString, Option<Value>),
+}
+
+/// What a run is told.
+pub enum Saying {
+    /// The answer to the question of a step.
+    Answer(String, Value),
+    /// What becomes of a step that waits for an operator.
+    Decide(String, Decision),
+    /// An event.
+    Signal(Signal),
+    /// It ends.
+    Cancel(String),
+}
+
+impl Work {
+    fn ephemeral(&self) -> bool {
+        matches!(self, Work::Start(request) if request.ephemeral)
+    }
+
+    async fn done_by(self, engine: LocalEngine, plan: Arc<Plan>) -> Result<Envelope, EngineError> {
+        match self {
+            Work::Start(request) => engine.start(plan, *request).await,
+            Work::Resume(run_id) => engine.resume(&run_id).await,
+            Work::Retry(run_id, args) => engine.retry(&run_id, args).await,
+            Work::Tell(run_id, saying) => {
+                match saying {
+                    Saying::Answer(step, value) => engine.answer(&run_id, &step, value).await?,
+                    Saying::Decide(step, decision) => engine.decide(&run_id, &step, decision).await?,
+                    Saying::Signal(signal) => engine.signal(&run_id, signal).await?,
+                    Saying::Cancel(reason) => engine.cancel(&run_id, &reason).await?,
+                }
+                engine.carry_on(&run_id).await
+            }
+        }
+    }
 }
 
 /// Runs to the end, or until only a person or an event can bring it further.
@@ -71,13 +126,17 @@ async fn attend(
     events: bool,
     interrupts: &mut Interrupts,
 ) -> Result<(Envelope, Around), Error> {
-    let journal =
-        journal(&prepared.root, prepared.request.ephemeral).map_err(|error| Error::failed(error.to_string()))?;
+    let journal = journal(&prepared.root, prepared.work.ephemeral(), prepared.runs.durability)
+        .map_err(|error| Error::failed(error.to_string()))?;
     let flow = prepared.plan.entry_flow().map(|flow| flow.name.to_string()).unwrap_or_default();
     let mut watch = Watch::new(&flow, events);
     let mut toolbox = Toolbox::new();
     prepared.builtin.into_iter().for_each(|(name, server)| toolbox.add(name, server));
     prepared.outside.into_iter().for_each(|(name, server)| toolbox.add(name, server));
+    if matches!(prepared.work, Work::Start(_)) {
+        tell_of_cut_off(&*journal, &watch);
+    }
+    forget_old(&*journal, prepared.runs.keep);
     let mut engine = LocalEngine::new(journal, toolbox);
     if !events && out::can_ask() {
         engine = engine.with_answerer(Arc::new(Keyboard::new(prepared.plan.types.clone(), watch.line())));
@@ -85,7 +144,7 @@ async fn attend(
     let control: Arc<dyn RunControl> = Arc::new(Control(engine.clone()));
     prepared.control.fill(&control);
     let mut observed = engine.watch();
-    let run = engine.start(Arc::clone(&prepared.plan), prepared.request);
+    let run = prepared.work.done_by(engine.clone(), Arc::clone(&prepared.plan));
     tokio::pin!(run);
     let ended = loop {
         tokio::select! {
@@ -115,9 +174,35 @@ async fn attend(
     }
 }
 
-fn journal(root: &Path, ephemeral: bool) -> Result<Arc<dyn Journal>, JournalError> {
-    let keys = SqliteJournal::open(root.join(".weir").join("weir.db"))?;
+/// The project's journal.
+pub fn journal(root: &Path, ephemeral: bool, durability: Wanted) -> Result<Arc<dyn Journal>, JournalError> {
+    let durability = match durability {
+        Wanted::Full => Durability::Full,
+        Wanted::Normal => Durability::Normal,
+    };
+    let keys = SqliteJournal::open_with(root.join(".weir").join("weir.db"), durability)?;
     Ok(if ephemeral { Arc::new(EphemeralJournal { runs: MemoryJournal::new(), keys }) } else { Arc::new(keys) })
+}
+
+/// Runs that nobody carries on are named, so that they are not forgotten.
+fn tell_of_cut_off(journal: &dyn Journal, watch: &Watch) {
+    let cut_off = journal.list(&Filter { cut_off: true, limit: 4, ..Filter::default() }).unwrap_or_default();
+    for run in cut_off.iter().take(3) {
+        let (flow, id) = (escape::line(&run.flow), &run.run_id);
+        watch.aside(&format!("an earlier run of {flow} was cut off: `weir runs resume {id}` goes on with it"));
+    }
+    if cut_off.len() > 3 {
+        watch.aside("… and others: `weir runs list --unfinished`");
+    }
+}
+
+/// Forgets some of the runs that ended longer ago than the project keeps them; the rest another time.
+fn forget_old(journal: &dyn Journal, keep: Option<i64>) {
+    let keep = keep.map(jiff::SignedDuration::from_millis);
+    if let Some(before) = keep.and_then(|keep| jiff::Timestamp::now().checked_sub(keep).ok()) {
+        // Not waited for: it hinders nothing if it is not done.
+        drop(journal.forget(&before.to_string(), 100));
+    }
 }
 
 /// The first interrupt.

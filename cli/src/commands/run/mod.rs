@@ -18,6 +18,7 @@ use crate::exit::{Error, Exit, Outcome};
 use crate::out;
 use crate::project::{self, Target};
 use crate::servers;
+use follow::{Prepared, Work};
 use std::path::Path;
 use std::sync::Arc;
 use summary::Around;
@@ -64,8 +65,9 @@ pub fn run(args: &RunArgs) -> Outcome {
         ..Around::default()
     };
     let outside = needed.open(&target.root)?;
-    let plan = Arc::new(plan);
-    let prepared = follow::Prepared { plan, request, builtin, outside, control, root: target.root.clone() };
+    let (plan, root, runs) = (Arc::new(plan), target.root.clone(), config.runs.clone());
+    let work = Work::Start(Box::new(request));
+    let prepared = Prepared { plan, work, builtin, outside, control, root, runs };
     let (envelope, around) = follow::follow(prepared, around, args.events)?;
     tell(&envelope, &around, args.events);
     Ok(summary::exit(&envelope, &around))
@@ -85,7 +87,7 @@ pub fn project_name(root: &Path, config: &Config) -> String {
 }
 
 /// The envelope on stdout, the summary on stderr.
-fn tell(envelope: &Envelope, around: &Around, events: bool) {
+pub fn tell(envelope: &Envelope, around: &Around, events: bool) {
     if !events {
         out::note(&summary::summary(envelope, around));
     }

@@ -158,6 +158,9 @@ fn waiting(envelope: &Envelope, around: &Around, lines: &mut Vec<String>) {
     if matches!(metadata.status, Status::Waiting | Status::Paused | Status::NeedsAttention) {
         let kept = if around.ephemeral { "was kept in memory only and is gone" } else { "is kept in .weir/weir.db" };
         lines.push(format!("  run {} {kept}", metadata.run_id));
+        if !around.ephemeral {
+            lines.push(format!("  `weir runs show {}` says what moves it", metadata.run_id));
+        }
     }
 }
 

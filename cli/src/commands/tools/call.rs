@@ -13,6 +13,7 @@ use crate::servers;
 use serde_json::json;
 use std::sync::Arc;
 use weir_compiler::check::ParamInfo;
+use weir_compiler::project::RunsSection;
 use weir_compiler::project::{ProjectSource, SourceFile};
 use weir_compiler::registry::{Lock, Tool, ToolSource};
 use weir_compiler::{Checked, FlowInfo, check};
@@ -60,8 +61,9 @@ pub fn run(args: &ToolsCallArgs) -> Outcome {
         flow: args.name.clone(),
         ..summary::Around::default()
     };
+    let (work, root) = (follow::Work::Start(Box::new(request)), project.root.clone());
     let prepared =
-        follow::Prepared { plan: Arc::new(plan), request, builtin, outside, control, root: project.root.clone() };
+        follow::Prepared { plan: Arc::new(plan), work, builtin, outside, control, root, runs: RunsSection::default() };
     let (mut envelope, around) = follow::follow(prepared, around, false)?;
     envelope.metadata.flow = tool.name.clone();
     tell(args, &envelope, &around);

@@ -268,6 +268,7 @@ impl<'d, 's> Converter<'d, 's> {
         Ok(ty)
     }
 
+    #[allow(clippy::disallowed_methods, reason = "any of them, in whatever order")]
     fn free_name(&self, name: &str) -> EcoString {
         let taken = |full: &EcoString| {
             self.taken.types.contains_key(full)

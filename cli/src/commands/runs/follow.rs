@@ -1,0 +1,112 @@
+//! `weir runs watch|signal|pause|resume|cancel|retry`: following a run, and bringing it further.
+
+use super::{Here, history, now, show};
+use crate::args::{RunsCancelArgs, RunsRetryArgs, RunsSignalArgs};
+use crate::commands::run::follow::{Prepared, Saying, Work, follow};
+use crate::commands::run::summary::{self, Around};
+use crate::commands::run::tell;
+use crate::exit::{Error, Exit, Outcome};
+use crate::out;
+use crate::servers;
+use std::sync::Arc;
+use std::time::Duration;
+use weir_runtime::engine::{Engine, History, Signal};
+use weir_runtime::machine::Status;
+use weir_stdlib::value::Value;
+
+/// How often a run is looked at.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Goes on with a run here, until it ends or rests.
+pub fn go_on(here: Here, history: &History, work: Work) -> Outcome {
+    let (builtin, control) = servers::builtin_servers(&here.root, &here.config, &history.plan)?;
+    let outside = servers::needed(&history.plan, &builtin, &here.config, &here.lock)?.open(&here.root)?;
+    let root = here.root.clone();
+    let runs = here.config.runs.clone();
+    let allows = here.config.project.allow_delivery;
+    // Opened once more by the run itself.
+    drop(here);
+    let around = Around {
+        flow: history.record.flow.to_string(),
+        flag_allows: true,
+        project_allows: allows,
+        ..Around::default()
+    };
+    let prepared = Prepared { plan: Arc::clone(&history.plan), work, builtin, outside, control, root, runs };
+    let (envelope, around) = follow(prepared, around, false)?;
+    tell(&envelope, &around, false);
+    Ok(summary::exit(&envelope, &around))
+}
+
+/// Goes on.
+pub fn resume(here: Here, given: &str) -> Outcome {
+    let history = history(&here, given)?;
+    let work = Work::Resume(history.record.run_id.clone());
+    go_on(here, &history, work)
+}
+
+/// Sends an event.
+pub fn signal(here: Here, args: &RunsSignalArgs) -> Outcome {
+    let history = history(&here, &args.id)?;
+    let value = json(&args.value, "what the event carries")?;
+    let signal = Signal {
+        id: args.event_id.as_deref().map(Into::into),
+        event: args.event.as_str().into(),
+        key: args.key.as_deref().map(Into::into),
+        value,
+    };
+    let work = Work::Tell(history.record.run_id.clone(), Saying::Signal(signal));
+    go_on(here, &history, work)
+}
+
+/// Ends a run.
+pub fn cancel(here: Here, args: &RunsCancelArgs) -> Outcome {
+    let history = history(&here, &args.id)?;
+    let work = Work::Tell(history.record.run_id.clone(), Saying::Cancel(args.reason.clone()));
+    go_on(here, &history, work)
+}
+
+/// Starts again from the step that failed.
+pub fn retry(here: Here, args: &RunsRetryArgs) -> Outcome {
+    let history = history(&here, &args.id)?;
+    let given = args.args.as_deref().map(|text| json(text, "the arguments")).transpose()?;
+    if let Some(given) = &given {
+        let wrong = weir_runtime::engine::check_args(&history.plan, given);
+        if !wrong.is_empty() {
+            return Err(Error { exit: Exit::Usage, messages: wrong, help: None });
+        }
+    }
+    let work = Work::Retry(history.record.run_id.clone(), given);
+    go_on(here, &history, work)
+}
+
+fn json(text: &str, what: &str) -> Result<Value, Error> {
+    Value::from_json(text).map_err(|error| Error::usage(format!("{what} is not JSON: {error}")))
+}
+
+/// Calls nothing new.
+pub fn pause(here: &Here, given: &str) -> Outcome {
+    let run_id = here.run_id(given)?;
+    let engine = here.looking();
+    let id = run_id.clone();
+    now(async move { engine.pause(&id).await })?;
+    out::note_line(&format!("run {run_id} is paused; `weir runs resume {run_id}` goes on with it"));
+    Ok(Exit::Done)
+}
+
+/// Tells every new decision until the run ends or rests.
+pub fn watch(here: &Here, given: &str) -> Outcome {
+    let mut told = 0;
+    loop {
+        let history = history(here, given)?;
+        for event in history.events.iter().skip(told) {
+            out::result_line(&show::line(here.format, event));
+        }
+        told = history.events.len();
+        let status = history.envelope.metadata.status;
+        if !matches!(status, Status::Queued | Status::Running | Status::Compensating) {
+            return Ok(summary::exit(&history.envelope, &Around::default()));
+        }
+        std::thread::sleep(LOOK);
+    }
+}

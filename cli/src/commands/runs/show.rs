@@ -1,0 +1,135 @@
+//! `weir runs show|events`: how a run is, its steps, why it waits and what would move it.
+
+use super::list::seconds;
+use super::{Here, history};
+use crate::args::Format;
+use crate::escape;
+use crate::exit::{Exit, Outcome};
+use crate::out::{self, Style, styled};
+use serde_json::{Value, json};
+use weir_runtime::engine::History;
+use weir_runtime::envelope::Waiting;
+use weir_runtime::observe::Observed;
+use weir_runtime::timeline::{StepLine, timeline};
+
+/// Shows one run.
+pub fn show(here: &Here, given: &str) -> Outcome {
+    let history = history(here, given)?;
+    let steps = timeline(&history.events);
+    let moves = moves(here, &history);
+    match here.format {
+        Format::Json => {
+            let envelope: Value = serde_json::from_str(&history.envelope.to_json()).unwrap_or_default();
+            let all = json!({ "run": history.record, "metadata": envelope.get("metadata"),
+                "records": envelope.get("records"),
+                "steps": steps, "moves": moves });
+            out::result_line(&all.to_string());
+        }
+        Format::Human => out::result(&page(&history, &steps, &moves)),
+    }
+    Ok(Exit::Done)
+}
+
+/// Every decision of one run.
+pub fn events(here: &Here, given: &str) -> Outcome {
+    for event in &history(here, given)?.events {
+        out::result_line(&line(here.format, event));
+    }
+    Ok(Exit::Done)
+}
+
+/// One decision.
+pub fn line(format: Format, event: &Observed) -> String {
+    if format == Format::Json {
+        return escape::json(&event.to_json()).to_string();
+    }
+    let name = serde_json::to_value(event.event).ok();
+    let name = name.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+    let place = if event.step.is_empty() { &event.flow } else { &event.step };
+    let attempt = event.attempt.filter(|attempt| *attempt > 1).map(|attempt| format!(" (attempt {attempt})"));
+    let reason = event.reason.as_deref().map(|reason| format!(": {}", escape::line(reason)));
+    let at = event.at.to_string();
+    let at = styled(Style::Dim, seconds(&at));
+    format!("{at} {name} {}{}{}", escape::line(place), attempt.unwrap_or_default(), reason.unwrap_or_default())
+}
+
+fn page(history: &History, steps: &[StepLine], moves: &[String]) -> String {
+    let record = &history.record;
+    let status = history.envelope.metadata.status.word();
+    let mut lines = vec![
+        format!("{} {}", styled(Style::Bold, &escape::line(&record.flow)), styled(colour(status), status)),
+        format!("  run      {}", record.run_id),
+        format!("  started  {}", seconds(&record.started_at)),
+    ];
+    lines.extend(record.finished_at.as_deref().map(|at| format!("  ended    {}", seconds(at))));
+    lines.extend(record.parent.as_deref().map(|parent| format!("  by run   {parent}")));
+    if let Some(error) = &history.envelope.metadata.error {
+        lines.push(format!("  why      {}: {}", error.code, escape::line(&error.message)));
+    }
+    lines.extend(history.envelope.metadata.reason.as_ref().map(|why| format!("  why      {}", escape::line(why))));
+    lines.push(String::new());
+    steps.iter().for_each(|step| lines.extend(step_lines(step)));
+    if !moves.is_empty() {
+        lines.push(String::new());
+        lines.extend(moves.iter().cloned());
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn step_lines(step: &StepLine) -> Vec<String> {
+    let attempts = if step.attempts > 1 { format!(", {} attempts", step.attempts) } else { String::new() };
+    let took = step.duration_ms.map(|took| format!(" in {took} ms")).unwrap_or_default();
+    let state = styled(colour(step.state), step.state);
+    let mut lines = vec![format!("  {state:<24} {}{took}{attempts}", escape::line(&step.step))];
+    lines.extend(step.reasons.iter().map(|reason| format!("      {}", styled(Style::Dim, &escape::line(reason)))));
+    lines
+}
+
+fn colour(state: &str) -> Style {
+    match state {
+        "succeeded" => Style::Green,
+        "failed" | "compensation_failed" => Style::Red,
+        "skipped" | "undone" | "cancelled" => Style::Dim,
+        _ => Style::Yellow,
+    }
+}
+
+/// Why the run waits, and what would move it.
+fn moves(here: &Here, history: &History) -> Vec<String> {
+    let metadata = &history.envelope.metadata;
+    let id = &history.record.run_id;
+    let mut moves: Vec<String> = metadata.waiting.iter().map(|wait| one_move(id, wait)).collect();
+    if metadata.status.word() == "paused" {
+        moves.push(format!("it is paused: `weir runs resume {id}`"));
+    }
+    let filter = weir_runtime::journal::Filter { id: Some(id.clone()), cut_off: true, ..Default::default() };
+    if here.journal.list(&filter).is_ok_and(|cut| !cut.is_empty()) {
+        moves.push(format!("it was cut off: `weir runs resume {id}` goes on with it"));
+    }
+    moves
+}
+
+fn one_move(id: &str, wait: &Waiting) -> String {
+    let step = escape::line(&wait.step);
+    let question = wait.question.as_deref().map(escape::line).unwrap_or_default();
+    let at = format!("--step {step}");
+    match wait.kind {
+        "ask" => {
+            let ty = wait.ty.as_deref().map(escape::line).unwrap_or_default();
+            format!("`{step}` asks “{question}”: `weir runs answer {id} {at} ANSWER`, where ANSWER is {ty}")
+        }
+        "receive" => {
+            let key = wait.from.as_deref().map(|key| format!(" --key {}", escape::line(key))).unwrap_or_default();
+            format!("`{step}` waits for an event: `weir runs signal {id} {question}{key} --value JSON`")
+        }
+        "unknown" => format!(
+            "`{step}` may have happened ({question}): find out, then `weir runs answer {id} {at}` with `--happened JSON` \
+             (it did, with this result), `--again` (it did not) or `--give-up` (and undo what can be)"
+        ),
+        "escalated" => format!(
+            "`{step}` failed ({question}): `weir runs answer {id} {at}` with `--again`, `--skip JSON` or `--give-up`"
+        ),
+        _ => format!("`{step}` waits until {}", wait.until.as_deref().unwrap_or("its time")),
+    }
+}

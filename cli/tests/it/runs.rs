@@ -1,0 +1,197 @@
+//! `weir runs`: listing, showing, answering later, going on after a kill.
+
+use crate::support::{Folder, folder};
+use serde_json::Value;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const ASKS: &str = r#"
+coordinator main() -> { yes: bool } can store.write {
+  store.put(collection: "a", id: "1", value: "first")
+  yes = ask "Go on?" as bool
+  store.put(collection: "a", id: "2", value: "second")
+  return { yes }
+}
+
+saga fails() can store.write {
+  store.put(collection: "b", id: "1", value: 1)
+    undo store.delete(collection: "b", id: "1")
+  got = receive "go" as { n: int }
+  require got.n > 1 else fail conflict "too small"
+}
+"#;
+
+fn id(here: &Folder, flow: &str, code: i32) -> String {
+    let envelope = here.weir(&["run", flow]).code(code).json();
+    envelope["metadata"]["run_id"].as_str().unwrap().to_owned()
+}
+
+fn shown(here: &Folder, id: &str) -> Value {
+    here.weir(&["runs", "show", id, "--format", "json"]).code(0).json()
+}
+
+#[test]
+fn a_question_is_answered_later_and_the_run_goes_on() {
+    let here = folder(&[("a.flow", ASKS)]);
+    let id = id(&here, "a.flow:main", 5);
+    let runs = here.weir(&["runs", "list", "--status", "waiting", "--format", "json"]).code(0).json();
+    assert_eq!(runs["runs"][0]["run_id"], id.as_str());
+    here.weir(&["runs", "show", &id]).code(0).prints(&[
+        "waiting",
+        "asks “Go on?”",
+        "weir runs answer",
+        "where ANSWER is bool",
+    ]);
+    here.weir(&["runs", "answer", &id, "perhaps"]).code(2).says(&["does not fit `bool`"]).silent();
+    here.weir(&["runs", "answer", &id, "yes", "--step", "yess"]).code(2).says(&["did you mean `yes`?"]).silent();
+    let done = here.weir(&["runs", "answer", &id, "yes"]).code(0).json();
+    assert_eq!(done["records"][0]["value"]["yes"], true);
+    here.weir(&["runs", "answer", &id, "yes"]).code(2).says(&["nothing in run"]).silent();
+    let shown = shown(&here, &id);
+    let states: Vec<_> =
+        shown["steps"].as_array().unwrap().iter().map(|step| step["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["succeeded"; 3]);
+    here.weir(&["runs", "events", &id]).code(0).prints(&[
+        "run.started",
+        "run.waiting yes: asks Go on?",
+        "run.succeeded",
+    ]);
+}
+
+#[test]
+fn a_signal_moves_a_run_and_cancelling_undoes() {
+    let here = folder(&[("a.flow", ASKS)]);
+    let first = id(&here, "a.flow:fails", 5);
+    let done = here.weir(&["runs", "signal", &first, "go", "--value", r#"{"n": 1}"#]).code(4).json();
+    assert_eq!(done["metadata"]["status"], "compensated");
+    let second = id(&here, "a.flow:fails", 5);
+    here.weir(&["runs", "pause", &second]).code(0).says(&["is paused"]);
+    assert_eq!(shown(&here, &second)["run"]["status"], "paused");
+    here.weir(&["runs", "resume", &second]).code(5);
+    let done = here.weir(&["runs", "cancel", &second, "--reason", "no longer"]).code(4).json();
+    assert_eq!(done["metadata"]["error"]["message"], "no longer");
+}
+
+#[test]
+fn an_id_may_be_short_and_a_wrong_one_is_told() {
+    let here = folder(&[("a.flow", ASKS)]);
+    here.weir(&["runs", "list"]).code(2).says(&["nothing has run"]).silent();
+    let id = id(&here, "a.flow:main", 5);
+    here.weir(&["runs", "show", &id[..13]]).code(0).prints(&[&id]);
+    let wrong = format!("{}x", &id[..35]);
+    here.weir(&["runs", "show", &wrong]).code(2).says(&["there is no run", "did you mean"]).silent();
+    here.weir(&["runs", "list", "--status", "succeded"]).code(2).says(&["did you mean `succeeded`?"]).silent();
+}
+
+const RETRIED: &str = r#"
+coordinator main(n: int) -> int can store.write, files.read {
+  store.put(collection: "made", id: "1", value: 1)
+  text = files.read(path: "n.txt")
+  return n
+}
+
+coordinator clear() can store.write {
+  store.delete(collection: "made", id: "1")
+}
+
+coordinator made_at() -> json can store.write {
+  done = store.put(collection: "made", id: "{uuid()}", value: 1)
+  fail conflict "no"
+}
+
+coordinator count() -> int can store.read {
+  return store.count(collection: "made").count
+}
+"#;
+
+#[test]
+fn a_failed_run_is_retried_from_the_step_that_failed() {
+    let here = folder(&[("a.flow", RETRIED), ("weir.toml", "[project]\nname = \"t\"\n")]);
+    let envelope = here.weir(&["run", "a.flow:main", "--arg", "n=1"]).code(1).json();
+    let id = envelope["metadata"]["run_id"].as_str().unwrap().to_owned();
+    here.weir(&["run", "a.flow:clear"]).code(0);
+    here.write("n.txt", "x");
+    let again = here.weir(&["runs", "retry", &id, "--args", r#"{"n": 7}"#]).code(0).json();
+    assert_eq!(again["records"][0]["value"], 7);
+    assert_ne!(again["metadata"]["run_id"], id.as_str());
+    assert_eq!(here.weir(&["run", "a.flow:count"]).json()["records"][0]["value"], 0, "not made again");
+    let other = here.weir(&["run", "a.flow:made_at"]).code(1).json();
+    let other = other["metadata"]["run_id"].as_str().unwrap();
+    here.weir(&["runs", "retry", other]).code(1).says(&["has been done with other input"]).silent();
+    here.weir(&["runs", "retry", &id, "--args", r#"{"m": 7}"#]).code(2).says(&["`n: int` of `a.main` is missing"]);
+    let done = again["metadata"]["run_id"].as_str().unwrap();
+    here.weir(&["runs", "retry", done]).code(1).says(&["only a run that has failed"]).silent();
+}
+
+const SLOW: &str = r#"
+coordinator main() -> string can shell.exec, store.write {
+  store.put(collection: "a", id: "1", value: 1)
+  done = shell.run(command: "sh", args: ["-c", "echo made >> made.txt; test -e fast || sleep 20"])
+  return "through"
+}
+"#;
+
+#[test]
+#[cfg(unix)]
+fn after_a_kill_an_operator_says_what_happened_and_the_run_goes_on() {
+    let toml = "[project]\nname = \"t\"\n\n[tools.shell]\ncommands = [\"sh\"]\n";
+    for (decision, made) in [("--again", 2), ("--happened={\"code\": 0, \"stdout\": \"\", \"stderr\": \"\"}", 1)] {
+        let here = folder(&[("a.flow", SLOW), ("weir.toml", toml)]);
+        let mut command = here.command(&["run", "a.flow", "--grant", "shell.exec"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let until = Instant::now() + Duration::from_secs(30);
+        while !here.path("made.txt").exists() {
+            assert!(Instant::now() < until, "the call was never made");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        here.write("fast", "");
+        let list = here.weir(&["runs", "list", "--unfinished", "--format", "json"]).code(0).json();
+        let id = list["runs"][0]["run_id"].as_str().unwrap().to_owned();
+        here.weir(&["runs", "show", &id]).code(0).prints(&["it was cut off", "weir runs resume"]);
+        let waits = here.weir(&["runs", "resume", &id]).code(5).json();
+        assert_eq!(waits["metadata"]["waiting"][0]["kind"], "unknown", "{waits}");
+        here.weir(&["runs", "show", &id]).code(0).prints(&["may have happened", "--happened JSON"]);
+        let done = here.weir(&["runs", "answer", &id, decision]).code(0).json();
+        assert_eq!(done["records"][0]["value"], "through");
+        assert_eq!(here.read("made.txt").matches("made").count(), made);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn another_process_reaches_a_run_where_it_is_carried_on() {
+    let flow = "saga main() can store.write {\n  store.put(collection: \"a\", id: \"1\", value: 1)\n    undo store.delete(collection: \"a\", id: \"1\")\n  wait 10m\n}\n";
+    let here = folder(&[("a.flow", flow)]);
+    let mut command = here.command(&["run", "a.flow"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    let id = loop {
+        assert!(Instant::now() < until, "the run never waited");
+        std::thread::sleep(Duration::from_millis(50));
+        if here.path(".weir/weir.db").exists() {
+            let list = here.weir(&["runs", "list", "--status", "waiting", "--format", "json"]);
+            if let Some(id) = list.json()["runs"][0]["run_id"].as_str() {
+                break id.to_owned();
+            }
+        }
+    };
+    here.weir(&["runs", "cancel", &id, "--reason", "from beside"]);
+    let ended = crate::support::ended(&child.wait_with_output().unwrap()).code(4);
+    assert_eq!(ended.json()["metadata"]["error"]["message"], "from beside");
+}
+
+#[test]
+fn old_runs_are_forgotten_where_the_project_says_so() {
+    let here = folder(&[("a.flow", RETRIED), ("weir.toml", "[project]\nname = \"t\"\n")]);
+    for _ in 0..2 {
+        here.weir(&["run", "a.flow:count"]).code(0);
+    }
+    here.write("weir.toml", "[project]\nname = \"t\"\n[runs]\nkeep = \"1ms\"\n");
+    here.weir(&["run", "a.flow:count"]).code(0);
+    let list = here.weir(&["runs", "list", "--format", "json"]).code(0).json();
+    assert_eq!(list["runs"].as_array().unwrap().len(), 1, "{list}");
+    here.write("weir.toml", "[project]\nname = \"t\"\n[runs]\nkeep = \"soon\"\n");
+    here.weir(&["run", "a.flow:count"]).code(1).says(&["`soon` is no duration"]);
+}

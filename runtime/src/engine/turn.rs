@@ -1,0 +1,268 @@
+//! One turn of a run: events are applied, and written down in one go with the calls that follow from them. What must
+//! not be repeated, and what others are told, is waited for; what was only read is written behind the run's back, since
+//! after a crash it can be read again.
+
+use super::EngineError;
+use super::carry::Message;
+use super::line::Line;
+use super::run::{InFlight, RunLoop};
+use crate::journal::{self, Batch, Claimed, DueCall, KeyChange, KeyClaim, StatusChange, Ticket};
+use crate::machine::{CallEffect, Claim, Decision, Effect, Event, Key, Note};
+use crate::observe::Observed;
+use crate::tool::{Fault, Happened, Outcome};
+use weir_stdlib::value::Value;
+
+/// Batches that may be on their way to the journal without being waited for.
+const BEHIND: usize = 512;
+
+/// What has happened, and what follows.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub lines: Vec<journal::Line>,
+    pub keys: Vec<KeyChange>,
+    pub posts: Vec<i64>,
+    pub effects: Vec<Effect>,
+    notes: Vec<Note>,
+    /// Must be durable before anything follows.
+    sync: bool,
+}
+
+/// Calls that are due, with what the journal is asked about each.
+#[derive(Default)]
+struct Due {
+    calls: Vec<CallEffect>,
+    records: Vec<DueCall>,
+}
+
+impl RunLoop {
+    /// A call has come back, as this event says.
+    pub(super) fn called(
+        &mut self,
+        turn: &mut Turn,
+        key: &Key,
+        outcome: &Result<Outcome, Fault>,
+        recorded: bool,
+        event: &Event,
+    ) {
+        let call = self.calls.remove(key);
+        let unfinished = matches!(outcome, Ok(Outcome::Unfinished(_)));
+        if !unfinished {
+            self.until.remove(key);
+        }
+        turn.sync |= unfinished || call.as_ref().is_none_or(|call| !call.reads);
+        if let Some(claim) = call.and_then(|call| call.claim).filter(|_| !recorded) {
+            turn.keys.extend(self.settled(claim, outcome));
+        }
+        self.apply(turn, event);
+    }
+
+    /// What a call that has ended means for its key.
+    fn settled(&mut self, claim: Claim, outcome: &Result<Outcome, Fault>) -> Option<KeyChange> {
+        let place = (claim.scope.clone(), claim.key.clone());
+        if !self.held.contains_key(&place) {
+            return None;
+        }
+        let change = match outcome {
+            Ok(Outcome::Done(value)) => KeyChange::Complete(claim.scope, claim.key, value.clone()),
+            Err(fault) if fault.happened == Happened::No => KeyChange::Release(claim.scope, claim.key),
+            Ok(Outcome::Unfinished(_)) | Err(_) => return None,
+        };
+        self.held.remove(&place);
+        Some(change)
+    }
+
+    /// Something else has happened.
+    pub(super) fn hear(&mut self, turn: &mut Turn, event: Event) {
+        turn.sync |= !matches!(event, Event::Woke { .. });
+        if let Event::Answered { key, .. } = &event {
+            self.ask_no_more(key);
+        }
+        if let Event::Decided { key, decision: Decision::Happened(value), .. } = &event {
+            turn.keys.extend(self.affirmed(key, value));
+        }
+        self.apply(turn, &event);
+    }
+
+    /// The key of a call that is now known to have happened.
+    fn affirmed(&self, key: &Key, value: &Value) -> Option<KeyChange> {
+        let claim = self.machine.owed().find_map(|effect| match effect {
+            Effect::Attend(attend) if attend.key == *key => attend.claim.clone(),
+            _ => None,
+        })?;
+        Some(KeyChange::Affirm(claim.scope, claim.key, value.clone()))
+    }
+
+    fn apply(&mut self, turn: &mut Turn, event: &Event) {
+        turn.lines.push(Line::event(event));
+        let applied = self.machine.apply(event);
+        turn.notes.extend(applied.notes);
+        turn.effects.extend(applied.effects);
+    }
+
+    /// Writes the turn down, then tells of it and carries out what follows. Nothing is carried out that could not be
+    /// written down.
+    pub(super) async fn end_turn(&mut self, mut turn: Turn) -> Result<(), EngineError> {
+        let mut due = Due::default();
+        let mut rest = Vec::new();
+        for effect in std::mem::take(&mut turn.effects) {
+            match effect {
+                Effect::Call(call) => self.due(*call, &mut due),
+                Effect::Release { key, claim } => {
+                    turn.keys.push(KeyChange::Release(claim.scope, claim.key));
+                    let _ = self.sender.send(Message::called(key, Ok(Outcome::Done(Value::NULL))));
+                }
+                other => rest.push(other),
+            }
+        }
+        let claimed = self.write(&mut turn, due.records).await?;
+        self.tell(std::mem::take(&mut turn.notes));
+        self.carry_out(rest);
+        for (call, claimed) in due.calls.into_iter().zip(claimed) {
+            self.begin(call, claimed);
+        }
+        Ok(())
+    }
+
+    /// A call that is due: written down before it is made if it changes something, its key claimed if it has one.
+    fn due(&mut self, call: CallEffect, due: &mut Due) {
+        let in_flight = InFlight { reads: call.reads, claim: call.claim.clone() };
+        self.calls.insert(call.key.clone(), in_flight);
+        if let Some(refused) = self.held_beside(&call) {
+            let _ = self.sender.send(refused);
+            return;
+        }
+        let claim = call.claim.as_ref().map(|claim| KeyClaim {
+            scope: claim.scope.clone(),
+            key: claim.key.clone(),
+            args: claim.args,
+            step: call.key.step.clone(),
+        });
+        if let Some(claim) = &call.claim {
+            self.held.insert((claim.scope.clone(), claim.key.clone()), call.key.step.clone());
+        }
+        let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash()));
+        due.records.push(DueCall { line, claim });
+        due.calls.push(call);
+    }
+
+    /// Hands the turn over to the journal; waits where something may follow only when it is durable.
+    async fn write(&mut self, turn: &mut Turn, calls: Vec<DueCall>) -> Result<Vec<Claimed>, EngineError> {
+        if self.released {
+            // The run is over: what still comes in changes nothing.
+            return Ok(vec![Claimed::New; calls.len()]);
+        }
+        let status = self.status_change();
+        let recorded = calls.iter().any(|call| call.line.is_some() || call.claim.is_some());
+        let over = self.machine.over();
+        let sync = turn.sync || recorded || over || !turn.keys.is_empty() || !turn.posts.is_empty();
+        let plain = vec![Claimed::New; calls.len()];
+        let batch = Batch {
+            run_id: self.run_id.clone(),
+            token: self.token,
+            seq: self.seq,
+            lines: std::mem::take(&mut turn.lines),
+            calls: if recorded { calls } else { Vec::new() },
+            keys: std::mem::take(&mut turn.keys),
+            posts: std::mem::take(&mut turn.posts),
+            status,
+            release: over,
+            sync,
+        };
+        if !sync && batch.lines.is_empty() && batch.status.is_none() {
+            return Ok(plain);
+        }
+        let lines = batch.lines.len() as u64;
+        let ticket = self.engine.inner.journal.append(batch);
+        self.released |= over;
+        if !sync {
+            self.seq += lines;
+            self.leave_behind(ticket).await?;
+            return Ok(plain);
+        }
+        let appended = ticket.await;
+        self.caught_up().await?;
+        let appended = appended.map_err(|source| self.journal_error(source))?;
+        self.seq = appended.seq;
+        Ok(if recorded { appended.claimed } else { plain })
+    }
+
+    /// Not waited for, unless too much is on its way already.
+    async fn leave_behind(&mut self, ticket: Ticket<journal::Appended>) -> Result<(), EngineError> {
+        self.behind.push_back(ticket);
+        while let Some(first) = self.behind.front_mut() {
+            match first.now() {
+                Some(result) => drop(result.map_err(|source| self.journal_error(source))?),
+                None if self.behind.len() > BEHIND => {
+                    let Some(first) = self.behind.pop_front() else { break };
+                    first.await.map_err(|source| self.journal_error(source))?;
+                    continue;
+                }
+                None => break,
+            }
+            self.behind.pop_front();
+        }
+        Ok(())
+    }
+
+    /// What was handed over earlier is written by now, or says why it could not be.
+    async fn caught_up(&mut self) -> Result<(), EngineError> {
+        if let Some(created) = self.created.take() {
+            created.await.map_err(|source| self.journal_error(source))?;
+        }
+        while let Some(ticket) = self.behind.pop_front() {
+            ticket.await.map_err(|source| self.journal_error(source))?;
+        }
+        Ok(())
+    }
+
+    /// The run has ended, or rests until somebody outside says something: everything is durable, and others may go on
+    /// with it.
+    pub(super) async fn rest(&mut self) -> Result<(), EngineError> {
+        if self.released {
+            return Ok(());
+        }
+        let batch = Batch {
+            run_id: self.run_id.clone(),
+            token: self.token,
+            seq: self.seq,
+            status: self.status_change(),
+            release: true,
+            sync: true,
+            ..Batch::default()
+        };
+        let rested = self.engine.inner.journal.append(batch).await;
+        self.caught_up().await?;
+        self.released = true;
+        rested.map(drop).map_err(|source| self.journal_error(source))
+    }
+
+    /// How the run is, where that has changed.
+    fn status_change(&mut self) -> Option<StatusChange> {
+        let status = self.machine.status().word();
+        if status == self.status {
+            return None;
+        }
+        self.status = status;
+        let finished_at = self.machine.over().then(|| self.machine.now().to_string().into());
+        Some(StatusChange { status, finished_at })
+    }
+
+    pub(super) fn tell(&self, notes: Vec<Note>) {
+        let trace = self.machine.trace_id();
+        self.engine.observe(notes.into_iter().map(|note| Observed::of(note, &self.run_id, &trace)));
+    }
+
+    /// Carries out what is no call, in order.
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Sleep { key, timer, until } => self.timers.set(key, timer, until),
+                Effect::Ask(ask) => self.ask(&ask, None),
+                Effect::Spawn(spawn) => self.spawn(*spawn),
+                Effect::Drop { key, timer: Some(timer) } => self.timers.stop(&key, timer),
+                Effect::Drop { key, timer: None } => self.ask_no_more(&key),
+                _ => {}
+            }
+        }
+    }
+}

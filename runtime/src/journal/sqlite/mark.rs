@@ -1,0 +1,72 @@
+//! A witness beside the journal: the run that was made durable last, and how many lines it had. SQLite takes the damaged
+//! end of its write-ahead log for a commit that never was; with the witness, what is missing there is noticed. It needs
+//! no flush of its own: it never says more than what is durable.
+
+use super::append;
+use super::sum;
+use super::writer::Stop;
+use rusqlite::Connection;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// The file `weir.db-mark`.
+pub(super) struct Mark {
+    path: PathBuf,
+    file: Option<fs_err::File>,
+}
+
+impl Mark {
+    pub(super) fn open(journal: &Path) -> Mark {
+        let mut path = journal.as_os_str().to_owned();
+        path.push("-mark");
+        Mark { path: path.into(), file: None }
+    }
+
+    /// Refuses a journal that has lost what was durable. A witness that cannot be read says nothing.
+    pub(super) fn check(&self, sql: &Connection) -> Result<(), Stop> {
+        let Some((run_id, next)) = fs_err::read_to_string(&self.path).ok().and_then(|text| read(&text)) else {
+            return Ok(());
+        };
+        let found = append::look(sql, &run_id)?;
+        match found {
+            Some(known) if known.next >= next => Ok(()),
+            found => {
+                let has = found.map_or(0, |known| known.next);
+                Err(Stop::damaged(format_args!(
+                    "run {run_id} has {has} lines of the {next} that were written; the end of the journal is missing. \
+                     Bring back weir.db and weir.db-wal from a copy; or, to go on with what is there although calls \
+                     may be made again, remove {}",
+                    self.path.display()
+                )))
+            }
+        }
+    }
+
+    /// This is durable now.
+    pub(super) fn set(&mut self, run_id: &str, next: u64) {
+        let text = format!("{run_id} {next:020} {:016x}\n", sum::sum(&[run_id, &next.to_string()]));
+        if self.file.is_none() {
+            self.file = fs_err::OpenOptions::new().create(true).truncate(false).write(true).open(&self.path).ok();
+        }
+        if let Some(file) = &mut self.file {
+            let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(text.as_bytes()));
+            if written.is_err() {
+                self.clear();
+            }
+        }
+    }
+
+    /// Says nothing any more.
+    pub(super) fn clear(&mut self) {
+        self.file = None;
+        let _ = fs_err::remove_file(&self.path);
+    }
+}
+
+fn read(text: &str) -> Option<(String, u64)> {
+    let mut parts = text.lines().next()?.split(' ');
+    let (run_id, next, found) = (parts.next()?, parts.next()?, parts.next()?);
+    let next: u64 = next.parse().ok()?;
+    let expected = format!("{:016x}", sum::sum(&[run_id, &next.to_string()]));
+    (found == expected).then(|| (run_id.to_owned(), next))
+}

@@ -1,0 +1,208 @@
+//! The journal in one SQLite file (`.weir/weir.db`), which several processes may have open at once. One thread writes
+//! and commits together what has come in; reading has a connection of its own.
+
+mod append;
+mod create;
+mod keys;
+mod lease;
+mod mark;
+mod migrate;
+mod read;
+mod retain;
+mod sum;
+mod writer;
+
+use super::database::{self, Kind};
+use super::{
+    Appended, Batch, Created, Filter, Journal, JournalError, KeyChange, KeyClaim, Loaded, NewRun, Post, RunRecord,
+    Ticket, Trouble,
+};
+use crate::journal::Claimed;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use writer::{Desk, Job, Stop, Writer};
+
+const KIND: Kind = Kind {
+    name: "journal",
+    note: "runs and keys are kept there (with `--ephemeral` the keys still are, so that nothing is sent twice)",
+    application_id: i32::from_be_bytes(*b"WEIR"),
+    migrations: migrate::migrations,
+    version: migrate::VERSION,
+};
+
+/// What survives what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// What is acknowledged survives a loss of power.
+    #[default]
+    Full,
+    /// What is acknowledged survives the end of the process, not of the computer.
+    Normal,
+}
+
+/// Runs and keys in an SQLite file. Any `sqlite3` can read it.
+pub struct SqliteJournal {
+    jobs: Option<Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    reader: Mutex<Option<Connection>>,
+    me: String,
+    file: PathBuf,
+}
+
+impl SqliteJournal {
+    /// Opens the journal, made with its folder where there is none.
+    ///
+    /// # Errors
+    /// A folder that cannot be written, a file of another program, of a newer Weir, or a damaged one.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
+        SqliteJournal::open_with(path, Durability::Full)
+    }
+
+    /// The same with another durability.
+    ///
+    /// # Errors
+    /// As [`SqliteJournal::open`].
+    pub fn open_with(path: impl AsRef<Path>, durability: Durability) -> Result<Self, JournalError> {
+        let file = path.as_ref().to_path_buf();
+        let me = uuid::Uuid::now_v7().to_string();
+        let (jobs, incoming) = mpsc::channel();
+        let (opened, answer) = mpsc::channel();
+        let desk = Desk::new(me.clone(), file.clone());
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || {
+            match Writer::open(desk, incoming, durability) {
+                Ok(writer) => {
+                    let _ = opened.send(Ok(()));
+                    writer.run();
+                }
+                Err(error) => drop(opened.send(Err(error))),
+            }
+        });
+        let failed = |why: String| JournalError {
+            what: format!("cannot open the journal {}", file.display()),
+            why,
+            trouble: Trouble::Unusable,
+        };
+        let writer = thread.map_err(|error| failed(error.to_string()))?;
+        answer.recv().map_err(|_| failed("its writer broke down".into()))??;
+        let reader = read::open(&file).map_err(|error| failed(database::explain(&error, KIND.note)))?;
+        Ok(SqliteJournal { jobs: Some(jobs), writer: Some(writer), reader: Mutex::new(Some(reader)), me, file })
+    }
+
+    /// Hands work to the writer. `what` says what could not be done, should it fail.
+    fn submit<T: Send + 'static>(
+        &self,
+        sync: bool,
+        what: impl FnOnce() -> String + Send + 'static,
+        work: impl FnOnce(&Connection, &mut Desk) -> Result<T, Stop> + Send + 'static,
+    ) -> Ticket<T> {
+        let (job, ticket) = Job::new(sync, self.file.clone(), what, work);
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(job);
+        }
+        ticket
+    }
+
+    /// Reads with the reader's connection.
+    fn read<T>(&self, what: &str, work: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, JournalError> {
+        let reader: MutexGuard<'_, Option<Connection>> = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match reader.as_ref() {
+            Some(connection) => work(connection),
+            None => Err(Stop::Said(Trouble::Unusable, "it is closed".into())),
+        };
+        found.map_err(|stop| stop.error(what, &self.file))
+    }
+
+    /// Claims and settles keys for a run that is not in this journal.
+    pub(super) fn keys(
+        &self,
+        run_id: &str,
+        claims: Vec<Option<KeyClaim>>,
+        changes: Vec<KeyChange>,
+    ) -> Ticket<Vec<Claimed>> {
+        let run_id = run_id.to_owned();
+        self.submit(
+            true,
+            || "cannot claim or record a key".into(),
+            move |sql, _| {
+                keys::settle(sql, &run_id, &changes)?;
+                claims.iter().map(|claim| keys::maybe(sql, &run_id, claim.as_ref())).collect()
+            },
+        )
+    }
+}
+
+impl Journal for SqliteJournal {
+    fn create(&self, run: NewRun) -> Ticket<Created> {
+        let run_id = run.run.run_id.clone();
+        let what = move || format!("cannot start run {run_id}");
+        self.submit(false, what, move |sql, desk| create::create(sql, desk, &run))
+    }
+
+    fn append(&self, batch: Batch) -> Ticket<Appended> {
+        let (seq, run_id) = (batch.seq, batch.run_id.clone());
+        let what = move || format!("cannot write line {seq} of run {run_id}");
+        self.submit(batch.sync, what, move |sql, desk| append::append(sql, desk, &batch))
+    }
+
+    fn claim(&self, run_id: &str) -> Ticket<u64> {
+        let run_id = run_id.to_owned();
+        let shown = run_id.clone();
+        let what = move || format!("cannot take over run {shown}");
+        self.submit(false, what, move |sql, desk| lease::claim(sql, desk, &run_id))
+    }
+
+    fn release(&self, run_id: &str, token: u64) -> Ticket<()> {
+        let run_id = run_id.to_owned();
+        self.submit(
+            false,
+            || "cannot let go of a run".into(),
+            move |sql, desk| lease::release(sql, desk, &run_id, token),
+        )
+    }
+
+    fn post(&self, run_id: &str, text: String) -> Ticket<()> {
+        let run_id = run_id.to_owned();
+        let shown = run_id.clone();
+        let what = move || format!("cannot leave word for run {shown}");
+        self.submit(true, what, move |sql, _| create::post(sql, &run_id, &text))
+    }
+
+    fn posts(&self) -> Result<Vec<Post>, JournalError> {
+        self.read("cannot read what was left for the runs", |sql| read::posts(sql, &self.me))
+    }
+
+    fn load(&self, run_id: &str) -> Result<Option<Loaded>, JournalError> {
+        self.read(&format!("cannot read run {run_id}"), |sql| read::load(sql, run_id))
+    }
+
+    fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
+        self.read("cannot list the runs", |sql| read::list(sql, filter, &self.file))
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {
+        let before = before.to_owned();
+        self.submit(
+            false,
+            || "cannot forget old runs".into(),
+            move |sql, desk| retain::forget(sql, desk, &before, limit),
+        )
+    }
+}
+
+impl Drop for SqliteJournal {
+    /// What was handed over is still written.
+    fn drop(&mut self) {
+        self.jobs.take();
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Forgetting runs that ended long ago, a few at a time, while others go on. The space is used again, and given back
+//! to the disk where the file allows it.
+
+use super::writer::{Desk, Stop};
+use rusqlite::{Connection, params};
+
+/// Pages given back at once.
+const PAGES: u32 = 200;
+
+/// Forgets at most `limit` runs that finished before this time, with what only they had.
+pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usize) -> Result<usize, Stop> {
+    let mut old = sql.prepare_cached(
+        "SELECT number, run_id FROM runs WHERE finished_at < ?1 AND owner IS NULL ORDER BY number LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let old: Vec<(i64, String)> =
+        old.query_map(params![before, limit], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (number, run_id) in &old {
+        sql.prepare_cached("DELETE FROM events WHERE run = ?1")?.execute([number])?;
+        sql.prepare_cached("DELETE FROM posts WHERE run = ?1")?.execute([number])?;
+        sql.prepare_cached("DELETE FROM runs WHERE number = ?1")?.execute([number])?;
+        desk.known.remove(run_id);
+    }
+    if !old.is_empty() {
+        desk.forgot = true;
+        sql.execute("DELETE FROM plans WHERE hash NOT IN (SELECT program FROM runs)", [])?;
+        sql.execute(
+            "DELETE FROM payloads WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.large = payloads.hash)",
+            [],
+        )?;
+        sql.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    }
+    Ok(old.len())
+}

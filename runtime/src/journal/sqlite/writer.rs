@@ -1,0 +1,256 @@
+//! The thread that writes: it takes what has come in meanwhile, does it in one transaction, commits once, and then
+//! answers everybody.
+
+use super::mark::Mark;
+use super::{Durability, KIND, database, lease};
+use crate::journal::ticket::Reply;
+use crate::journal::{JournalError, Ticket, Trouble};
+use rusqlite::{Connection, TransactionBehavior};
+use rustc_hash::FxHashMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// Work done in one transaction, at most.
+const TOGETHER: usize = 2_000;
+/// How often a worker says that it lives.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// Why work was not done.
+pub(super) enum Stop {
+    /// Nothing was written yet.
+    Said(Trouble, String),
+    /// Everything that was committed together fails.
+    Sql(rusqlite::Error),
+    /// The same, in words.
+    Broken(Trouble, String),
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Stop::Sql(error)
+    }
+}
+
+impl Stop {
+    /// What is in the file is not what was written.
+    pub(super) fn damaged(why: impl std::fmt::Display) -> Stop {
+        Stop::Broken(Trouble::Damaged, format!("it is damaged: {why}; nothing was changed"))
+    }
+
+    fn told(&self) -> (Trouble, String) {
+        match self {
+            Stop::Said(trouble, why) | Stop::Broken(trouble, why) => (*trouble, why.clone()),
+            Stop::Sql(error) => {
+                let damaged = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt);
+                let trouble = if damaged { Trouble::Damaged } else { Trouble::Unusable };
+                (trouble, database::explain(error, KIND.note))
+            }
+        }
+    }
+
+    pub(super) fn error(&self, what: &str, file: &Path) -> JournalError {
+        let (trouble, why) = self.told();
+        JournalError { what: format!("{what} in the journal {}", file.display()), why, trouble }
+    }
+}
+
+/// Told after the commit, or that there was none.
+type Finish = Box<dyn FnOnce(Option<(Trouble, String)>) + Send>;
+/// `None` where no transaction could be begun.
+type Work =
+    Box<dyn FnOnce(Result<(&Connection, &mut Desk), (Trouble, String)>) -> Result<Option<Finish>, Broken> + Send>;
+/// The whole transaction has to be given up.
+type Broken = ((Trouble, String), Finish);
+
+/// Something to write.
+pub(super) struct Job {
+    sync: bool,
+    work: Work,
+}
+
+impl Job {
+    pub(super) fn new<T: Send + 'static>(
+        sync: bool,
+        file: PathBuf,
+        what: impl FnOnce() -> String + Send + 'static,
+        work: impl FnOnce(&Connection, &mut Desk) -> Result<T, Stop> + Send + 'static,
+    ) -> (Job, Ticket<T>) {
+        let (reply, ticket): (Reply<T>, Ticket<T>) = Ticket::open();
+        let fail = move |reply: Reply<T>, (trouble, why): (Trouble, String)| {
+            let what = format!("{} in the journal {}", what(), file.display());
+            let _ = reply.send(Err(JournalError { what, why, trouble }));
+        };
+        let work: Work = Box::new(move |begun| match begun {
+            Err(why) => {
+                fail(reply, why);
+                Ok(None)
+            }
+            Ok((sql, desk)) => match work(sql, desk) {
+                Ok(value) => Ok(Some(Box::new(move |failed| match failed {
+                    None => drop(reply.send(Ok(value))),
+                    Some(why) => fail(reply, why),
+                }))),
+                Err(stop @ Stop::Said(..)) => {
+                    fail(reply, stop.told());
+                    Ok(None)
+                }
+                Err(stop) => {
+                    let why = stop.told();
+                    Err((why.clone(), Box::new(move |_| fail(reply, why))))
+                }
+            },
+        });
+        (Job { sync, work }, ticket)
+    }
+}
+
+/// What work needs besides the connection.
+pub(super) struct Desk {
+    /// This worker's id.
+    pub me: String,
+    /// The journal's file.
+    pub file: PathBuf,
+    /// Held while this worker lives, once it carries a run on.
+    pub living: Option<fs_err::File>,
+    /// Runs as they were last seen; forgotten when another process has written.
+    pub known: FxHashMap<String, Known>,
+    /// The run that was written last, and how many lines it has.
+    pub last: Option<(String, u64)>,
+    /// Runs were forgotten: the witness may speak of one of them.
+    pub forgot: bool,
+}
+
+/// A run as it was last seen.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub number: i64,
+    pub flow: String,
+    pub program: String,
+    pub started_at: String,
+    pub next: u64,
+    pub owner: Option<String>,
+    pub token: u64,
+}
+
+impl Desk {
+    pub(super) fn new(me: String, file: PathBuf) -> Desk {
+        Desk { me, file, living: None, known: FxHashMap::default(), last: None, forgot: false }
+    }
+}
+
+/// The writing thread.
+pub(super) struct Writer {
+    connection: Connection,
+    jobs: Receiver<Job>,
+    desk: Desk,
+    mark: Mark,
+    durability: Durability,
+    synced: bool,
+    seen: i64,
+    beat: Instant,
+}
+
+impl Writer {
+    pub(super) fn open(desk: Desk, jobs: Receiver<Job>, durability: Durability) -> Result<Writer, JournalError> {
+        let connection = database::open(&desk.file, &KIND)?;
+        let mark = Mark::open(&desk.file);
+        let failed = |stop: Stop| stop.error("cannot go on", &desk.file);
+        mark.check(&connection).map_err(failed)?;
+        Ok(Writer { connection, jobs, desk, mark, durability, synced: true, seen: 0, beat: Instant::now() })
+    }
+
+    /// Until nobody can hand over work any more.
+    pub(super) fn run(mut self) {
+        loop {
+            let mut jobs = match self.jobs.recv_timeout(BEAT) {
+                Ok(job) => vec![job],
+                Err(RecvTimeoutError::Timeout) => Vec::new(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            while jobs.len() < TOGETHER
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                jobs.push(job);
+            }
+            self.together(jobs);
+        }
+        lease::leave(&self.connection, &mut self.desk);
+    }
+
+    fn together(&mut self, jobs: Vec<Job>) {
+        let beats = self.desk.living.is_some() && self.beat.elapsed() >= BEAT;
+        if jobs.is_empty() && !beats {
+            return;
+        }
+        let sync = self.durability == Durability::Full && jobs.iter().any(|job| job.sync);
+        let mut finishes = Vec::with_capacity(jobs.len());
+        let failed = self.transact(jobs, sync, beats, &mut finishes).err();
+        if failed.is_some() {
+            self.desk.known.clear();
+        } else if sync && let Some((run_id, next)) = self.desk.last.take() {
+            self.mark.set(&run_id, next);
+        }
+        for finish in finishes {
+            finish(failed.clone());
+        }
+    }
+
+    fn transact(
+        &mut self,
+        jobs: Vec<Job>,
+        sync: bool,
+        beats: bool,
+        finishes: &mut Vec<Finish>,
+    ) -> Result<(), (Trouble, String)> {
+        let mut jobs = jobs.into_iter();
+        let told = |error: rusqlite::Error| Stop::Sql(error).told();
+        if let Err(error) = self.prepare(sync) {
+            let why = told(error);
+            jobs.for_each(|job| drop((job.work)(Err(why.clone()))));
+            return Err(why);
+        }
+        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                let why = told(error);
+                jobs.for_each(|job| drop((job.work)(Err(why.clone()))));
+                return Err(why);
+            }
+        };
+        if beats {
+            lease::beat(&transaction, &self.desk).map_err(told)?;
+            self.beat = Instant::now();
+        }
+        while let Some(job) = jobs.next() {
+            match (job.work)(Ok((&transaction, &mut self.desk))) {
+                Ok(Some(finish)) => finishes.push(finish),
+                Ok(None) => {}
+                Err((why, finish)) => {
+                    finishes.push(finish);
+                    jobs.for_each(|job| drop((job.work)(Err(why.clone()))));
+                    return Err(why);
+                }
+            }
+        }
+        if std::mem::take(&mut self.desk.forgot) {
+            self.mark.clear();
+        }
+        transaction.commit().map_err(told)
+    }
+
+    /// Sets how far a commit goes, and forgets what is known where another process has written.
+    fn prepare(&mut self, sync: bool) -> Result<(), rusqlite::Error> {
+        if self.synced != sync {
+            let how = if sync { "full" } else { "normal" };
+            self.connection.pragma_update(None, "synchronous", how)?;
+            self.synced = sync;
+        }
+        let version = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if version != self.seen {
+            self.desk.known.clear();
+            self.seen = version;
+        }
+        Ok(())
+    }
+}

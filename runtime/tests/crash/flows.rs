@@ -1,0 +1,147 @@
+//! The flows that are swept.
+
+/// Tools that write a line for each call into their own log.
+const TOOLS: &str = r#"
+tool t.get(n: string) -> { n: string } can t.read
+tool t.put(n: string) -> { id: string } can t.write
+tool t.del(id: string) can t.write idempotent
+tool t.flaky(n: string) -> { id: string } can t.write idempotent
+tool t.send(to: trusted string) -> { id: string } can t.send
+"#;
+
+/// The text of a flow by its name; its entry is `main`.
+pub fn text(name: &str) -> String {
+    let body = match name {
+        "saga" => {
+            r#"
+saga main() -> string can t.read, t.write {
+  seen = t.get(n: "first")
+  a = t.put(n: "a")
+    undo t.del(id: a.id)
+  b = t.put(n: "b")
+    undo t.del(id: b.id)
+  return b.id
+}"#
+        }
+        "nested_saga" => {
+            r#"
+saga main() -> string can t.write {
+  a = t.put(n: "a")
+    undo t.del(id: a.id)
+  inner() catch { conflict => null }
+  c = t.put(n: "c")
+    undo t.del(id: c.id)
+  return c.id
+}
+saga inner() can t.write {
+  b = t.put(n: "b")
+    undo t.del(id: b.id)
+  fail conflict "as planned"
+}"#
+        }
+        "compensates" => {
+            r#"
+saga main() can t.write {
+  a = t.put(n: "a")
+    undo t.del(id: a.id)
+  b = t.put(n: "b")
+    undo t.del(id: b.id)
+  fail conflict "as planned"
+}"#
+        }
+        "parallel_loop" => {
+            r#"
+coordinator main() -> int can t.write {
+  ids = for n in ["a", "b", "c", "d"] parallel 2 {
+    made = t.put(n: n)
+    yield made.id
+  }
+  return len(ids)
+}"#
+        }
+        "approval" => {
+            r#"
+coordinator main() -> bool can t.write {
+  t.put(n: "before")
+  yes = ask "Go on?" as bool
+  t.put(n: "after")
+  return yes
+}"#
+        }
+        "timer" => {
+            r#"
+coordinator main() -> string can t.write {
+  t.put(n: "before")
+  wait 5ms
+  after = t.put(n: "after")
+  return after.id
+}"#
+        }
+        "receive" => {
+            r#"
+coordinator main() -> int can t.write {
+  t.put(n: "before")
+  got = receive "settled" as { n: int } key "k"
+  t.put(n: "after")
+  return got.n
+}"#
+        }
+        "delivery" => {
+            r#"
+delivery welcome(who: trusted string) can t.send {
+  key "welcome-{who}"
+  t.send(to: who)
+}
+coordinator main() -> string can t.send {
+  one = welcome(who: "ann")
+  two = welcome(who: "bob")
+  return two.status
+}"#
+        }
+        "sub_runs" => {
+            r#"
+coordinator main() -> string can t.write {
+  start part(n: "x")
+  start part(n: "y")
+  last = t.put(n: "main")
+  return last.id
+}
+coordinator part(n: string) can t.write {
+  t.put(n: n)
+}"#
+        }
+        "keyed" => {
+            r#"
+coordinator main() -> string can t.write {
+  one = t.put(n: "a") key "once"
+  again = part()
+  return again
+}
+coordinator part() -> string can t.write {
+  two = t.put(n: "a") key "once"
+  return two.id
+}"#
+        }
+        "retries" => {
+            r#"
+coordinator main() -> string can t.read, t.write {
+  made = t.flaky(n: "a") retry 3 backoff 1ms..2ms on unavailable
+  last = t.put(n: "b")
+  return last.id
+}"#
+        }
+        "long_loop" => {
+            r#"
+coordinator main() -> int can t.read, t.write {
+  all = for n in range(1, 5) {
+    seen = t.get(n: "{n}")
+    made = t.put(n: "{n}")
+    yield made.id
+  }
+  return len(all)
+}"#
+        }
+        other => panic!("no flow {other}"),
+    };
+    format!("{TOOLS}{body}\n")
+}
