@@ -210,7 +210,7 @@ impl Body<'_> {
                 self.unknown.push(name.name.clone());
                 let scope = self.checker.program.modules.get(self.module).map(|module| module.scope.keys());
                 let consts = scope.into_iter().flatten().map(EcoString::as_str);
-                let near = errors::nearest(&name.name, self.scope.names().chain(consts)).map(str::to_string);
+                let near = self.checker.near(&name.name, self.scope.names().chain(consts)).map(str::to_string);
                 self.report(errors::unknown_name(loc, &name.name, near.as_deref()));
                 return Type::Broken;
             }
@@ -292,7 +292,7 @@ impl Body<'_> {
             Type::Record(record) => record.fields.keys().map(EcoString::as_str).collect(),
             _ => Vec::new(),
         };
-        let near = errors::nearest(&name.name, known.iter().copied()).map(str::to_string);
+        let near = self.checker.near(&name.name, known.iter().copied()).map(str::to_string);
         let loc = self.loc(name.span);
         let mut diagnostic = errors::unknown_field(loc, &name.name, ty, near.as_deref());
         if near.is_none() && !known.is_empty() {
@@ -474,7 +474,7 @@ impl Body<'_> {
         if open || wanted.iter().any(|record| record.fields.contains_key(&name.name)) {
             return;
         }
-        let near = errors::nearest(&name.name, first.fields.keys().map(EcoString::as_str)).map(str::to_string);
+        let near = self.checker.near(&name.name, first.fields.keys().map(EcoString::as_str)).map(str::to_string);
         let loc = self.loc(name.span);
         self.report(errors::undeclared_field(
             loc,

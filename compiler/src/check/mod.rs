@@ -256,6 +256,8 @@ pub(crate) struct Checker {
     /// Whether what trust rests on is told.
     tell_trust: bool,
     trust_told: Vec<trust::FlowTrust>,
+    /// The work of all searches for the name that was meant.
+    searched: std::cell::Cell<usize>,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
     /// The type of each bound name, for editors.
@@ -291,6 +293,11 @@ impl Checker {
     /// Whether an error was found inside a place.
     fn is_wrong(&self, loc: Loc) -> bool {
         self.wrong.range((loc.file.0, loc.span.start)..(loc.file.0, loc.span.end)).next().is_some()
+    }
+
+    /// The nearest of `known` to `name`, where the check has not searched too much before.
+    fn near<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        errors::nearest_while(name, known, &self.searched)
     }
 
     /// How much was said so far.

@@ -63,7 +63,7 @@ impl Checker {
                 }
                 _ => {
                     let flows = self.program.flows.iter().map(|flow| flow.name.as_str());
-                    let near = errors::nearest(&path.text(), flows).map(str::to_string);
+                    let near = self.near(&path.text(), flows).map(str::to_string);
                     self.report(errors::unknown_flow(at, &path.text(), near.as_deref()));
                 }
             }
@@ -107,7 +107,7 @@ impl Checker {
             return None;
         }
         let known: Vec<EcoString> = self.policy_names();
-        let near = errors::nearest(&name.name, known.iter().map(EcoString::as_str)).map(str::to_string);
+        let near = self.near(&name.name, known.iter().map(EcoString::as_str)).map(str::to_string);
         let loc = self.program.loc(module, name.span);
         self.report(errors::unknown_policy(loc, &name.name, near.as_deref()));
         None

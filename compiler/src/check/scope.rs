@@ -37,6 +37,8 @@ pub struct Scope {
     depth: usize,
     /// Names whose blocks have ended, with what would be said if nothing had read them.
     ended: FxHashMap<EcoString, Vec<Binding>>,
+    /// Where in `ended` the binding of a name at a place stands: loops are gone through more than once.
+    ended_places: FxHashMap<(EcoString, Span), usize>,
 }
 
 /// What is known of a path, or that nothing of a name is known any more because another value bears it now.
@@ -69,7 +71,8 @@ impl Scope {
                 places.pop();
             }
             let ended = self.ended.entry(binding.name.clone()).or_default();
-            match ended.iter_mut().rev().find(|one| one.span == binding.span) {
+            let at = *self.ended_places.entry((binding.name.clone(), binding.span)).or_insert(ended.len());
+            match ended.get_mut(at) {
                 Some(before) => before.used |= binding.used,
                 None => ended.push(binding),
             }

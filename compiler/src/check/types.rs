@@ -138,7 +138,7 @@ impl Checker {
         let scope = self.program.modules.get(module).map(|module| &module.scope);
         let types = scope.into_iter().flatten().filter(|(_, entity)| matches!(entity, Entity::Type(_)));
         let known = types.map(|(name, _)| name.as_str()).chain(BASE);
-        let near = errors::nearest(&text, known).map(str::to_string);
+        let near = self.near(&text, known).map(str::to_string);
         let loc = self.program.loc(module, path.span);
         self.report(errors::unknown_type(loc, &text, near.as_deref()));
         Type::Broken
