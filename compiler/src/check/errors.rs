@@ -220,6 +220,26 @@ pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
         .help("a type may contain itself in a record, a list or a map: `{ children: [Tree] }`")
 }
 
+/// Wide records that are spread again and again.
+pub fn spread_too_large(loc: Loc, most: usize) -> Diagnostic {
+    Diagnostic::new(
+        Rule::TooLarge,
+        loc,
+        format!("records of many fields are spread so often that they have more than {most} fields together"),
+    )
+    .help("put the fields that belong together into a record of their own, and that into a field")
+}
+
+/// A name for a name for a name.
+pub fn type_chain(loc: Loc, name: &str, most: usize) -> Diagnostic {
+    Diagnostic::new(
+        Rule::TooDeep,
+        loc,
+        format!("`{name}` is a name for a type that is a name for another, more than {most} times"),
+    )
+    .help("let it name the last of them")
+}
+
 pub fn type_without_values(loc: Loc, name: &str) -> Diagnostic {
     Diagnostic::new(
         Rule::TypeMismatch,

@@ -2,7 +2,7 @@
 
 use super::carry::Message;
 use super::run::RunLoop;
-use super::{Engine, EngineError, History, Signal, StartRequest, Toolbox, validate};
+use super::{Engine, EngineError, History, Signal, StartRequest, Toolbox, from_outside, validate};
 use crate::envelope::Envelope;
 use crate::journal::{Created, Filter, Journal, NewRun, RunRecord, Ticket};
 use crate::machine::{Code, Decision, Effect, Event, Machine, Started, Status};
@@ -335,6 +335,9 @@ impl Engine for LocalEngine {
     async fn start(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Envelope, EngineError> {
         let mut refused = validate(&plan);
         refused.extend(self.inner.tools.missing(&plan));
+        if request.untrusted {
+            refused.extend(from_outside(&plan));
+        }
         if !refused.is_empty() {
             return Err(EngineError::Refused(refused));
         }
