@@ -99,6 +99,7 @@ struct Weir {
     server: Arc<dyn Server>,
     contracts: Contracts,
     definition: Arc<Definition>,
+    progress: None,
     call: Call,
     /// What was agreed on with the server.
     protocol: Option<ecow::EcoString>,

@@ -6,21 +6,28 @@ use super::run::RunLoop;
 use crate::envelope::Envelope;
 use crate::journal::Claimed;
 use crate::machine::{AskEffect, CallEffect, Key, SpawnEffect, Started};
-use crate::tool::{Call, Fault, Outcome};
+use crate::tool::{Call, Fault, Outcome, Progress};
 use ecow::EcoString;
 use futures_util::FutureExt;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use weir_compiler::plan::{Plan, ToolPlan};
 use weir_stdlib::value::{Data, Value};
+
+/// How often at most it is told how far a call is.
+const PROGRESS: Duration = Duration::from_millis(250);
 
 /// What a run's loop is sent.
 pub(super) enum Message {
     /// A call has ended.
     Called { key: Key, outcome: Result<Outcome, Fault>, recorded: bool, misfit: Option<EcoString> },
+    /// A tool says how far a call is.
+    Progressed { key: Key, progress: Progress },
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
     /// From outside.
@@ -88,6 +95,7 @@ impl RunLoop {
         let timeout = self.time_left(&call);
         let name = call.tool.clone();
         let plan = self.plan.tools.get(&name).cloned();
+        let (progress, heard) = watch::channel(Progress::default());
         let types = Arc::clone(&self.plan);
         let ask = Call {
             tool: name.split_once('.').map_or(name.as_str(), |(_, tool)| tool).into(),
@@ -99,13 +107,21 @@ impl RunLoop {
             timeout,
             grants: call.grants.to_vec(),
             definition: plan.as_ref().and_then(|tool| tool.definition.clone()),
+            progress: Some(progress),
         };
         let (key, rest) = (call.key, call.rest);
         self.tasks.spawn(async move {
             let work =
                 AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
                     .catch_unwind();
-            let outcome = match tokio::time::timeout(timeout, work).await {
+            let tell = pass_on(heard, sender.clone(), key.clone());
+            let ended = async {
+                tokio::select! {
+                    ended = tokio::time::timeout(timeout, work) => ended,
+                    never = tell => match never {},
+                }
+            };
+            let outcome = match ended.await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
                 Err(_) => {
@@ -198,6 +214,16 @@ impl RunLoop {
     fn plan_of(&self, flow: u32) -> Arc<Plan> {
         Arc::new(Plan { entry: flow, ..(*self.plan).clone() })
     }
+}
+
+/// Passes on how far a call is, not oftener than is good for anybody, until it ends.
+async fn pass_on(mut heard: watch::Receiver<Progress>, sender: UnboundedSender<Message>, key: Key) -> Infallible {
+    while heard.changed().await.is_ok() {
+        let progress = heard.borrow_and_update().clone();
+        let _ = sender.send(Message::Progressed { key: key.clone(), progress });
+        tokio::time::sleep(PROGRESS).await;
+    }
+    std::future::pending().await
 }
 
 /// The arguments with the idempotency key in the parameter that takes it. A key that goes into a header is left to the

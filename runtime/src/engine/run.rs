@@ -10,7 +10,7 @@ use crate::envelope::Envelope;
 use crate::journal::{Appended, Created, JournalError, Line, Ticket};
 use crate::machine::{Claim, Effect, Event, Key, Machine, Note, NoteKind, Status, Timer};
 use crate::observe::Observed;
-use crate::tool::Outcome;
+use crate::tool::{Outcome, Progress};
 use ecow::EcoString;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -152,6 +152,13 @@ impl RunLoop {
         }
     }
 
+    /// A tool says how far it is. Nothing hangs on it, so it is told and not kept.
+    fn progressed(&self, key: &Key, progress: &Progress, at: jiff::Timestamp) {
+        if self.calls.contains_key(key) {
+            self.tell(self.machine.note_progress(key, progress.to_string(), at).into_iter().collect());
+        }
+    }
+
     /// Turns messages into events, and takes these in together.
     async fn take(&mut self, batch: Vec<Message>) -> Result<(), EngineError> {
         let mut turn = Turn::default();
@@ -170,6 +177,7 @@ impl RunLoop {
                     };
                     self.called(&mut turn, &key, &outcome, recorded, &event);
                 }
+                Message::Progressed { key, progress } => self.progressed(&key, &progress, at),
                 Message::Answered { key, value } => {
                     self.asking.remove(&key);
                     if let Some(value) = value {

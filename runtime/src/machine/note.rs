@@ -1,9 +1,9 @@
 //! Decisions that people can watch: every one becomes an observed event.
 
-use super::Machine;
 use super::failure::Failure;
 use super::run::Status;
-use super::state::{BlockId, FlowId, State, TaskId};
+use super::state::{BlockId, FlowId, State, TaskId, Waiter};
+use super::{Key, Machine};
 use ecow::EcoString;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -53,6 +53,9 @@ pub enum NoteKind {
     /// One attempt failed; the reason says what follows.
     #[serde(rename = "step.attempt_failed")]
     AttemptFailed,
+    /// How far the tool says that a call is. Told while it lasts, and nowhere kept.
+    #[serde(rename = "step.progress")]
+    StepProgress,
     /// A step gave its value.
     #[serde(rename = "step.succeeded")]
     StepSucceeded,
@@ -122,6 +125,17 @@ impl Machine {
         let flow = self.task_flow(id).map(|flow| self.flow_name(flow)).unwrap_or_default();
         let attempt = self.tasks.get(id).map(|task| task.attempt.max(1));
         self.note(event, flow, path.clone(), attempt, reason);
+    }
+
+    /// How far a call is; None: it is not under way.
+    pub(crate) fn note_progress(&self, key: &Key, reason: String, at: Timestamp) -> Option<Note> {
+        let flow = match *self.waiters.get(&key.step)? {
+            Waiter::Task(id) => self.task_flow(id),
+            Waiter::Undo(id) => Some(id),
+        };
+        let flow = flow.map(|flow| self.flow_name(flow)).unwrap_or_default();
+        let (step, attempt) = (key.step.clone(), Some(key.attempt));
+        Some(Note { event: NoteKind::StepProgress, flow, step, attempt, reason: Some(reason), duration_ms: None, at })
     }
 
     /// A decision about a step that is no task.
