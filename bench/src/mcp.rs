@@ -99,7 +99,6 @@ struct Weir {
     server: Arc<dyn Server>,
     contracts: Contracts,
     definition: Arc<Definition>,
-    progress: None,
     call: Call,
     /// What was agreed on with the server.
     protocol: Option<ecow::EcoString>,
@@ -121,6 +120,7 @@ impl Weir {
             timeout: Duration::from_secs(30),
             grants: Vec::new(),
             definition: Some(Arc::clone(&definition)),
+            progress: None,
         };
         Ok(Weir { server, contracts: Contracts::default(), definition, call, protocol: listing.protocol })
     }
