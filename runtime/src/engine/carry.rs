@@ -29,6 +29,8 @@ pub(super) enum Message {
     Posted { number: i64, what: Option<Told> },
     /// The journal cannot be used.
     Stop(EngineError),
+    /// Call nothing new; once what is in flight has come back, let go of the run.
+    Leave,
     /// How is it?
     Status(oneshot::Sender<Envelope>),
 }

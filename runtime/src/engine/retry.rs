@@ -86,7 +86,7 @@ impl RunLoop {
                 )));
             }
             lines.push(Line::event(event));
-            self.machine.apply(event);
+            self.told += self.machine.apply(event).notes.len() as u64;
         }
         Ok(lines)
     }

@@ -14,6 +14,7 @@ use crate::tool::Outcome;
 use ecow::EcoString;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -49,6 +50,10 @@ pub(super) struct RunLoop {
     pub until: FxHashMap<Key, Instant>,
     /// Lines in the journal.
     pub seq: u64,
+    /// Decisions in it so far.
+    pub told: u64,
+    /// Decisions that nobody has been told of: the run may turn out to be known.
+    untold: Vec<Observed>,
     /// Says that the run is ours.
     pub token: u64,
     /// The run is being written down.
@@ -58,6 +63,8 @@ pub(super) struct RunLoop {
     pub status: &'static str,
     /// Let go of already.
     pub released: bool,
+    /// It is let go of as soon as nothing is in flight: what it owes is left to whoever goes on with it.
+    pub leaving: bool,
 }
 
 /// A call in flight.
@@ -86,11 +93,14 @@ impl RunLoop {
             claimed: FxHashMap::default(),
             until: FxHashMap::default(),
             seq: 0,
+            told: 0,
+            untold: Vec::new(),
             token: 1,
             created: None,
             behind: VecDeque::new(),
             status: "running",
             released: false,
+            leaving: false,
         }
     }
 
@@ -98,7 +108,7 @@ impl RunLoop {
     /// driven.
     pub(super) fn begin_with(&mut self, event: Event) -> Line {
         let notes = self.machine.apply(&event).notes;
-        self.tell(notes);
+        self.untold = self.numbered(notes);
         self.seq = 1;
         line::Line::event(&event)
     }
@@ -131,10 +141,11 @@ impl RunLoop {
     }
 
     async fn follow(&mut self) -> Result<(), EngineError> {
+        self.engine.observe(std::mem::take(&mut self.untold));
         self.pick_up().await?;
         let mut batch = Vec::new();
         loop {
-            if self.machine.over() || self.parks() {
+            if self.machine.over() || self.parks() || (self.leaving && self.calls.is_empty()) {
                 return self.rest().await;
             }
             let nap = self.nap();
@@ -193,6 +204,7 @@ impl RunLoop {
                     }
                 }
                 Message::Stop(error) => return Err(error),
+                Message::Leave => self.leaving = true,
                 Message::Status(reply) => drop(reply.send(self.machine.envelope())),
             }
         }
@@ -297,6 +309,7 @@ impl RunLoop {
         self.engine.listen();
         let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.insert(self.run_id.clone(), self.sender.clone());
+        self.leaving = self.engine.inner.leaves.load(Ordering::Acquire);
     }
 
     fn unregister(&mut self) {
@@ -318,6 +331,6 @@ impl LocalEngine {
             at: self.inner.clock.now(),
         };
         let trace = crate::machine::trace_id(run_id);
-        self.observe([Observed::of(note, run_id, &trace)]);
+        self.observe([Observed::of(0, note, run_id, &trace)]);
     }
 }

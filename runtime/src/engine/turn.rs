@@ -104,6 +104,9 @@ impl RunLoop {
     pub(super) async fn end_turn(&mut self, mut turn: Turn) -> Result<(), EngineError> {
         let mut due = Due::default();
         let mut rest = Vec::new();
+        if self.leaving {
+            turn.effects.clear();
+        }
         for effect in std::mem::take(&mut turn.effects) {
             match effect {
                 Effect::Call(call) => self.due(*call, &mut due),
@@ -247,9 +250,16 @@ impl RunLoop {
         Some(StatusChange { status, finished_at })
     }
 
-    pub(super) fn tell(&self, notes: Vec<Note>) {
-        let trace = self.machine.trace_id();
-        self.engine.observe(notes.into_iter().map(|note| Observed::of(note, &self.run_id, &trace)));
+    fn tell(&mut self, notes: Vec<Note>) {
+        let numbered = self.numbered(notes);
+        self.engine.observe(numbered);
+    }
+
+    /// The next decisions, with their numbers.
+    pub(super) fn numbered(&mut self, notes: Vec<Note>) -> Vec<Observed> {
+        let (trace, first) = (self.machine.trace_id(), self.told + 1);
+        self.told += notes.len() as u64;
+        (first..).zip(notes).map(|(seq, note)| Observed::of(seq, note, &self.run_id, &trace)).collect()
     }
 
     /// Carries out what is no call, in order.

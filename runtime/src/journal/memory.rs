@@ -157,6 +157,7 @@ impl State {
                 && filter.parent.as_ref().is_none_or(|parent| run.parent.as_ref() == Some(parent))
                 && filter.id.as_ref().is_none_or(|id| run.run_id.starts_with(id.as_str()))
                 && (!filter.unfinished || run.finished_at.is_none())
+                && filter.active_since.as_ref().is_none_or(|since| run.finished_at.as_ref().is_none_or(|at| at >= since))
                 && !filter.cut_off
         };
         let most = if filter.limit == 0 { usize::MAX } else { filter.limit };

@@ -216,6 +216,8 @@ pub struct Filter {
     pub unfinished: bool,
     /// Only those that were under way and that nobody carries on.
     pub cut_off: bool,
+    /// Only those that have not ended, or have ended since this time (RFC 3339).
+    pub active_since: Option<EcoString>,
     /// At most so many; 0: all.
     pub limit: usize,
 }

@@ -230,7 +230,7 @@ fn leave() -> ! {
 }
 
 /// Lends the engine to `runs.cancel`.
-struct Control(LocalEngine);
+pub struct Control(pub LocalEngine);
 
 #[async_trait]
 impl RunControl for Control {

@@ -107,6 +107,10 @@ pub(super) fn list(sql: &Connection, filter: &Filter, file: &Path) -> Result<Vec
         query.push(')');
         given.extend(dead);
     }
+    if let Some(since) = &filter.active_since {
+        query.push_str(" AND (finished_at IS NULL OR finished_at >= ?)");
+        given.push(since.to_string());
+    }
     if filter.unfinished {
         query.push_str(" AND finished_at IS NULL");
     }
