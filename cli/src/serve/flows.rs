@@ -40,7 +40,7 @@ pub async fn start(
     let body = body.only(&["args"])?;
     let key = key(&headers)?;
     let args = body.value("args").unwrap_or_else(|| Value::record::<&str>([]));
-    let begun = app.begin(&flow, &args, key).await?;
+    let begun = app.begin(&flow, &args, key, None).await?;
     let status = if begun.known { StatusCode::OK } else { StatusCode::CREATED };
     let place = [(header::LOCATION, format!("/v1/runs/{}", begun.run_id))];
     if events::wanted(&headers) {
@@ -76,6 +76,7 @@ impl App {
         flow: &str,
         args: &Value,
         key: Option<String>,
+        thread: Option<String>,
     ) -> Result<Begun, Problem> {
         let offer = self.offer(flow)?;
         if let Some(lines) = &offer.refused {
@@ -98,6 +99,7 @@ impl App {
             untrusted: true,
             ..StartRequest::new(self.name.clone())
         };
+        let _ = thread;
         Ok(self.engine.begin(Arc::clone(&offer.plan), request).await?)
     }
 

@@ -11,6 +11,7 @@ mod host;
 mod hub;
 mod keep;
 mod listen;
+mod mcp;
 mod offers;
 mod open;
 mod problem;
@@ -23,7 +24,7 @@ pub use offers::Project;
 pub use open::serve;
 
 use crate::servers::Outside;
-use access::Tokens;
+use access::{Gate, Tokens};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -41,6 +42,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use weir_compiler::project::ServeRole;
 use weir_lang::types::TypeTable;
 use weir_runtime::engine::{Engine, History, LocalEngine};
 use weir_runtime::journal::Journal;
@@ -78,6 +80,13 @@ impl App {
         Ok(read.map_err(broken)??)
     }
 
+    /// Until the server ends.
+    async fn ends(&self) {
+        let mut stop = self.stop.clone();
+        // Nobody is left to say so: that is an end too.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+
     fn lacks(&self, program: &EcoString) -> bool {
         self.lacking.contains(program)
     }
@@ -94,12 +103,17 @@ impl App {
 
 /// The whole API.
 fn router(app: &Arc<App>) -> Router {
+    let gate = Gate { app: Arc::clone(app), role: ServeRole::Operator };
+    let mcp = Router::new()
+        .route_service("/mcp", mcp::Door::new(app).over_http())
+        .layer(from_fn_with_state(gate, access::check));
     table::router(app)
         .fallback(|| async {
             Problem::new(StatusCode::NOT_FOUND, "no_such_place", "there is nothing here")
                 .help("`GET /openapi.json` lists what there is")
         })
         .layer(from_fn(in_time))
+        .merge(mcp)
         .layer(from_fn_with_state(Arc::clone(app), host::check))
         .layer(from_fn(plainly))
         .with_state(Arc::clone(app))

@@ -31,6 +31,8 @@ pub struct Offer {
     pub input: Json,
     /// What it returns, as JSON Schema.
     pub output: Json,
+    /// What it returns is no object, so that those who want one get it in a field of its own.
+    pub wrapped: bool,
     /// Why it cannot be started, and what to do about it.
     pub refused: Option<Vec<String>>,
 }
@@ -110,9 +112,12 @@ fn offers(checked: &Checked, root: &Path, lock: &Lock) -> Result<IndexMap<EcoStr
             .map(|error| error.messages.into_iter().chain(error.help).collect());
         let params = info.params.iter();
         let params = params.map(|param| (param.name.as_str(), &param.ty, param.optional, param.doc.as_deref()));
+        // Written out, so that the schema says at once that it is one of an object.
+        let returns = checked.types.head(info.returns.as_ref().unwrap_or(&Type::Null));
         let offer = Offer {
+            wrapped: !matches!(returns, Type::Record(_) | Type::Map(_)),
             input: schema::of_fields(params, &checked.types),
-            output: schema::of_type(info.returns.as_ref().unwrap_or(&Type::Null), &checked.types),
+            output: schema::of_type(returns, &checked.types),
             info: info.clone(),
             plan: Arc::new(plan),
             grants: granted.iter().map(|capability| capability.as_str().into()).collect(),

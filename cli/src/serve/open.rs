@@ -4,7 +4,7 @@ use super::access::Tokens;
 use super::host::Hosts;
 use super::hub::Hub;
 use super::offers::{Project, together};
-use super::{App, keep, listen, router};
+use super::{App, keep, listen, mcp, router};
 use crate::args::ServeArgs;
 use crate::commands::run::follow::{Control, journal};
 use crate::commands::run::project_name;
@@ -51,7 +51,11 @@ pub async fn serve(project: Project, args: &ServeArgs) -> Outcome {
     let work = async {
         match listener {
             Some(listener) => listen::listen(listener, router(&app), app.stop.clone()).await,
-            None => std::future::pending().await,
+            None => {
+                if let Err(error) = mcp::Door::new(&app).over_stdio().await {
+                    out::note_line(&escape::lines(&error));
+                }
+            }
         }
     };
     tokio::pin!(work);
