@@ -7,7 +7,7 @@ use crate::out;
 use crate::project::{load_folder, missing, project_above};
 use crate::report::{self, Findings};
 use crate::servers;
-use crate::suggest::did_you_mean;
+use crate::suggest::nearest;
 use ecow::EcoString;
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
@@ -144,12 +144,20 @@ fn offered(checked: &Checked) -> Result<Vec<EcoString>, Error> {
     };
     for name in named {
         if !checked.flows.contains_key(name) {
-            let guess = did_you_mean(name, checked.flows.keys().map(EcoString::as_str));
+            let own = |full: &EcoString| full.rsplit('.').next().unwrap_or_default() == own_part(name, checked);
+            let guess = checked.flows.keys().find(|full| own(full)).map(|full| format!("did you mean `{full}`?"));
             let message = format!("`flows` under `[serve]` in weir.toml names `{name}`, and there is no such flow");
             return Err(Error::usage(message).maybe_help(guess));
         }
     }
     Ok(named.clone())
+}
+
+/// The nearest last part of a flow's name.
+fn own_part<'a>(name: &str, checked: &'a Checked) -> &'a str {
+    let last = |full: &'a EcoString| full.rsplit('.').next().unwrap_or_default();
+    let wanted = name.rsplit('.').next().unwrap_or_default();
+    nearest(wanted, checked.flows.keys().map(last)).unwrap_or_default()
 }
 
 /// All tools of these plans in one, so that their servers are opened once.

@@ -295,6 +295,7 @@ impl LocalEngine {
     ) -> (RunLoop, Ticket<Created>) {
         let (mut run, record, plan) = self.prepare(plan, &started);
         let lines = vec![run.begin_with(Event::Started(Box::new(started)))];
+        run.register();
         let run_record = RunRecord { parent, ..record };
         let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines });
         (run, created)

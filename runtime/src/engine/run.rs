@@ -61,10 +61,28 @@ pub(super) struct RunLoop {
     /// What was handed over to the journal and not waited for, oldest first.
     pub behind: VecDeque<Ticket<Appended>>,
     pub status: &'static str,
+    /// Everybody may find the loop, as long as it is there.
+    listed: Option<Listed>,
     /// Let go of already.
     pub released: bool,
     /// It is let go of as soon as nothing is in flight: what it owes is left to whoever goes on with it.
     pub leaving: bool,
+}
+
+/// The loop's entry among the runs that are under way; gone with it.
+struct Listed {
+    engine: LocalEngine,
+    run_id: EcoString,
+    sender: UnboundedSender<Message>,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if runs.get(&self.run_id).is_some_and(|known| known.same_channel(&self.sender)) {
+            runs.remove(&self.run_id);
+        }
+    }
 }
 
 /// A call in flight.
@@ -99,6 +117,7 @@ impl RunLoop {
             created: None,
             behind: VecDeque::new(),
             status: "running",
+            listed: None,
             released: false,
             leaving: false,
         }
@@ -129,7 +148,7 @@ impl RunLoop {
     pub(super) async fn drive(mut self) -> Result<Envelope, EngineError> {
         self.register();
         let result = self.follow().await;
-        self.unregister();
+        self.listed = None;
         self.tasks.abort_all();
         if !self.released {
             drop(self.engine.inner.journal.release(&self.run_id, self.token));
@@ -305,16 +324,18 @@ impl RunLoop {
         }
     }
 
-    fn register(&mut self) {
+    /// From now on everybody finds the loop. A new run's before it is written down, so that nobody takes it for one that
+    /// was left.
+    pub(super) fn register(&mut self) {
         self.engine.listen();
+        let (engine, run_id, sender) = (self.engine.clone(), self.run_id.clone(), self.sender.clone());
         let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.insert(self.run_id.clone(), self.sender.clone());
+        runs.insert(run_id.clone(), sender.clone());
+        drop(runs);
         self.leaving = self.engine.inner.leaves.load(Ordering::Acquire);
-    }
-
-    fn unregister(&mut self) {
-        let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.remove(&self.run_id);
+        if self.listed.is_none() {
+            self.listed = Some(Listed { engine, run_id, sender });
+        }
     }
 }
 

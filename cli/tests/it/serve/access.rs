@@ -94,5 +94,5 @@ fn other_computers_are_not_served_without_a_token() {
     assert!(!plain.stderr.contains("in-plain-text"), "{plain:?}");
     here.write("weir.toml", "[serve]\nflows = [\"mian\"]\n");
     let missing = here.weir(&["serve"]);
-    assert!(missing.code == 2 && missing.stderr.contains("did you mean `main`?"), "{missing:?}");
+    assert!(missing.code == 2 && missing.stderr.contains("did you mean `a.main`?"), "{missing:?}");
 }

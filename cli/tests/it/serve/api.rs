@@ -19,8 +19,8 @@ fn a_flow_is_described_started_and_looked_at() {
     let run = server.until(run_id, &["succeeded"]);
     assert_eq!(run["records"][0]["value"], json!({ "text": "hello Ann", "times": 2 }));
     assert_eq!(run["seq"], 2);
-    let listed = server.get("/v1/runs?status=succeeded&flow=shop.hello").ok(200);
-    assert_eq!(listed["runs"][0]["run_id"], run_id);
+    let listed = server.listed(run_id, "succeeded");
+    assert_eq!(listed["flow"], "shop.hello");
     assert_eq!(server.get("/v1/runs?status=failed").ok(200), json!({ "runs": [] }));
     let events = server.get(&format!("/v1/runs/{run_id}/events?after=1")).ok(200);
     assert_eq!(events["events"][0]["event"], "run.succeeded");

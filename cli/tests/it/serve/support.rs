@@ -155,6 +155,20 @@ impl Served {
         }
     }
 
+    /// How the run is listed, once it is listed so.
+    #[track_caller]
+    pub fn listed(&self, run_id: &str, status: &str) -> Value {
+        let until = std::time::Instant::now() + PATIENCE;
+        loop {
+            let listed = self.get(&format!("/v1/runs?status={status}")).ok(200);
+            if let Some(run) = listed["runs"].as_array().unwrap().iter().find(|run| run["run_id"] == run_id) {
+                return run.clone();
+            }
+            assert!(std::time::Instant::now() < until, "never listed as {status}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Opens a stream; its events are read with [`Stream::next`].
     pub fn stream(&self, path: &str, headers: &[&str]) -> Stream {
         let mut stream = self.connect();
