@@ -5,6 +5,7 @@ use super::run::RunLoop;
 use super::{Engine, EngineError, History, Signal, StartRequest, Toolbox, validate};
 use crate::envelope::Envelope;
 use crate::journal::{Created, Filter, Journal, NewRun, RunRecord, Ticket};
+use crate::limits::{Gate, GateState};
 use crate::machine::{Code, Decision, Effect, Event, Machine, Started, Status};
 use crate::observe::Observed;
 use async_trait::async_trait;
@@ -74,6 +75,8 @@ pub struct LocalEngine {
 pub(super) struct Inner {
     pub journal: Arc<dyn Journal>,
     pub tools: Toolbox,
+    /// By server; what is not limited has none.
+    pub gates: BTreeMap<EcoString, Arc<Gate>>,
     pub clock: Arc<dyn Clock>,
     pub answerer: Option<Arc<dyn Answerer>>,
     /// Runs that wait stay with their loop instead of being left.
@@ -112,10 +115,12 @@ impl Inner {
 impl LocalEngine {
     /// An engine with these tools and this journal.
     pub fn new(journal: Arc<dyn Journal>, tools: Toolbox) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let inner = Inner {
+            gates: gates(&tools, &clock, &journal),
             journal,
             tools,
-            clock: Arc::new(SystemClock),
+            clock,
             answerer: None,
             stays: false,
             runs: Mutex::default(),
@@ -131,6 +136,7 @@ impl LocalEngine {
         let mut inner = Inner {
             journal: Arc::clone(&old.journal),
             tools: old.tools.clone(),
+            gates: BTreeMap::new(),
             clock: Arc::clone(&old.clock),
             answerer: old.answerer.clone(),
             stays: old.stays,
@@ -140,6 +146,7 @@ impl LocalEngine {
             worked_out: Mutex::default(),
         };
         change(&mut inner);
+        inner.gates = gates(&inner.tools, &inner.clock, &inner.journal);
         LocalEngine { inner: Arc::new(inner) }
     }
 
@@ -157,6 +164,16 @@ impl LocalEngine {
     /// cancelled. Set up before runs are started and watched.
     pub fn staying(self) -> Self {
         self.change(|inner| inner.stays = true)
+    }
+
+    /// How the gates of the limited servers stand: calls under way, calls that wait, breakers.
+    pub fn gates(&self) -> Vec<GateState> {
+        self.inner.gates.values().map(|gate| gate.look()).collect()
+    }
+
+    /// The gate of a tool's server.
+    pub(super) fn gate(&self, tool: &str) -> Option<&Arc<Gate>> {
+        self.inner.gates.get(tool.split_once('.').map_or(tool, |(server, _)| server))
     }
 
     /// A new run id: UUID v7.
@@ -307,6 +324,14 @@ impl LocalEngine {
             },
         }
     }
+}
+
+fn gates(tools: &Toolbox, clock: &Arc<dyn Clock>, journal: &Arc<dyn Journal>) -> BTreeMap<EcoString, Arc<Gate>> {
+    let gate = |(server, limits): (&EcoString, &_)| {
+        let gate = Gate::new(server.clone(), *limits, Arc::clone(clock), Arc::clone(journal));
+        (server.clone(), gate)
+    };
+    tools.limits().map(gate).collect()
 }
 
 /// Drives a run in a task of its own: it goes on whether or not somebody still waits for its envelope.

@@ -41,6 +41,10 @@ pub(super) struct RunLoop {
     pub calls: FxHashMap<Key, InFlight>,
     /// Keys that this run holds, and for which step.
     pub held: BTreeMap<(EcoString, EcoString), EcoString>,
+    /// Calls that wait at the gates of their servers.
+    pub waiting: FxHashMap<Key, AbortHandle>,
+    /// How many stops of the machine have been looked at.
+    pub stops: u64,
     /// Questions that somebody has been asked.
     pub asking: FxHashMap<Key, AbortHandle>,
     /// Calls that were about to be made when the process died.
@@ -82,6 +86,8 @@ impl RunLoop {
             timers: Timers::default(),
             calls: FxHashMap::default(),
             held: BTreeMap::new(),
+            waiting: FxHashMap::default(),
+            stops: 0,
             asking: FxHashMap::default(),
             claimed: FxHashMap::default(),
             until: FxHashMap::default(),
@@ -169,6 +175,14 @@ impl RunLoop {
                         Err(fault) => Event::Failed { at, key: key.clone(), fault: fault.clone() },
                     };
                     self.called(&mut turn, &key, &outcome, recorded, &event);
+                }
+                Message::Turn { call, answer } => {
+                    if self.waiting.remove(&call.key).is_some() {
+                        match answer {
+                            Ok(permit) => turn.admitted.push((*call, permit)),
+                            Err(fault) => drop(self.sender.send(Message::called(call.key, Err(fault)))),
+                        }
+                    }
                 }
                 Message::Answered { key, value } => {
                     self.asking.remove(&key);
