@@ -23,7 +23,8 @@ pub(super) fn enqueue(sql: &Connection, desk: &mut Desk, new: &NewRun, place: &P
     let (slot, most) = place.slot.clone().unzip();
     sql.prepare_cached("UPDATE runs SET owner = NULL, token = 0, slot = ?2, most = ?3 WHERE run_id = ?1")?
         .execute(params![run_id, slot.as_deref(), most])?;
-    let number: i64 = sql.prepare_cached("SELECT number FROM runs WHERE run_id = ?1")?.query_row([run_id], |row| row.get(0))?;
+    let number: i64 =
+        sql.prepare_cached("SELECT number FROM runs WHERE run_id = ?1")?.query_row([run_id], |row| row.get(0))?;
     insert(sql, number, run_id, place)?;
     Ok(Created::New)
 }
@@ -95,7 +96,8 @@ pub(super) fn admit(sql: &Connection, desk: &mut Desk, run_id: &str, now: i64) -
     }
     let token = lease::claim(sql, desk, run_id)?;
     if let (0, Some(per)) = (wish.next, wish.per) {
-        sql.prepare_cached("DELETE FROM starts WHERE flow = ?1 AND at <= ?2")?.execute(params![wish.flow, now - per])?;
+        sql.prepare_cached("DELETE FROM starts WHERE flow = ?1 AND at <= ?2")?
+            .execute(params![wish.flow, now - per])?;
         sql.prepare_cached("INSERT INTO starts (flow, at) VALUES (?1, ?2)")?.execute(params![wish.flow, now])?;
     }
     Ok(Admitted::Go(token))
