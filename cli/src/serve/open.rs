@@ -139,6 +139,7 @@ fn opened(
         outside = servers::needed(all, &builtin, &config, &lock)?.open(&root)?;
         builtin.into_iter().for_each(|(name, server)| toolbox.add(name, server));
         outside.iter().for_each(|(name, server)| toolbox.add(name.clone(), Arc::clone(server) as _));
+        servers::limits(&config).into_iter().for_each(|(name, limits)| toolbox.limit(name, limits));
         control = Some(slot);
     }
     let engine = LocalEngine::new(Arc::clone(&journal), toolbox).staying();

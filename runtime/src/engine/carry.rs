@@ -5,7 +5,9 @@ use super::local::{LocalEngine, Question, Told};
 use super::run::RunLoop;
 use crate::envelope::Envelope;
 use crate::journal::Claimed;
-use crate::machine::{AskEffect, CallEffect, Key, SpawnEffect, Started};
+use crate::limits::{Change, Permit};
+use crate::machine::{AskEffect, CallEffect, Key, NoteKind, SpawnEffect, Started};
+use crate::observe::Observed;
 use crate::tool::{Call, Fault, Outcome};
 use ecow::EcoString;
 use futures_util::FutureExt;
@@ -21,6 +23,8 @@ use weir_stdlib::value::{Data, Value};
 pub(super) enum Message {
     /// A call has ended.
     Called { key: Key, outcome: Result<Outcome, Fault>, recorded: bool, misfit: Option<EcoString> },
+    /// It is the turn of a call that waited at its server's gate, or it is refused.
+    Turn { call: Box<CallEffect>, answer: Result<Permit, Fault> },
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
     /// From outside.
@@ -55,10 +59,10 @@ impl RunLoop {
     }
 
     /// Makes a call, or answers it by what its key says.
-    pub(super) fn begin(&mut self, call: CallEffect, claimed: Claimed) {
+    pub(super) fn begin(&mut self, call: CallEffect, permit: Option<Permit>, claimed: Claimed) {
         let key = call.key.clone();
         let Some(claim) = call.claim.clone().filter(|_| !matches!(claimed, Claimed::New)) else {
-            return self.call(call);
+            return self.call(call, permit);
         };
         let name = claim.key.clone();
         self.held.remove(&(claim.scope, claim.key));
@@ -84,7 +88,7 @@ impl RunLoop {
     }
 
     /// Makes one attempt of a call in a task of its own. A panic in a tool is a fault like any other.
-    pub(super) fn call(&mut self, call: CallEffect) {
+    pub(super) fn call(&mut self, call: CallEffect, mut permit: Option<Permit>) {
         let tools = self.engine.inner.tools.clone();
         let sender = self.sender.clone();
         let timeout = self.time_left(&call);
@@ -103,6 +107,10 @@ impl RunLoop {
             definition: plan.as_ref().and_then(|tool| tool.definition.clone()),
         };
         let (key, rest) = (call.key, call.rest);
+        if let Some(permit) = &mut permit {
+            permit.sent();
+        }
+        let (engine, told) = (self.engine.clone(), self.observed(&key, NoteKind::BreakerOpened, String::new()));
         self.tasks.spawn(async move {
             let work =
                 AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
@@ -114,6 +122,13 @@ impl RunLoop {
                     Err(Fault::open("timeout", format!("`{name}` gave no answer within {} ms", timeout.as_millis())))
                 }
             };
+            match permit.and_then(|permit| permit.end(outcome.as_ref().err())) {
+                None => {}
+                Some(Change::Opened(why)) => engine.observe([Observed { reason: Some(why), ..told }]),
+                Some(Change::Closed(why)) => {
+                    engine.observe([Observed { event: NoteKind::BreakerClosed, reason: Some(why), ..told }]);
+                }
+            }
             let misfit = match &outcome {
                 Ok(Outcome::Done(value)) => plan.as_ref().and_then(|plan| tools.misfit(plan, value)),
                 _ => None,

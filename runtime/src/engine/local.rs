@@ -5,6 +5,7 @@ use super::run::RunLoop;
 use super::{Begun, Engine, EngineError, History, Signal, StartRequest, Toolbox, validate};
 use crate::envelope::Envelope;
 use crate::journal::{Appended, Batch, Created, Filter, Journal, NewRun, RunRecord, Ticket};
+use crate::limits::{Gate, GateState};
 use crate::machine::{Code, Decision, Effect, Event, Machine, Started, Status};
 use crate::observe::Observed;
 use async_trait::async_trait;
@@ -77,6 +78,8 @@ pub struct LocalEngine {
 pub(super) struct Inner {
     pub journal: Arc<dyn Journal>,
     pub tools: Toolbox,
+    /// By server; what is not limited has none.
+    pub gates: BTreeMap<EcoString, Arc<Gate>>,
     pub clock: Arc<dyn Clock>,
     pub answerer: Option<Arc<dyn Answerer>>,
     /// Runs that wait stay with their loop instead of being left.
@@ -117,10 +120,12 @@ impl Inner {
 impl LocalEngine {
     /// An engine with these tools and this journal.
     pub fn new(journal: Arc<dyn Journal>, tools: Toolbox) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let inner = Inner {
+            gates: gates(&tools, &clock, &journal),
             journal,
             tools,
-            clock: Arc::new(SystemClock),
+            clock,
             answerer: None,
             stays: false,
             runs: Mutex::default(),
@@ -137,6 +142,7 @@ impl LocalEngine {
         let mut inner = Inner {
             journal: Arc::clone(&old.journal),
             tools: old.tools.clone(),
+            gates: BTreeMap::new(),
             clock: Arc::clone(&old.clock),
             answerer: old.answerer.clone(),
             stays: old.stays,
@@ -147,6 +153,7 @@ impl LocalEngine {
             worked_out: Mutex::default(),
         };
         change(&mut inner);
+        inner.gates = gates(&inner.tools, &inner.clock, &inner.journal);
         LocalEngine { inner: Arc::new(inner) }
     }
 
@@ -164,6 +171,16 @@ impl LocalEngine {
     /// cancelled. Set up before runs are started and watched.
     pub fn staying(self) -> Self {
         self.change(|inner| inner.stays = true)
+    }
+
+    /// How the gates of the limited servers stand: calls under way, calls that wait, breakers.
+    pub fn gates(&self) -> Vec<GateState> {
+        self.inner.gates.values().map(|gate| gate.look()).collect()
+    }
+
+    /// The gate of a tool's server.
+    pub(super) fn gate(&self, tool: &str) -> Option<&Arc<Gate>> {
+        self.inner.gates.get(tool.split_once('.').map_or(tool, |(server, _)| server))
     }
 
     /// A new run id: UUID v7.
@@ -385,6 +402,14 @@ impl LocalEngine {
         tokio::spawn(go(self.clone(), run));
         Begun { run_id, known: false }
     }
+}
+
+fn gates(tools: &Toolbox, clock: &Arc<dyn Clock>, journal: &Arc<dyn Journal>) -> BTreeMap<EcoString, Arc<Gate>> {
+    let gate = |(server, limits): (&EcoString, &_)| {
+        let gate = Gate::new(server.clone(), *limits, Arc::clone(clock), Arc::clone(journal));
+        (server.clone(), gate)
+    };
+    tools.limits().map(gate).collect()
 }
 
 /// Drives a run in a task of its own: it goes on whether or not somebody still waits for its envelope.

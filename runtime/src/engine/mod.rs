@@ -10,6 +10,7 @@ mod run;
 mod timers;
 mod toolbox;
 mod turn;
+mod turns;
 mod validate;
 
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};

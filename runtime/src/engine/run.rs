@@ -42,6 +42,10 @@ pub(super) struct RunLoop {
     pub calls: FxHashMap<Key, InFlight>,
     /// Keys that this run holds, and for which step.
     pub held: BTreeMap<(EcoString, EcoString), EcoString>,
+    /// Calls that wait at the gates of their servers.
+    pub waiting: FxHashMap<Key, AbortHandle>,
+    /// How many stops of the machine have been looked at.
+    pub stops: u64,
     /// Questions that somebody has been asked.
     pub asking: FxHashMap<Key, AbortHandle>,
     /// Calls that were about to be made when the process died.
@@ -107,6 +111,8 @@ impl RunLoop {
             timers: Timers::default(),
             calls: FxHashMap::default(),
             held: BTreeMap::new(),
+            waiting: FxHashMap::default(),
+            stops: 0,
             asking: FxHashMap::default(),
             claimed: FxHashMap::default(),
             until: FxHashMap::default(),
@@ -200,6 +206,14 @@ impl RunLoop {
                     };
                     self.called(&mut turn, &key, &outcome, recorded, &event);
                 }
+                Message::Turn { call, answer } => {
+                    if self.waiting.remove(&call.key).is_some() {
+                        match answer {
+                            Ok(permit) => turn.admitted.push((*call, permit)),
+                            Err(fault) => drop(self.sender.send(Message::called(call.key, Err(fault)))),
+                        }
+                    }
+                }
                 Message::Answered { key, value } => {
                     self.asking.remove(&key);
                     if let Some(value) = value {
@@ -223,7 +237,7 @@ impl RunLoop {
                     }
                 }
                 Message::Stop(error) => return Err(error),
-                Message::Leave => self.leaving = true,
+                Message::Leave => self.leave(),
                 Message::Status(reply) => drop(reply.send(self.machine.envelope())),
             }
         }
@@ -321,6 +335,15 @@ impl RunLoop {
             if let Some(ask) = found {
                 self.ask(&ask, Some(problem));
             }
+        }
+    }
+
+    /// Nothing new is called; what waits for its turn is not made.
+    fn leave(&mut self) {
+        self.leaving = true;
+        for (key, waits) in std::mem::take(&mut self.waiting) {
+            waits.abort();
+            self.calls.remove(&key);
         }
     }
 

@@ -50,6 +50,9 @@ pub enum NoteKind {
     /// A step began.
     #[serde(rename = "step.started")]
     StepStarted,
+    /// A call waits at its server's gate; the reason says for what.
+    #[serde(rename = "step.queued")]
+    StepQueued,
     /// One attempt failed; the reason says what follows.
     #[serde(rename = "step.attempt_failed")]
     AttemptFailed,
@@ -77,6 +80,12 @@ pub enum NoteKind {
     /// A budget is used up.
     #[serde(rename = "budget.spent")]
     BudgetSpent,
+    /// A server has failed too often: its calls are refused for a while.
+    #[serde(rename = "breaker.opened")]
+    BreakerOpened,
+    /// A server answers again.
+    #[serde(rename = "breaker.closed")]
+    BreakerClosed,
     /// Somebody should look.
     #[serde(rename = "alert.raised")]
     Alert,

@@ -102,7 +102,7 @@ pub(super) fn list(sql: &Connection, filter: &Filter, file: &Path) -> Result<Vec
     }
     if filter.cut_off {
         let dead = lease::dead(sql, file)?;
-        query.push_str(" AND status IN ('queued', 'running', 'compensating') AND (owner IS NULL");
+        query.push_str(" AND finished_at IS NULL AND (owner IS NULL AND status IN ('running', 'compensating')");
         dead.iter().for_each(|_| query.push_str(" OR owner = ?"));
         query.push(')');
         given.extend(dead);
