@@ -4,6 +4,7 @@ pub mod dry_run;
 pub mod engine;
 pub mod envelope;
 pub mod journal;
+pub mod limits;
 pub mod machine;
 pub mod observe;
 pub mod process;

@@ -5,7 +5,9 @@ use super::local::{LocalEngine, Question, Told};
 use super::run::RunLoop;
 use crate::envelope::Envelope;
 use crate::journal::Claimed;
-use crate::machine::{AskEffect, CallEffect, Key, SpawnEffect, Started};
+use crate::limits::{Change, Permit};
+use crate::machine::{AskEffect, CallEffect, Key, NoteKind, SpawnEffect, Started};
+use crate::observe::Observed;
 use crate::tool::{Call, Fault, Outcome, Progress};
 use ecow::EcoString;
 use futures_util::FutureExt;
@@ -28,6 +30,8 @@ pub(super) enum Message {
     Called { key: Key, outcome: Result<Outcome, Fault>, recorded: bool, misfit: Option<EcoString> },
     /// A tool says how far a call is.
     Progressed { key: Key, progress: Progress },
+    /// It is the turn of a call that waited at its server's gate, or it is refused.
+    Turn { call: Box<CallEffect>, answer: Result<Permit, Fault> },
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
     /// From outside.
@@ -36,6 +40,8 @@ pub(super) enum Message {
     Posted { number: i64, what: Option<Told> },
     /// The journal cannot be used.
     Stop(EngineError),
+    /// Call nothing new; once what is in flight has come back, let go of the run.
+    Leave,
     /// How is it?
     Status(oneshot::Sender<Envelope>),
 }
@@ -60,10 +66,10 @@ impl RunLoop {
     }
 
     /// Makes a call, or answers it by what its key says.
-    pub(super) fn begin(&mut self, call: CallEffect, claimed: Claimed) {
+    pub(super) fn begin(&mut self, call: CallEffect, permit: Option<Permit>, claimed: Claimed) {
         let key = call.key.clone();
         let Some(claim) = call.claim.clone().filter(|_| !matches!(claimed, Claimed::New)) else {
-            return self.call(call);
+            return self.call(call, permit);
         };
         let name = claim.key.clone();
         self.held.remove(&(claim.scope, claim.key));
@@ -89,7 +95,7 @@ impl RunLoop {
     }
 
     /// Makes one attempt of a call in a task of its own. A panic in a tool is a fault like any other.
-    pub(super) fn call(&mut self, call: CallEffect) {
+    pub(super) fn call(&mut self, call: CallEffect, mut permit: Option<Permit>) {
         let tools = self.engine.inner.tools.clone();
         let sender = self.sender.clone();
         let timeout = self.time_left(&call);
@@ -110,6 +116,10 @@ impl RunLoop {
             progress: Some(progress),
         };
         let (key, rest) = (call.key, call.rest);
+        if let Some(permit) = &mut permit {
+            permit.sent();
+        }
+        let (engine, told) = (self.engine.clone(), self.observed(&key, NoteKind::BreakerOpened, String::new()));
         self.tasks.spawn(async move {
             let work =
                 AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
@@ -128,6 +138,13 @@ impl RunLoop {
                     Err(Fault::open("timeout", format!("`{name}` gave no answer within {} ms", timeout.as_millis())))
                 }
             };
+            match permit.and_then(|permit| permit.end(outcome.as_ref().err())) {
+                None => {}
+                Some(Change::Opened(why)) => engine.observe([Observed { reason: Some(why), ..told }]),
+                Some(Change::Closed(why)) => {
+                    engine.observe([Observed { event: NoteKind::BreakerClosed, reason: Some(why), ..told }]);
+                }
+            }
             let misfit = match &outcome {
                 Ok(Outcome::Done(value)) => plan.as_ref().and_then(|plan| tools.misfit(plan, value)),
                 _ => None,

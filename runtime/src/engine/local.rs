@@ -1,10 +1,11 @@
 //! The engine inside one process: a loop for each run, tools called as tasks.
 
-use super::carry::Message;
+use super::carry::{Message, go};
 use super::run::RunLoop;
-use super::{Engine, EngineError, History, Signal, StartRequest, Toolbox, validate};
+use super::{Begun, Engine, EngineError, History, Signal, StartRequest, Toolbox, validate};
 use crate::envelope::Envelope;
-use crate::journal::{Created, Filter, Journal, NewRun, RunRecord, Ticket};
+use crate::journal::{Appended, Batch, Created, Filter, Journal, NewRun, RunRecord, Ticket};
+use crate::limits::{Gate, GateState};
 use crate::machine::{Code, Decision, Effect, Event, Machine, Started, Status};
 use crate::observe::Observed;
 use async_trait::async_trait;
@@ -22,6 +23,9 @@ use weir_stdlib::value::Value;
 
 /// How often it is looked whether another process has left word.
 const EAR: Duration = Duration::from_millis(200);
+
+/// How often it is looked whether runs have been let go of.
+const LEAVING: Duration = Duration::from_millis(10);
 
 /// Says what time it is.
 pub trait Clock: Send + Sync {
@@ -74,6 +78,8 @@ pub struct LocalEngine {
 pub(super) struct Inner {
     pub journal: Arc<dyn Journal>,
     pub tools: Toolbox,
+    /// By server; what is not limited has none.
+    pub gates: BTreeMap<EcoString, Arc<Gate>>,
     pub clock: Arc<dyn Clock>,
     pub answerer: Option<Arc<dyn Answerer>>,
     /// Runs that wait stay with their loop instead of being left.
@@ -82,6 +88,8 @@ pub(super) struct Inner {
     pub watchers: Mutex<Vec<UnboundedSender<Observed>>>,
     /// Other processes' words are listened to.
     pub listens: AtomicBool,
+    /// Runs are let go of.
+    pub leaves: AtomicBool,
     /// The plan that was started last, worked out: many runs of one plan share it.
     pub worked_out: Mutex<Option<WorkedOut>>,
 }
@@ -112,15 +120,18 @@ impl Inner {
 impl LocalEngine {
     /// An engine with these tools and this journal.
     pub fn new(journal: Arc<dyn Journal>, tools: Toolbox) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let inner = Inner {
+            gates: gates(&tools, &clock, &journal),
             journal,
             tools,
-            clock: Arc::new(SystemClock),
+            clock,
             answerer: None,
             stays: false,
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
+            leaves: AtomicBool::default(),
             worked_out: Mutex::default(),
         };
         LocalEngine { inner: Arc::new(inner) }
@@ -131,15 +142,18 @@ impl LocalEngine {
         let mut inner = Inner {
             journal: Arc::clone(&old.journal),
             tools: old.tools.clone(),
+            gates: BTreeMap::new(),
             clock: Arc::clone(&old.clock),
             answerer: old.answerer.clone(),
             stays: old.stays,
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
+            leaves: AtomicBool::default(),
             worked_out: Mutex::default(),
         };
         change(&mut inner);
+        inner.gates = gates(&inner.tools, &inner.clock, &inner.journal);
         LocalEngine { inner: Arc::new(inner) }
     }
 
@@ -159,9 +173,45 @@ impl LocalEngine {
         self.change(|inner| inner.stays = true)
     }
 
+    /// How the gates of the limited servers stand: calls under way, calls that wait, breakers.
+    pub fn gates(&self) -> Vec<GateState> {
+        self.inner.gates.values().map(|gate| gate.look()).collect()
+    }
+
+    /// The gate of a tool's server.
+    pub(super) fn gate(&self, tool: &str) -> Option<&Arc<Gate>> {
+        self.inner.gates.get(tool.split_once('.').map_or(tool, |(server, _)| server))
+    }
+
     /// A new run id: UUID v7.
     pub fn new_run_id() -> EcoString {
         uuid::Uuid::now_v7().to_string().into()
+    }
+
+    /// Lets go of every run that is under way, as soon as its calls in flight have come back, and waits for that, at most
+    /// for `patience`. Nothing new is called. Whoever opens the journal next goes on with them; a call that has not come
+    /// back by then may have happened. Gives the number of runs that were not let go of.
+    pub async fn leave(&self, patience: Duration) -> usize {
+        self.inner.leaves.store(true, Ordering::Release);
+        let under_way = || {
+            let runs = self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
+            runs.values().cloned().collect::<Vec<_>>()
+        };
+        for run in under_way() {
+            let _ = run.send(Message::Leave);
+        }
+        let left = async {
+            while !under_way().is_empty() {
+                tokio::time::sleep(LEAVING).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, left).await;
+        under_way().len()
+    }
+
+    /// How many runs are under way here.
+    pub fn under_way(&self) -> usize {
+        self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn sender(&self, run_id: &str) -> Option<UnboundedSender<Message>> {
@@ -170,7 +220,7 @@ impl LocalEngine {
     }
 
     /// Whether a run has its loop here.
-    pub(super) fn is_under_way(&self, run_id: &str) -> bool {
+    pub fn is_under_way(&self, run_id: &str) -> bool {
         self.sender(run_id).is_some()
     }
 
@@ -262,6 +312,7 @@ impl LocalEngine {
     ) -> (RunLoop, Ticket<Created>) {
         let (mut run, record, plan) = self.prepare(plan, &started);
         let lines = vec![run.begin_with(Event::Started(Box::new(started)))];
+        run.register();
         let run_record = RunRecord { parent, ..record };
         let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines });
         (run, created)
@@ -309,6 +360,58 @@ impl LocalEngine {
     }
 }
 
+impl LocalEngine {
+    /// The loop of the run that is asked for, and whether its key starts it only once.
+    fn new_run(
+        &self,
+        plan: Arc<Plan>,
+        request: StartRequest,
+    ) -> Result<(RunLoop, Ticket<Created>, bool), EngineError> {
+        let mut refused = validate(&plan);
+        refused.extend(self.inner.tools.missing(&plan));
+        if !refused.is_empty() {
+            return Err(EngineError::Refused(refused));
+        }
+        let key = request.key.map(|key| format!("{}:{key}", request.project).into());
+        let once = key.is_some();
+        let started = Started {
+            at: self.inner.clock.now(),
+            run_id: request.run_id.unwrap_or_else(LocalEngine::new_run_id),
+            program: plan.hash(),
+            project: request.project,
+            args: request.args,
+            grants: request.grants,
+            delivery: request.delivery,
+            flags: request.flags,
+            untrusted: request.untrusted,
+            secret: false,
+        };
+        let (run, created) = self.create(plan, started, None, key);
+        Ok((run, created, once))
+    }
+
+    /// Tells when everything that was handed over for a run so far is durable.
+    fn durable(&self, run: &RunLoop) -> Ticket<Appended> {
+        let (run_id, token, seq) = (run.run_id.clone(), run.token, run.seq);
+        self.inner.journal.append(Batch { run_id, token, seq, sync: true, ..Batch::default() })
+    }
+
+    /// Drives a run that is written down, whether or not anybody waits.
+    fn set_going(&self, run: RunLoop) -> Begun {
+        let run_id = run.run_id.clone();
+        tokio::spawn(go(self.clone(), run));
+        Begun { run_id, known: false }
+    }
+}
+
+fn gates(tools: &Toolbox, clock: &Arc<dyn Clock>, journal: &Arc<dyn Journal>) -> BTreeMap<EcoString, Arc<Gate>> {
+    let gate = |(server, limits): (&EcoString, &_)| {
+        let gate = Gate::new(server.clone(), *limits, Arc::clone(clock), Arc::clone(journal));
+        (server.clone(), gate)
+    };
+    tools.limits().map(gate).collect()
+}
+
 /// Drives a run in a task of its own: it goes on whether or not somebody still waits for its envelope.
 async fn spawned(run: RunLoop) -> Result<Envelope, EngineError> {
     let run_id = run.run_id.clone();
@@ -333,29 +436,9 @@ pub(super) enum Told {
 #[async_trait]
 impl Engine for LocalEngine {
     async fn start(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Envelope, EngineError> {
-        let mut refused = validate(&plan);
-        refused.extend(self.inner.tools.missing(&plan));
-        if !refused.is_empty() {
-            return Err(EngineError::Refused(refused));
-        }
-        let run_id = request.run_id.unwrap_or_else(LocalEngine::new_run_id);
-        let key = request.key.map(|key| format!("{}:{key}", request.project).into());
-        let started = Started {
-            at: self.inner.clock.now(),
-            run_id: run_id.clone(),
-            program: plan.hash(),
-            project: request.project,
-            args: request.args,
-            grants: request.grants,
-            delivery: request.delivery,
-            flags: request.flags,
-            untrusted: request.untrusted,
-            secret: false,
-        };
-        let once = key.is_some();
-        let (mut run, created) = self.create(plan, started, None, key);
+        let (mut run, created, once) = self.new_run(plan, request)?;
         if once {
-            match created.await.map_err(|source| EngineError::of(&run_id, source))? {
+            match created.await.map_err(|source| run.journal_error(source))? {
                 Created::New => {}
                 Created::Known(known) => return self.status(&known).await,
             }
@@ -363,6 +446,22 @@ impl Engine for LocalEngine {
             run.created = Some(created);
         }
         spawned(run).await
+    }
+
+    async fn begin(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Begun, EngineError> {
+        let (run, created, _) = self.new_run(plan, request)?;
+        let durable = self.durable(&run);
+        if let Created::Known(run_id) = created.await.map_err(|source| run.journal_error(source))? {
+            return Ok(Begun { run_id, known: true });
+        }
+        durable.await.map_err(|source| run.journal_error(source))?;
+        Ok(self.set_going(run))
+    }
+
+    async fn begin_retry(&self, run_id: &str, args: Option<Value>) -> Result<Begun, EngineError> {
+        let run = self.anew(run_id, args).await?;
+        self.durable(&run).await.map_err(|source| run.journal_error(source))?;
+        Ok(self.set_going(run))
     }
 
     async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError> {
@@ -435,7 +534,7 @@ impl Engine for LocalEngine {
     async fn history(&self, run_id: &str) -> Result<History, EngineError> {
         let (run, loaded, notes) = RunLoop::replayed(self, run_id)?;
         let trace = run.machine.trace_id();
-        let events = notes.into_iter().map(|note| Observed::of(note, &run.run_id, &trace)).collect();
+        let events = (1..).zip(notes).map(|(seq, note)| Observed::of(seq, note, &run.run_id, &trace)).collect();
         let (envelope, plan) = (run.envelope(), run.machine.plan());
         let questions = run.machine.owed().filter_map(|effect| match effect {
             Effect::Ask(ask) => Some((ask.key.step.clone(), ask.ty.clone())),

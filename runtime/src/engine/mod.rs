@@ -10,6 +10,7 @@ mod run;
 mod timers;
 mod toolbox;
 mod turn;
+mod turns;
 mod validate;
 
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
@@ -38,6 +39,19 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`EngineError::Refused`] before anything has started; a journal that cannot be written.
     async fn start(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Envelope, EngineError>;
+
+    /// Writes a run down and sets it going; gives its id as soon as that is durable. From then on it is carried on, here
+    /// or by whoever takes over.
+    ///
+    /// # Errors
+    /// As [`Engine::start`], before anything has started.
+    async fn begin(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Begun, EngineError>;
+
+    /// What [`Engine::begin`] is to `start`, to [`Engine::retry`].
+    ///
+    /// # Errors
+    /// As [`Engine::retry`].
+    async fn begin_retry(&self, run_id: &str, args: Option<Value>) -> Result<Begun, EngineError>;
 
     /// Answers an open question. A run that is not under way here keeps the answer until it is resumed.
     ///
@@ -112,6 +126,15 @@ pub trait Engine: Send + Sync {
 
     /// Everything that is observed from now on, of all runs of this engine.
     fn watch(&self) -> UnboundedReceiver<Observed>;
+}
+
+/// A run that was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Its id.
+    pub run_id: EcoString,
+    /// It was started under this key before, so nothing was started now.
+    pub known: bool,
 }
 
 /// Everything that is known about a run.

@@ -44,6 +44,7 @@ impl RunLoop {
             }
         }
         run.seq = loaded.lines.len() as u64;
+        run.told = notes.len() as u64;
         run.status = if run.machine.status().word() == loaded.run.status { run.machine.status().word() } else { "" };
         Ok((run, loaded, notes))
     }

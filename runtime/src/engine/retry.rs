@@ -43,6 +43,7 @@ impl LocalEngine {
         let mut lines = vec![run.begin_with(Event::Started(Box::new(started)))];
         lines.extend(run.take_over_from(&old, &error.step)?);
         run.seq = lines.len() as u64;
+        run.register();
         let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines }).await;
         created.map_err(|source| EngineError::of(run_id, source))?;
         Ok(run)
@@ -86,7 +87,7 @@ impl RunLoop {
                 )));
             }
             lines.push(Line::event(event));
-            self.machine.apply(event);
+            self.told += self.machine.apply(event).notes.len() as u64;
         }
         Ok(lines)
     }

@@ -14,6 +14,7 @@ use crate::tool::{Outcome, Progress};
 use ecow::EcoString;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -41,6 +42,10 @@ pub(super) struct RunLoop {
     pub calls: FxHashMap<Key, InFlight>,
     /// Keys that this run holds, and for which step.
     pub held: BTreeMap<(EcoString, EcoString), EcoString>,
+    /// Calls that wait at the gates of their servers.
+    pub waiting: FxHashMap<Key, AbortHandle>,
+    /// How many stops of the machine have been looked at.
+    pub stops: u64,
     /// Questions that somebody has been asked.
     pub asking: FxHashMap<Key, AbortHandle>,
     /// Calls that were about to be made when the process died.
@@ -49,6 +54,10 @@ pub(super) struct RunLoop {
     pub until: FxHashMap<Key, Instant>,
     /// Lines in the journal.
     pub seq: u64,
+    /// Decisions in it so far.
+    pub told: u64,
+    /// Decisions that nobody has been told of: the run may turn out to be known.
+    untold: Vec<Observed>,
     /// Says that the run is ours.
     pub token: u64,
     /// The run is being written down.
@@ -56,8 +65,28 @@ pub(super) struct RunLoop {
     /// What was handed over to the journal and not waited for, oldest first.
     pub behind: VecDeque<Ticket<Appended>>,
     pub status: &'static str,
+    /// Everybody may find the loop, as long as it is there.
+    listed: Option<Listed>,
     /// Let go of already.
     pub released: bool,
+    /// It is let go of as soon as nothing is in flight: what it owes is left to whoever goes on with it.
+    pub leaving: bool,
+}
+
+/// The loop's entry among the runs that are under way; gone with it.
+struct Listed {
+    engine: LocalEngine,
+    run_id: EcoString,
+    sender: UnboundedSender<Message>,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if runs.get(&self.run_id).is_some_and(|known| known.same_channel(&self.sender)) {
+            runs.remove(&self.run_id);
+        }
+    }
 }
 
 /// A call in flight.
@@ -82,15 +111,21 @@ impl RunLoop {
             timers: Timers::default(),
             calls: FxHashMap::default(),
             held: BTreeMap::new(),
+            waiting: FxHashMap::default(),
+            stops: 0,
             asking: FxHashMap::default(),
             claimed: FxHashMap::default(),
             until: FxHashMap::default(),
             seq: 0,
+            told: 0,
+            untold: Vec::new(),
             token: 1,
             created: None,
             behind: VecDeque::new(),
             status: "running",
+            listed: None,
             released: false,
+            leaving: false,
         }
     }
 
@@ -98,7 +133,7 @@ impl RunLoop {
     /// driven.
     pub(super) fn begin_with(&mut self, event: Event) -> Line {
         let notes = self.machine.apply(&event).notes;
-        self.tell(notes);
+        self.untold = self.numbered(notes);
         self.seq = 1;
         line::Line::event(&event)
     }
@@ -119,7 +154,7 @@ impl RunLoop {
     pub(super) async fn drive(mut self) -> Result<Envelope, EngineError> {
         self.register();
         let result = self.follow().await;
-        self.unregister();
+        self.listed = None;
         self.tasks.abort_all();
         if !self.released {
             drop(self.engine.inner.journal.release(&self.run_id, self.token));
@@ -131,10 +166,11 @@ impl RunLoop {
     }
 
     async fn follow(&mut self) -> Result<(), EngineError> {
+        self.engine.observe(std::mem::take(&mut self.untold));
         self.pick_up().await?;
         let mut batch = Vec::new();
         loop {
-            if self.machine.over() || self.parks() {
+            if self.machine.over() || self.parks() || (self.leaving && self.calls.is_empty()) {
                 return self.rest().await;
             }
             let nap = self.nap();
@@ -153,9 +189,9 @@ impl RunLoop {
     }
 
     /// A tool says how far it is. Nothing hangs on it, so it is told and not kept.
-    fn progressed(&self, key: &Key, progress: &Progress, at: jiff::Timestamp) {
+    fn progressed(&self, key: &Key, progress: &Progress) {
         if self.calls.contains_key(key) {
-            self.tell(self.machine.note_progress(key, progress.to_string(), at).into_iter().collect());
+            self.engine.observe([self.observed(key, NoteKind::StepProgress, progress.to_string())]);
         }
     }
 
@@ -177,7 +213,15 @@ impl RunLoop {
                     };
                     self.called(&mut turn, &key, &outcome, recorded, &event);
                 }
-                Message::Progressed { key, progress } => self.progressed(&key, &progress, at),
+                Message::Progressed { key, progress } => self.progressed(&key, &progress),
+                Message::Turn { call, answer } => {
+                    if self.waiting.remove(&call.key).is_some() {
+                        match answer {
+                            Ok(permit) => turn.admitted.push((*call, permit)),
+                            Err(fault) => drop(self.sender.send(Message::called(call.key, Err(fault)))),
+                        }
+                    }
+                }
                 Message::Answered { key, value } => {
                     self.asking.remove(&key);
                     if let Some(value) = value {
@@ -201,6 +245,7 @@ impl RunLoop {
                     }
                 }
                 Message::Stop(error) => return Err(error),
+                Message::Leave => self.leave(),
                 Message::Status(reply) => drop(reply.send(self.machine.envelope())),
             }
         }
@@ -301,15 +346,27 @@ impl RunLoop {
         }
     }
 
-    fn register(&mut self) {
-        self.engine.listen();
-        let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.insert(self.run_id.clone(), self.sender.clone());
+    /// Nothing new is called; what waits for its turn is not made.
+    fn leave(&mut self) {
+        self.leaving = true;
+        for (key, waits) in std::mem::take(&mut self.waiting) {
+            waits.abort();
+            self.calls.remove(&key);
+        }
     }
 
-    fn unregister(&mut self) {
+    /// From now on everybody finds the loop. A new run's before it is written down, so that nobody takes it for one that
+    /// was left.
+    pub(super) fn register(&mut self) {
+        self.engine.listen();
+        let (engine, run_id, sender) = (self.engine.clone(), self.run_id.clone(), self.sender.clone());
         let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.remove(&self.run_id);
+        runs.insert(run_id.clone(), sender.clone());
+        drop(runs);
+        self.leaving = self.engine.inner.leaves.load(Ordering::Acquire);
+        if self.listed.is_none() {
+            self.listed = Some(Listed { engine, run_id, sender });
+        }
     }
 }
 
@@ -326,6 +383,6 @@ impl LocalEngine {
             at: self.inner.clock.now(),
         };
         let trace = crate::machine::trace_id(run_id);
-        self.observe([Observed::of(note, run_id, &trace)]);
+        self.observe([Observed::of(0, note, run_id, &trace)]);
     }
 }

@@ -97,6 +97,8 @@ pub struct Machine {
     entry: Option<FlowId>,
     /// Flows that undo.
     undoings: usize,
+    /// How often something was stopped while steps of it were under way.
+    stops: u64,
     run: Run,
     out: Applied,
     detail: bool,
@@ -136,6 +138,7 @@ impl Machine {
             unknowns: 0,
             entry: None,
             undoings: 0,
+            stops: 0,
             out: Applied::default(),
             detail: true,
         }
@@ -257,6 +260,18 @@ impl Machine {
 
     pub(crate) fn owed(&self) -> impl Iterator<Item = &Effect> {
         self.tasks.iter().flat_map(|task| task.owed.iter())
+    }
+
+    /// How often something was stopped while steps of it were under way; grows.
+    pub(crate) fn stops(&self) -> u64 {
+        self.stops
+    }
+
+    /// Whether a step is only awaited: what it is part of has been stopped. An undo never is.
+    pub(crate) fn is_stopped(&self, key: &Key) -> bool {
+        let Some(Waiter::Task(id)) = self.waiters.get(&key.step) else { return false };
+        let block = self.tasks.get(*id).and_then(|task| self.blocks.get(task.block));
+        block.is_some_and(|block| block.stop.is_some())
     }
 
     pub(crate) fn record(&self) -> &Run {

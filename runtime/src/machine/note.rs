@@ -50,6 +50,9 @@ pub enum NoteKind {
     /// A step began.
     #[serde(rename = "step.started")]
     StepStarted,
+    /// A call waits at its server's gate; the reason says for what.
+    #[serde(rename = "step.queued")]
+    StepQueued,
     /// One attempt failed; the reason says what follows.
     #[serde(rename = "step.attempt_failed")]
     AttemptFailed,
@@ -80,6 +83,12 @@ pub enum NoteKind {
     /// A budget is used up.
     #[serde(rename = "budget.spent")]
     BudgetSpent,
+    /// A server has failed too often: its calls are refused for a while.
+    #[serde(rename = "breaker.opened")]
+    BreakerOpened,
+    /// A server answers again.
+    #[serde(rename = "breaker.closed")]
+    BreakerClosed,
     /// Somebody should look.
     #[serde(rename = "alert.raised")]
     Alert,
@@ -127,15 +136,13 @@ impl Machine {
         self.note(event, flow, path.clone(), attempt, reason);
     }
 
-    /// How far a call is; None: it is not under way.
-    pub(crate) fn note_progress(&self, key: &Key, reason: String, at: Timestamp) -> Option<Note> {
+    /// Full name of the flow that a call under way belongs to.
+    pub(crate) fn flow_of(&self, key: &Key) -> Option<EcoString> {
         let flow = match *self.waiters.get(&key.step)? {
-            Waiter::Task(id) => self.task_flow(id),
-            Waiter::Undo(id) => Some(id),
+            Waiter::Task(id) => self.task_flow(id)?,
+            Waiter::Undo(id) => id,
         };
-        let flow = flow.map(|flow| self.flow_name(flow)).unwrap_or_default();
-        let (step, attempt) = (key.step.clone(), Some(key.attempt));
-        Some(Note { event: NoteKind::StepProgress, flow, step, attempt, reason: Some(reason), duration_ms: None, at })
+        Some(self.flow_name(flow))
     }
 
     /// A decision about a step that is no task.

@@ -115,7 +115,7 @@ fn seen(one: &Observed) -> Option<Seen<'_>> {
         NoteKind::StepSucceeded | NoteKind::StepFailed | NoteKind::StepSkipped => Seen::Ended { step },
         NoteKind::AttemptFailed => Seen::Retrying { step, reason },
         NoteKind::StepProgress => Seen::Progress { step, reason },
-        NoteKind::RunWaiting => Seen::Waiting { reason },
+        NoteKind::RunWaiting | NoteKind::StepQueued => Seen::Waiting { reason },
         NoteKind::StepUndone => Seen::Undone { step },
         _ => return None,
     })

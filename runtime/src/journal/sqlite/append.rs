@@ -1,6 +1,7 @@
 //! Appending a batch to a run: its lines, its keys, its status.
 
 use super::keys;
+use super::queue;
 use super::sum;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::{Appended, Batch, Claimed, Line, NO_RUN, Trouble, out_of_turn, overtaken};
@@ -114,6 +115,11 @@ fn finish(sql: &Connection, desk: &mut Desk, batch: &Batch, mut known: Known, se
                 change.finished_at.as_deref()
             ])?;
         }
+    }
+    match batch.wake.filter(|_| batch.release) {
+        Some(until) => queue::sleep(sql, known.number, &batch.run_id, until)?,
+        None if batch.release || batch.seq == 0 => queue::leave(sql, known.number)?,
+        None => {}
     }
     known.next = seq;
     known.owner = owner;
