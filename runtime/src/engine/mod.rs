@@ -4,6 +4,7 @@
 mod carry;
 mod line;
 mod local;
+mod queue;
 mod recover;
 mod retry;
 mod run;
@@ -14,6 +15,7 @@ mod turns;
 mod validate;
 
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
+pub use queue::{Queued, When};
 pub use toolbox::Toolbox;
 pub use validate::{check_args, validate};
 
