@@ -46,7 +46,7 @@ pub async fn start(
     if events::wanted(&headers) {
         return Ok((status, place, events::follow(&app, &begun.run_id, 0)).into_response());
     }
-    let said = app.said(&begun).await?;
+    let said = app.said(&begun, "queued").await?;
     Ok((status, place, raw(said)).into_response())
 }
 
@@ -120,9 +120,9 @@ impl App {
         Ok(())
     }
 
-    /// A run that was begun, as it is answered.
-    pub async fn said(&self, begun: &Begun) -> Result<Json_, Problem> {
-        let status = if begun.known { self.status_of(&begun.run_id).await? } else { "running" };
+    /// A run that was begun, as it is answered; `new` is how one is that was not there before.
+    pub async fn said(&self, begun: &Begun, new: &'static str) -> Result<Json_, Problem> {
+        let status = if begun.known { self.status_of(&begun.run_id).await? } else { new };
         Ok(json!({ "run_id": begun.run_id, "status": status, "known": begun.known }))
     }
 

@@ -37,7 +37,6 @@ use hub::Hub;
 use indexmap::IndexMap;
 use offers::Offer;
 use problem::Problem;
-use rustc_hash::FxHashSet;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,8 +62,6 @@ pub struct App {
     delivery: bool,
     /// Ended runs are kept for so many milliseconds.
     keeps: Option<i64>,
-    /// Plans of earlier runs that call tools which nothing here carries out.
-    lacking: FxHashSet<EcoString>,
     tokens: Tokens,
     hosts: Hosts,
     hub: Arc<Hub>,
@@ -85,10 +82,6 @@ impl App {
         let mut stop = self.stop.clone();
         // Nobody is left to say so: that is an end too.
         let _ = stop.wait_for(|stop| *stop).await;
-    }
-
-    fn lacks(&self, program: &EcoString) -> bool {
-        self.lacking.contains(program)
     }
 
     /// Forgets some of the runs that ended longer ago than they are kept.

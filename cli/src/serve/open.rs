@@ -14,6 +14,7 @@ use crate::interrupts::Interrupts;
 use crate::out;
 use crate::servers::{self, Outside};
 use ecow::EcoString;
+use futures_util::future::join_all;
 use rustc_hash::FxHashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub async fn serve(project: Project, args: &ServeArgs) -> Outcome {
     verified(&app);
     let pump = tokio::spawn(Arc::clone(&app.hub).pump(app.engine.watch()));
     let listener = if args.mcp { None } else { Some(bound(address).await?) };
-    let keeping = tokio::spawn(keep::keep(Arc::clone(&app)));
+    let keeping = [tokio::spawn(keep::dispatch(Arc::clone(&app))), tokio::spawn(keep::forget(Arc::clone(&app)))];
     if let Some(listener) = &listener {
         told(&app, listener);
     }
@@ -67,7 +68,7 @@ pub async fn serve(project: Project, args: &ServeArgs) -> Outcome {
     out::note_line(&format!("{by}: nothing new is begun; runs are let go of once their calls have come back"));
     let ended = async {
         work.await;
-        let _ = keeping.await;
+        join_all(keeping).await;
         left(&app).await;
     };
     tokio::select! {
@@ -127,7 +128,7 @@ fn opened(
 ) -> Result<App, Error> {
     let Project { root, config, lock, types, offers } = project;
     let journal = journal(&root, false, config.runs.durability).map_err(|error| Error::failed(error.to_string()))?;
-    let (earlier, lacking) = earlier(&*journal, &|plan| {
+    let earlier = earlier(&*journal, &|plan| {
         let (builtin, _) = servers::builtin_servers(&root, &config, plan).ok()?;
         servers::needed(plan, &builtin, &config, &lock).ok()?.open(&root).ok().map(drop)
     })?;
@@ -142,7 +143,7 @@ fn opened(
         servers::limits(&config).into_iter().for_each(|(name, limits)| toolbox.limit(name, limits));
         control = Some(slot);
     }
-    let engine = LocalEngine::new(Arc::clone(&journal), toolbox).staying();
+    let engine = LocalEngine::new(Arc::clone(&journal), toolbox);
     if let Some(slot) = control {
         let lent: Arc<dyn RunControl> = Arc::new(Control(engine.clone()));
         slot.fill(&lent);
@@ -158,21 +159,17 @@ fn opened(
         keeps: config.runs.keep,
         hosts: Hosts::new(address.ip(), &config.serve.hosts),
         flags: config.flags,
-        lacking,
         tokens,
         hub: Hub::new(),
         stop,
     })
 }
 
-/// The plans of runs that have not ended: those that can be carried out here, and the names of those that cannot.
-fn earlier(
-    journal: &dyn Journal,
-    can: &dyn Fn(&Plan) -> Option<()>,
-) -> Result<(Vec<Plan>, FxHashSet<EcoString>), Error> {
+/// The plans of runs that have not ended and that can be carried on here; the others are told of.
+fn earlier(journal: &dyn Journal, can: &dyn Fn(&Plan) -> Option<()>) -> Result<Vec<Plan>, Error> {
     let failed = |error: weir_runtime::journal::JournalError| Error::failed(error.to_string());
     let runs = journal.list(&Filter { unfinished: true, ..Filter::default() }).map_err(failed)?;
-    let (mut plans, mut lacking, mut seen) = (Vec::new(), FxHashSet::default(), FxHashSet::default());
+    let (mut plans, mut seen) = (Vec::new(), FxHashSet::<EcoString>::default());
     for run in runs {
         if !seen.insert(run.program.clone()) {
             continue;
@@ -181,10 +178,13 @@ fn earlier(
         let Ok(Some(loaded)) = journal.load(&run.run_id) else { continue };
         match serde_json::from_str::<Plan>(&loaded.plan) {
             Ok(plan) if can(&plan).is_some() => plans.push(plan),
-            _ => drop(lacking.insert(run.program)),
+            _ => {
+                let (flow, id) = (escape::line(&run.flow), &run.run_id);
+                out::note_line(&format!("runs such as {id} of {flow} are left: nothing here carries out all of their tools"));
+            }
         }
     }
-    Ok((plans, lacking))
+    Ok(plans)
 }
 
 /// Asks the servers outside what they offer, while others are served already. A flow whose server has changed is not

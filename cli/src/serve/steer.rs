@@ -108,7 +108,7 @@ pub async fn retry(State(app): State<Arc<App>>, Path(run_id): Path<String>, body
     };
     let begun = app.engine.begin_retry(&run_id, args).await?;
     let place = [(header::LOCATION, format!("/v1/runs/{}", begun.run_id))];
-    Ok((StatusCode::CREATED, place, raw(app.said(&begun).await?)).into_response())
+    Ok((StatusCode::CREATED, place, raw(app.said(&begun, "running").await?)).into_response())
 }
 
 impl App {

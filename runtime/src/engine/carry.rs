@@ -1,7 +1,8 @@
 //! Carrying out effects: calls as tasks with a time limit, questions, starts.
 
 use super::EngineError;
-use super::local::{LocalEngine, Question, Told};
+use super::local::{Child, LocalEngine, Question, Told};
+use super::queue::When;
 use super::run::RunLoop;
 use crate::envelope::Envelope;
 use crate::journal::Claimed;
@@ -38,10 +39,10 @@ pub(super) enum Message {
     Told { what: Told, reply: oneshot::Sender<Result<(), EngineError>> },
     /// From another process.
     Posted { number: i64, what: Option<Told> },
+    /// The process is ending: nothing new is begun, and another one goes on.
+    Drain,
     /// The journal cannot be used.
     Stop(EngineError),
-    /// Call nothing new; once what is in flight has come back, let go of the run.
-    Leave,
     /// How is it?
     Status(oneshot::Sender<Envelope>),
 }
@@ -191,8 +192,11 @@ impl RunLoop {
     /// Creates a run that this one starts, once, and sets it going. The answer comes as that of a call does.
     pub(super) fn spawn(&mut self, spawn: SpawnEffect) {
         let plan = self.plan_of(spawn.flow);
+        let at = self.engine.inner.clock.now();
+        let source = self.machine.record().flow.clone();
+        let when = When { due: spawn.due.filter(|due| *due > at), source, priority: None };
         let started = Started {
-            at: self.engine.inner.clock.now(),
+            at,
             run_id: spawn.run_id.clone(),
             program: plan.hash(),
             project: spawn.project,
@@ -208,9 +212,9 @@ impl RunLoop {
         let (run_id, name) = (spawn.run_id, spawn.name);
         self.calls.insert(key.clone(), super::run::InFlight { reads: false, claim: None });
         self.children.push(tokio::spawn(async move {
-            let run = engine.child(plan, started, parent).await;
-            let (outcome, run) = match run {
-                Ok(run) => (Ok(Outcome::Done(Value::text(run_id.as_str()))), run),
+            let child = engine.child(plan, started, parent, when).await;
+            let (outcome, child) = match child {
+                Ok(child) => (Ok(Outcome::Done(Value::text(run_id.as_str()))), child),
                 Err(error @ (EngineError::Journal { .. } | EngineError::Damaged { .. })) => {
                     // What cannot be written down did not fail: the run stops, and is gone on with later.
                     let _ = sender.send(Message::Stop(error));
@@ -218,12 +222,14 @@ impl RunLoop {
                 }
                 Err(error) => {
                     let why = format!("`{name}` was not started: {error}");
-                    (Err(Fault::clean("unavailable", why)), None)
+                    (Err(Fault::clean("unavailable", why)), Child::Settled)
                 }
             };
             let _ = sender.send(Message::called(key, outcome));
-            if let Some(run) = run {
-                go(engine, run).await;
+            match child {
+                Child::Ours(run) => go(engine, *run).await,
+                Child::Queued(run_id) => take_turn(engine, run_id).await,
+                Child::Settled => {}
             }
         }));
     }
@@ -259,6 +265,15 @@ pub(super) fn go(engine: LocalEngine, run: RunLoop) -> std::pin::Pin<Box<dyn Fut
         let id: EcoString = run.run_id.clone();
         if let Err(error) = run.drive().await {
             engine.lost(&id, &error);
+        }
+    })
+}
+
+/// Waits for the turn of a run that another one started, then drives it; boxed, since it may start others.
+pub(super) fn take_turn(engine: LocalEngine, run_id: EcoString) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        if let Err(error) = engine.in_turn(&run_id).await {
+            engine.lost(&run_id, &error);
         }
     })
 }

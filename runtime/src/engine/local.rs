@@ -1,8 +1,9 @@
 //! The engine inside one process: a loop for each run, tools called as tasks.
 
 use super::carry::{Message, go};
+use super::queue::{Taken, When, is_limited};
 use super::run::RunLoop;
-use super::{Begun, Engine, EngineError, History, Signal, StartRequest, Toolbox, validate};
+use super::{Begun, Engine, EngineError, History, Signal, StartRequest, Toolbox};
 use crate::envelope::Envelope;
 use crate::journal::{Appended, Batch, Created, Filter, Journal, NewRun, RunRecord, Ticket};
 use crate::limits::{Gate, GateState};
@@ -88,8 +89,12 @@ pub(super) struct Inner {
     pub watchers: Mutex<Vec<UnboundedSender<Observed>>>,
     /// Other processes' words are listened to.
     pub listens: AtomicBool,
-    /// Runs are let go of.
-    pub leaves: AtomicBool,
+    /// Nothing new is begun: the process is ending.
+    pub drains: AtomicBool,
+    /// A dispatcher wakes runs that sleep.
+    pub dispatched: AtomicBool,
+    /// Something was put into the queue.
+    pub news: tokio::sync::Notify,
     /// The plan that was started last, worked out: many runs of one plan share it.
     pub worked_out: Mutex<Option<WorkedOut>>,
 }
@@ -131,7 +136,9 @@ impl LocalEngine {
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
-            leaves: AtomicBool::default(),
+            drains: AtomicBool::default(),
+            dispatched: AtomicBool::default(),
+            news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
         };
         LocalEngine { inner: Arc::new(inner) }
@@ -149,7 +156,9 @@ impl LocalEngine {
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
-            leaves: AtomicBool::default(),
+            drains: AtomicBool::default(),
+            dispatched: AtomicBool::default(),
+            news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
         };
         change(&mut inner);
@@ -192,21 +201,14 @@ impl LocalEngine {
     /// for `patience`. Nothing new is called. Whoever opens the journal next goes on with them; a call that has not come
     /// back by then may have happened. Gives the number of runs that were not let go of.
     pub async fn leave(&self, patience: Duration) -> usize {
-        self.inner.leaves.store(true, Ordering::Release);
-        let under_way = || {
-            let runs = self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
-            runs.values().cloned().collect::<Vec<_>>()
-        };
-        for run in under_way() {
-            let _ = run.send(Message::Leave);
-        }
+        self.drain();
         let left = async {
-            while !under_way().is_empty() {
+            while self.under_way() > 0 {
                 tokio::time::sleep(LEAVING).await;
             }
         };
         let _ = tokio::time::timeout(patience, left).await;
-        under_way().len()
+        self.under_way()
     }
 
     /// How many runs are under way here.
@@ -238,6 +240,8 @@ impl LocalEngine {
         match self.take_over(run_id).await {
             Ok(mut run) => {
                 let told = match run.event_of(&what) {
+                    // It is told when it has begun.
+                    Ok(Event::Received { .. }) if run.queued.is_some() => self.post(run_id, &what).await,
                     Ok(event) => run.note_down(event).await,
                     Err(error) => Err(error),
                 };
@@ -246,18 +250,27 @@ impl LocalEngine {
             }
             Err(EngineError::Held(_)) => {
                 RunLoop::load(self, run_id)?.event_of(&what)?;
-                let text = serde_json::to_string(&what).unwrap_or_default();
-                let posted = self.inner.journal.post(run_id, text).await;
-                posted.map_err(|source| EngineError::of(run_id, source))
+                self.post(run_id, &what).await
             }
             Err(error) => Err(error),
         }
     }
 
+    /// Leaves word for whoever carries a run on.
+    async fn post(&self, run_id: &str, what: &Told) -> Result<(), EngineError> {
+        let text = serde_json::to_string(what).unwrap_or_default();
+        let posted = self.inner.journal.post(run_id, text).await;
+        posted.map_err(|source| EngineError::of(run_id, source))
+    }
+
     /// The loop of a run that nobody else carries on, at rest.
     pub(super) async fn take_over(&self, run_id: &str) -> Result<RunLoop, EngineError> {
         let claimed = self.inner.journal.claim(run_id).await;
-        let token = claimed.map_err(|source| EngineError::of(run_id, source))?;
+        self.loaded_with(run_id, claimed.map_err(|source| EngineError::of(run_id, source))?)
+    }
+
+    /// The loop of a run that is ours by this token.
+    pub(super) fn loaded_with(&self, run_id: &str, token: u64) -> Result<RunLoop, EngineError> {
         match RunLoop::load(self, run_id) {
             Ok(mut run) => {
                 run.token = token;
@@ -334,26 +347,32 @@ impl LocalEngine {
         (RunLoop::new(self, started.run_id.clone(), Machine::of(code)), record, text)
     }
 
-    /// The loop of a run that another one starts. None: it is known already and has ended, or somebody carries it on.
+    /// What is to do about a run that another one starts, once it is written down.
     pub(super) async fn child(
         &self,
         plan: Arc<Plan>,
         started: Started,
         parent: EcoString,
-    ) -> Result<Option<RunLoop>, EngineError> {
+        when: When,
+    ) -> Result<Child, EngineError> {
         let run_id = started.run_id.clone();
         let filter = Filter { id: Some(run_id.clone()), ..Filter::default() };
         let known = self.inner.journal.list(&filter).map_err(|source| EngineError::of(&run_id, source))?;
         match known.first() {
+            None if when.due.is_some() || is_limited(&plan) => {
+                self.put(plan, &started, Some(parent), None, &when).await?;
+                Ok(if when.due.is_some() { Child::Settled } else { Child::Queued(run_id) })
+            }
             None => {
                 let (run, created) = self.create(plan, started, Some(parent), None);
                 created.await.map_err(|source| EngineError::of(&run_id, source))?;
-                Ok(Some(run))
+                Ok(Child::Ours(Box::new(run)))
             }
-            Some(known) if known.finished_at.is_some() || self.is_under_way(&run_id) => Ok(None),
+            Some(known) if known.finished_at.is_some() || self.is_under_way(&run_id) => Ok(Child::Settled),
+            Some(known) if known.status == Status::Queued.word() => Ok(Child::Queued(run_id)),
             Some(_) => match self.take_over(&run_id).await {
-                Ok(run) => Ok(Some(run)),
-                Err(EngineError::Held(_)) => Ok(None),
+                Ok(run) => Ok(Child::Ours(Box::new(run))),
+                Err(EngineError::Held(_)) => Ok(Child::Settled),
                 Err(error) => Err(error),
             },
         }
@@ -361,35 +380,6 @@ impl LocalEngine {
 }
 
 impl LocalEngine {
-    /// The loop of the run that is asked for, and whether its key starts it only once.
-    fn new_run(
-        &self,
-        plan: Arc<Plan>,
-        request: StartRequest,
-    ) -> Result<(RunLoop, Ticket<Created>, bool), EngineError> {
-        let mut refused = validate(&plan);
-        refused.extend(self.inner.tools.missing(&plan));
-        if !refused.is_empty() {
-            return Err(EngineError::Refused(refused));
-        }
-        let key = request.key.map(|key| format!("{}:{key}", request.project).into());
-        let once = key.is_some();
-        let started = Started {
-            at: self.inner.clock.now(),
-            run_id: request.run_id.unwrap_or_else(LocalEngine::new_run_id),
-            program: plan.hash(),
-            project: request.project,
-            args: request.args,
-            grants: request.grants,
-            delivery: request.delivery,
-            flags: request.flags,
-            untrusted: request.untrusted,
-            secret: false,
-        };
-        let (run, created) = self.create(plan, started, None, key);
-        Ok((run, created, once))
-    }
-
     /// Tells when everything that was handed over for a run so far is durable.
     fn durable(&self, run: &RunLoop) -> Ticket<Appended> {
         let (run_id, token, seq) = (run.run_id.clone(), run.token, run.seq);
@@ -404,6 +394,16 @@ impl LocalEngine {
     }
 }
 
+/// A run that another one has started.
+pub(super) enum Child {
+    /// It is carried on here.
+    Ours(Box<RunLoop>),
+    /// It waits for its turn.
+    Queued(EcoString),
+    /// It has ended, begins later, or somebody else carries it on.
+    Settled,
+}
+
 fn gates(tools: &Toolbox, clock: &Arc<dyn Clock>, journal: &Arc<dyn Journal>) -> BTreeMap<EcoString, Arc<Gate>> {
     let gate = |(server, limits): (&EcoString, &_)| {
         let gate = Gate::new(server.clone(), *limits, Arc::clone(clock), Arc::clone(journal));
@@ -413,7 +413,7 @@ fn gates(tools: &Toolbox, clock: &Arc<dyn Clock>, journal: &Arc<dyn Journal>) ->
 }
 
 /// Drives a run in a task of its own: it goes on whether or not somebody still waits for its envelope.
-async fn spawned(run: RunLoop) -> Result<Envelope, EngineError> {
+pub(super) async fn spawned(run: RunLoop) -> Result<Envelope, EngineError> {
     let run_id = run.run_id.clone();
     match tokio::spawn(run.drive()).await {
         Ok(result) => result,
@@ -436,7 +436,18 @@ pub(super) enum Told {
 #[async_trait]
 impl Engine for LocalEngine {
     async fn start(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Envelope, EngineError> {
-        let (mut run, created, once) = self.new_run(plan, request)?;
+        self.may_start(&plan, &request)?;
+        let key = request.start_key();
+        let started = self.started(&plan, request);
+        let run_id = started.run_id.clone();
+        if is_limited(&plan) {
+            return match self.put(plan, &started, None, key, &When::default()).await? {
+                Created::New => self.in_turn(&run_id).await,
+                Created::Known(known) => self.status(&known).await,
+            };
+        }
+        let once = key.is_some();
+        let (mut run, created) = self.create(plan, started, None, key);
         if once {
             match created.await.map_err(|source| run.journal_error(source))? {
                 Created::New => {}
@@ -449,7 +460,14 @@ impl Engine for LocalEngine {
     }
 
     async fn begin(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Begun, EngineError> {
-        let (run, created, _) = self.new_run(plan, request)?;
+        if is_limited(&plan) || self.inner.dispatched.load(Ordering::Relaxed) {
+            let queued = self.enqueue(plan, request, When::default()).await?;
+            return Ok(Begun { run_id: queued.run_id, known: !queued.new });
+        }
+        self.may_start(&plan, &request)?;
+        let key = request.start_key();
+        let started = self.started(&plan, request);
+        let (run, created) = self.create(plan, started, None, key);
         let durable = self.durable(&run);
         if let Created::Known(run_id) = created.await.map_err(|source| run.journal_error(source))? {
             return Ok(Begun { run_id, known: true });
@@ -495,20 +513,11 @@ impl Engine for LocalEngine {
         if self.is_under_way(run_id) {
             return self.status(run_id).await;
         }
-        let mut run = match self.take_over(run_id).await {
-            Err(EngineError::Held(_)) => return self.status(run_id).await,
-            taken => taken?,
-        };
-        if run.over() {
-            run.rest().await?;
-            return Ok(run.envelope());
+        match self.take_due(run_id).await? {
+            Taken::Go(run) => spawned(*run).await,
+            Taken::Over(envelope) => Ok(*envelope),
+            Taken::Full(_) | Taken::Later | Taken::Elsewhere => self.status(run_id).await,
         }
-        let missing = self.inner.tools.missing(&run.plan);
-        if !missing.is_empty() {
-            run.rest().await?;
-            return Err(EngineError::Refused(missing));
-        }
-        spawned(run).await
     }
 
     async fn retry(&self, run_id: &str, args: Option<Value>) -> Result<Envelope, EngineError> {

@@ -4,6 +4,7 @@
 mod carry;
 mod line;
 mod local;
+mod queue;
 mod recover;
 mod retry;
 mod run;
@@ -14,6 +15,7 @@ mod turns;
 mod validate;
 
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
+pub use queue::{Queued, When};
 pub use toolbox::Toolbox;
 pub use validate::{check_args, validate};
 
@@ -40,8 +42,8 @@ pub trait Engine: Send + Sync {
     /// [`EngineError::Refused`] before anything has started; a journal that cannot be written.
     async fn start(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Envelope, EngineError>;
 
-    /// Writes a run down and sets it going; gives its id as soon as that is durable. From then on it is carried on, here
-    /// or by whoever takes over.
+    /// Writes a run down and sets it going (where runs are dispatched: puts it into the queue); gives its id as soon as
+    /// that is durable. From then on it is carried on, here or by whoever takes over.
     ///
     /// # Errors
     /// As [`Engine::start`], before anything has started.

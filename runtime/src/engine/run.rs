@@ -8,7 +8,7 @@ use super::timers::Timers;
 use super::turn::Turn;
 use crate::envelope::Envelope;
 use crate::journal::{Appended, Created, JournalError, Line, Ticket};
-use crate::machine::{Claim, Effect, Event, Key, Machine, Note, NoteKind, Status, Timer};
+use crate::machine::{Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
 use crate::observe::Observed;
 use crate::tool::{Outcome, Progress};
 use ecow::EcoString;
@@ -69,8 +69,10 @@ pub(super) struct RunLoop {
     listed: Option<Listed>,
     /// Let go of already.
     pub released: bool,
-    /// It is let go of as soon as nothing is in flight: what it owes is left to whoever goes on with it.
-    pub leaving: bool,
+    /// What the run begins with, where it has not begun.
+    pub queued: Option<Box<Started>>,
+    /// Nothing new is begun: the process is ending, and another one goes on.
+    pub drains: bool,
 }
 
 /// The loop's entry among the runs that are under way; gone with it.
@@ -125,7 +127,8 @@ impl RunLoop {
             status: "running",
             listed: None,
             released: false,
-            leaving: false,
+            queued: None,
+            drains: false,
         }
     }
 
@@ -143,7 +146,13 @@ impl RunLoop {
     }
 
     pub(super) fn envelope(&self) -> Envelope {
-        self.machine.envelope()
+        let mut envelope = self.machine.envelope();
+        if let Some(started) = &self.queued {
+            envelope.metadata.run_id = started.run_id.clone();
+            envelope.metadata.program = started.program.clone();
+            envelope.metadata.trace_id = crate::machine::trace_id(&started.run_id);
+        }
+        envelope
     }
 
     pub(super) fn journal_error(&self, source: JournalError) -> EngineError {
@@ -170,7 +179,7 @@ impl RunLoop {
         self.pick_up().await?;
         let mut batch = Vec::new();
         loop {
-            if self.machine.over() || self.parks() || (self.leaving && self.calls.is_empty()) {
+            if self.machine.over() || self.parks() || (self.drains && self.calls.is_empty()) {
                 return self.rest().await;
             }
             let nap = self.nap();
@@ -244,8 +253,8 @@ impl RunLoop {
                         self.hear(&mut turn, event);
                     }
                 }
+                Message::Drain => self.drain(),
                 Message::Stop(error) => return Err(error),
-                Message::Leave => self.leave(),
                 Message::Status(reply) => drop(reply.send(self.machine.envelope())),
             }
         }
@@ -263,6 +272,12 @@ impl RunLoop {
         if self.machine.over() {
             let status = self.machine.status().word();
             return Err(EngineError::Ended { run_id: self.run_id.clone(), status });
+        }
+        if self.queued.is_some() && !matches!(what, Told::Cancel(_) | Told::Signal(_)) {
+            let id = &self.run_id;
+            return Err(EngineError::Unfit(format!(
+                "run {id} has not begun: it can be cancelled, with `weir runs cancel {id}`, and sent events"
+            )));
         }
         Ok(match what {
             Told::Answer { step, value } => {
@@ -286,10 +301,12 @@ impl RunLoop {
         })
     }
 
-    /// Writes an event down without carrying out what follows: that is done when the run is driven.
+    /// Writes an event down without carrying out what follows: that is done when the run is driven. A run that has not
+    /// begun is told before it begins: it is cancelled, and does nothing.
     pub(super) async fn note_down(&mut self, event: Event) -> Result<(), EngineError> {
         let mut turn = Turn::default();
         self.hear(&mut turn, event);
+        self.begin_now(&mut turn);
         turn.effects.clear();
         self.end_turn(turn).await
     }
@@ -312,8 +329,12 @@ impl RunLoop {
     }
 
     /// Whether only somebody outside can bring the run further, and nobody here is asked.
-    fn parks(&self) -> bool {
-        if self.engine.inner.stays || !self.asking.is_empty() || !self.calls.is_empty() {
+    pub(super) fn parks(&self) -> bool {
+        if self.engine.inner.stays || !self.asking.is_empty() || !self.calls.is_empty() || !self.receiver.is_empty() {
+            return false;
+        }
+        let now = self.engine.inner.clock.now();
+        if self.timers.next().is_some_and(|until| until <= now) {
             return false;
         }
         let mut waits = self.machine.status() == Status::Paused;
@@ -321,6 +342,7 @@ impl RunLoop {
             match effect {
                 Effect::Ask(_) | Effect::Receive(_) | Effect::Attend(_) => waits = true,
                 Effect::Sleep { timer: Timer::Limit | Timer::Deadline | Timer::Budget, .. } => {}
+                Effect::Sleep { until, .. } if self.may_lie(until) => waits = true,
                 _ => return false,
             }
         }
@@ -346,15 +368,6 @@ impl RunLoop {
         }
     }
 
-    /// Nothing new is called; what waits for its turn is not made.
-    fn leave(&mut self) {
-        self.leaving = true;
-        for (key, waits) in std::mem::take(&mut self.waiting) {
-            waits.abort();
-            self.calls.remove(&key);
-        }
-    }
-
     /// From now on everybody finds the loop. A new run's before it is written down, so that nobody takes it for one that
     /// was left.
     pub(super) fn register(&mut self) {
@@ -363,7 +376,7 @@ impl RunLoop {
         let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.insert(run_id.clone(), sender.clone());
         drop(runs);
-        self.leaving = self.engine.inner.leaves.load(Ordering::Acquire);
+        self.drains = self.engine.inner.drains.load(Ordering::Acquire);
         if self.listed.is_none() {
             self.listed = Some(Listed { engine, run_id, sender });
         }
@@ -372,17 +385,7 @@ impl RunLoop {
 
 impl LocalEngine {
     /// A run that was started by another one could not go on.
-    pub(super) fn lost(&self, run_id: &EcoString, error: &EngineError) {
-        let note = Note {
-            event: NoteKind::Alert,
-            flow: EcoString::new(),
-            step: EcoString::new(),
-            attempt: None,
-            reason: Some(error.to_string()),
-            duration_ms: None,
-            at: self.inner.clock.now(),
-        };
-        let trace = crate::machine::trace_id(run_id);
-        self.observe([Observed::of(0, note, run_id, &trace)]);
+    pub(crate) fn lost(&self, run_id: &EcoString, error: &EngineError) {
+        self.observe([self.noted(run_id, "", NoteKind::Alert, Some(error.to_string()))]);
     }
 }

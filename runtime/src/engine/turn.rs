@@ -105,15 +105,15 @@ impl RunLoop {
     /// Writes the turn down, then tells of it and carries out what follows. Nothing is carried out that could not be
     /// written down.
     pub(super) async fn end_turn(&mut self, mut turn: Turn) -> Result<(), EngineError> {
-        let mut due = Due::default();
-        let mut rest = Vec::new();
-        if self.leaving {
-            // What is owed is left to whoever goes on with the run.
+        if self.drains {
+            // They are owed all the same, and made by whoever goes on.
             turn.effects.clear();
             for (call, _) in turn.admitted.drain(..) {
                 self.calls.remove(&call.key);
             }
         }
+        let mut due = Due::default();
+        let mut rest = Vec::new();
         for (call, permit) in std::mem::take(&mut turn.admitted) {
             self.due(call, Some(permit), &mut due);
         }
@@ -180,6 +180,7 @@ impl RunLoop {
             posts: std::mem::take(&mut turn.posts),
             status,
             release: over,
+            frees: over,
             wake: None,
             sync,
         };
@@ -236,12 +237,19 @@ impl RunLoop {
         if self.released {
             return Ok(());
         }
+        if self.queued.is_some() {
+            self.released = true;
+            let released = self.engine.inner.journal.release(&self.run_id, self.token).await;
+            return released.map_err(|source| self.journal_error(source));
+        }
         let batch = Batch {
             run_id: self.run_id.clone(),
             token: self.token,
             seq: self.seq,
             status: self.status_change(),
             release: true,
+            frees: self.machine.over() || self.parks(),
+            wake: self.wake(),
             sync: true,
             ..Batch::default()
         };

@@ -54,6 +54,15 @@ impl RunLoop {
         }
     }
 
+    /// The process is ending: nothing new is begun, and what waits is left to whoever goes on.
+    pub(super) fn drain(&mut self) {
+        self.drains = true;
+        for (key, waits) in self.waiting.drain() {
+            waits.abort();
+            self.calls.remove(&key);
+        }
+    }
+
     /// Something about a step that the machine does not decide.
     pub(super) fn observed(&self, key: &Key, event: NoteKind, reason: String) -> Observed {
         let note = Note {

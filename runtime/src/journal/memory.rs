@@ -38,6 +38,8 @@ struct Run {
     token: u64,
     /// Somebody carries it on.
     held: bool,
+    /// It has begun, and neither ended nor waits.
+    holds: bool,
     slot: Option<(EcoString, u64)>,
 }
 
@@ -80,7 +82,8 @@ impl State {
         if let Some(key) = new.start_key {
             self.starts.insert(key, run_id.clone());
         }
-        self.runs.insert(run_id, Run { record: new.run, lines: new.lines, token: 1, held: true, slot: None });
+        self.runs
+            .insert(run_id, Run { record: new.run, lines: new.lines, token: 1, held: true, holds: false, slot: None });
         Ok(Created::New)
     }
 
@@ -112,6 +115,7 @@ impl State {
             run.record.finished_at = change.finished_at;
         }
         run.held &= !batch.release;
+        run.holds &= !(batch.release && batch.frees);
         let seq = run.lines.len() as u64;
         match batch.wake.filter(|_| batch.release) {
             Some(due) => drop(self.queue.insert(batch.run_id.clone(), Place { due, ..Place::default() })),

@@ -147,6 +147,8 @@ pub struct Batch {
     pub status: Option<StatusChange>,
     /// Let go of the run: it has ended or rests.
     pub release: bool,
+    /// With `release`: the run has ended or waits, so its place among those that go at once is free.
+    pub frees: bool,
     /// When a run that rests is to be woken, in milliseconds since 1970. None: by nobody.
     pub wake: Option<i64>,
     /// The ticket tells when this, and everything before it, has reached the disk.

@@ -54,4 +54,6 @@ pub enum Admitted {
     Go(u64),
     /// Not now: as many as may be going are going, or as many as may have begun have begun. Why, for people.
     Full(String),
+    /// It begins at this time, in milliseconds since 1970.
+    Later(i64),
 }

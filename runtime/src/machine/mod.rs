@@ -95,6 +95,8 @@ pub struct Machine {
     /// Calls that may have happened and that nobody looks up: an operator has to say.
     unknowns: usize,
     entry: Option<FlowId>,
+    /// Why a run that has not begun is not to begin.
+    called_off: Option<EcoString>,
     /// Flows that undo.
     undoings: usize,
     /// How often something was stopped while steps of it were under way.
@@ -137,6 +139,7 @@ impl Machine {
             held: Vec::new(),
             unknowns: 0,
             entry: None,
+            called_off: None,
             undoings: 0,
             stops: 0,
             out: Applied::default(),

@@ -14,6 +14,9 @@ pub enum NoteKind {
     /// The run began.
     #[serde(rename = "run.started")]
     RunStarted,
+    /// It begins later, or when there is room for it; the reason says which.
+    #[serde(rename = "run.queued")]
+    RunQueued,
     /// A person or an event is waited for.
     #[serde(rename = "run.waiting")]
     RunWaiting,

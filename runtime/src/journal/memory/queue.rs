@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 impl Run {
     /// Whether it counts as going.
     fn goes(&self) -> bool {
-        let busy = matches!(self.record.status.as_str(), "running" | "compensating");
-        self.record.finished_at.is_none() && (self.held || (!self.lines.is_empty() && busy))
+        self.record.finished_at.is_none() && (self.held || self.holds)
     }
 }
 
@@ -32,6 +31,10 @@ impl State {
         if !self.runs.contains_key(run_id) {
             return Err(no_run(format!("cannot take over run {run_id}")));
         }
+        let unbegun = self.queue.get(run_id).filter(|place| place.started.is_some());
+        if let Some(due) = unbegun.map(|place| place.due).filter(|due| *due > now) {
+            return Ok(Admitted::Later(due));
+        }
         if let Some(why) = self.no_room(run_id, now) {
             return Ok(Admitted::Full(why));
         }
@@ -39,6 +42,7 @@ impl State {
         let Some(run) = self.runs.get_mut(run_id) else { return Ok(Admitted::Full(String::new())) };
         run.token += 1;
         run.held = true;
+        run.holds = true;
         if rated {
             self.begun.push((run.record.flow.clone(), now));
         }

@@ -1,8 +1,9 @@
 -- Runs that begin later, limits over all runs of a flow, and what has to be known after a restart.
 
--- slot: of the runs that have it, at most `most` go at once.
+-- slot: of the runs that have it, at most `most` go at once. holds: it has begun, and neither ended nor waits.
 ALTER TABLE runs ADD COLUMN slot TEXT;
 ALTER TABLE runs ADD COLUMN most INTEGER;
+ALTER TABLE runs ADD COLUMN holds INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX runs_slot ON runs (slot) WHERE slot IS NOT NULL AND finished_at IS NULL;
 
 -- due: milliseconds since 1970. source: who started it, e.g. a campaign; sources of one priority take turns. count, per:

@@ -9,8 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use std::path::Path;
 
 /// Runs that count as going: somebody has them, or they were cut off in the middle.
-const GOING: &str =
-    "finished_at IS NULL AND (owner IS NOT NULL OR (next > 0 AND status IN ('running', 'compensating')))";
+const GOING: &str = "finished_at IS NULL AND (owner IS NOT NULL OR holds = 1)";
 
 /// Writes down a run that nobody carries on yet.
 pub(super) fn enqueue(sql: &Connection, desk: &mut Desk, new: &NewRun, place: &Place) -> Result<Created, Stop> {
@@ -57,6 +56,17 @@ pub(super) fn sleep(sql: &Connection, number: i64, run_id: &str, until: i64) -> 
     insert(sql, number, run_id, &Place { due: until, ..Place::default() })
 }
 
+/// Word was left for a run: where nobody carries it on, and it has begun, it is woken.
+pub(super) fn rouse(sql: &Connection, run_id: &str) -> Result<(), Stop> {
+    sql.prepare_cached(
+        "INSERT INTO queue (run, due, priority, source, sum) SELECT number, 0, 0, '', ?2 FROM runs \
+         WHERE run_id = ?1 AND owner IS NULL AND next > 0 AND finished_at IS NULL \
+         ON CONFLICT (run) DO UPDATE SET due = 0 WHERE started IS NULL",
+    )?
+    .execute(params![run_id, sum_of(run_id, None)])?;
+    Ok(())
+}
+
 /// A run has begun, has ended, or rests until somebody outside says something.
 pub(super) fn leave(sql: &Connection, number: i64) -> Result<(), Stop> {
     sql.prepare_cached("DELETE FROM queue WHERE run = ?1")?.execute([number])?;
@@ -82,6 +92,8 @@ struct Wish {
     number: i64,
     flow: String,
     next: u64,
+    /// Where it has not begun.
+    due: Option<i64>,
     slot: Option<String>,
     most: Option<u64>,
     count: Option<u64>,
@@ -91,10 +103,16 @@ struct Wish {
 /// Takes a run over, where there is room for it.
 pub(super) fn admit(sql: &Connection, desk: &mut Desk, run_id: &str, now: i64) -> Result<Admitted, Stop> {
     let Some(wish) = wish(sql, run_id)? else { return Err(Stop::Said(Trouble::NoRun, NO_RUN.into())) };
+    if let Some(due) = wish.due.filter(|due| *due > now) {
+        return Ok(Admitted::Later(due));
+    }
     if let Some(why) = no_room(sql, &wish, now)? {
         return Ok(Admitted::Full(why));
     }
     let token = lease::claim(sql, desk, run_id)?;
+    if wish.slot.is_some() {
+        sql.prepare_cached("UPDATE runs SET holds = 1 WHERE number = ?1")?.execute([wish.number])?;
+    }
     if let (0, Some(per)) = (wish.next, wish.per) {
         sql.prepare_cached("DELETE FROM starts WHERE flow = ?1 AND at <= ?2")?
             .execute(params![wish.flow, now - per])?;
@@ -105,7 +123,8 @@ pub(super) fn admit(sql: &Connection, desk: &mut Desk, run_id: &str, now: i64) -
 
 fn wish(sql: &Connection, run_id: &str) -> Result<Option<Wish>, Stop> {
     let mut look = sql.prepare_cached(
-        "SELECT number, flow, next, slot, most, count, per FROM runs LEFT JOIN queue ON run = number WHERE run_id = ?1",
+        "SELECT number, flow, next, slot, most, count, per, iif(started IS NULL, NULL, due) FROM runs \
+         LEFT JOIN queue ON run = number WHERE run_id = ?1",
     )?;
     let found = look.query_row([run_id], |row| {
         Ok(Wish {
@@ -116,6 +135,7 @@ fn wish(sql: &Connection, run_id: &str) -> Result<Option<Wish>, Stop> {
             most: row.get(4)?,
             count: row.get(5)?,
             per: row.get(6)?,
+            due: row.get(7)?,
         })
     });
     Ok(found.optional()?)
