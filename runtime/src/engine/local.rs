@@ -69,6 +69,8 @@ pub trait Answerer: Send + Sync {
 #[derive(Clone)]
 pub struct LocalEngine {
     pub(super) inner: Arc<Inner>,
+    /// On whose behalf.
+    pub(super) by: Option<EcoString>,
 }
 
 pub(super) struct Inner {
@@ -123,7 +125,12 @@ impl LocalEngine {
             listens: AtomicBool::default(),
             worked_out: Mutex::default(),
         };
-        LocalEngine { inner: Arc::new(inner) }
+        LocalEngine { inner: Arc::new(inner), by: None }
+    }
+
+    /// The same engine on somebody's behalf: the audit says so of what is started, answered and decided through it.
+    pub fn by(&self, who: impl Into<EcoString>) -> Self {
+        LocalEngine { inner: Arc::clone(&self.inner), by: Some(who.into()) }
     }
 
     fn change(self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -140,7 +147,7 @@ impl LocalEngine {
             worked_out: Mutex::default(),
         };
         change(&mut inner);
-        LocalEngine { inner: Arc::new(inner) }
+        LocalEngine { inner: Arc::new(inner), by: self.by }
     }
 
     /// The same with somebody who answers questions. Set up before runs are started and watched.
@@ -177,9 +184,10 @@ impl LocalEngine {
     /// Tells a run something: its loop when it is under way here, the process that carries it on where there is one,
     /// else its journal.
     async fn tell(&self, run_id: &str, what: Told) -> Result<(), EngineError> {
+        let word = Word { by: self.by.clone(), what };
         if let Some(sender) = self.sender(run_id) {
             let (reply, answer) = tokio::sync::oneshot::channel();
-            if sender.send(Message::Told { what: what.clone(), reply }).is_ok()
+            if sender.send(Message::Told { word: word.clone(), reply }).is_ok()
                 && let Ok(result) = answer.await
             {
                 return result;
@@ -187,16 +195,16 @@ impl LocalEngine {
         }
         match self.take_over(run_id).await {
             Ok(mut run) => {
-                let told = match run.event_of(&what) {
-                    Ok(event) => run.note_down(event).await,
+                let told = match run.event_of(&word.what) {
+                    Ok(event) => run.note_down(event, word.by).await,
                     Err(error) => Err(error),
                 };
                 let rested = run.rest().await;
                 told.and(rested)
             }
             Err(EngineError::Held(_)) => {
-                RunLoop::load(self, run_id)?.event_of(&what)?;
-                let text = serde_json::to_string(&what).unwrap_or_default();
+                RunLoop::load(self, run_id)?.event_of(&word.what)?;
+                let text = serde_json::to_string(&word).unwrap_or_default();
                 let posted = self.inner.journal.post(run_id, text).await;
                 posted.map_err(|source| EngineError::of(run_id, source))
             }
@@ -234,8 +242,8 @@ impl LocalEngine {
                 let runs = inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
                 for post in posts {
                     if let Some(run) = runs.get(&post.run_id) {
-                        let what = serde_json::from_str(&post.text).ok();
-                        let _ = run.send(Message::Posted { number: post.number, what });
+                        let word = Word::read(&post.text);
+                        let _ = run.send(Message::Posted { number: post.number, word });
                     }
                 }
             }
@@ -263,7 +271,8 @@ impl LocalEngine {
         let (mut run, record, plan) = self.prepare(plan, &started);
         let lines = vec![run.begin_with(Event::Started(Box::new(started)))];
         let run_record = RunRecord { parent, ..record };
-        let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines });
+        let audit = run.begun(parent_of(&run_record));
+        let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines, audit });
         (run, created)
     }
 
@@ -318,6 +327,26 @@ async fn spawned(run: RunLoop) -> Result<Envelope, EngineError> {
     }
 }
 
+/// Who starts a run that another run starts.
+fn parent_of(record: &RunRecord) -> Option<EcoString> {
+    record.parent.as_ref().map(|parent| format!("run {parent}").into())
+}
+
+/// What a run is told, and by whom.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Word {
+    pub by: Option<EcoString>,
+    pub what: Told,
+}
+
+impl Word {
+    /// As it was left for the run; what an earlier Weir left says nobody.
+    fn read(text: &str) -> Option<Word> {
+        let plain = || serde_json::from_str(text).ok().map(|what| Word { by: None, what });
+        serde_json::from_str(text).ok().or_else(plain)
+    }
+}
+
 /// What a run can be told from outside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -336,6 +365,7 @@ impl Engine for LocalEngine {
         let mut refused = validate(&plan);
         refused.extend(self.inner.tools.missing(&plan));
         if !refused.is_empty() {
+            self.refused(&plan, &refused);
             return Err(EngineError::Refused(refused));
         }
         let run_id = request.run_id.unwrap_or_else(LocalEngine::new_run_id);

@@ -56,14 +56,26 @@ pub(super) struct RunLoop {
     /// What was handed over to the journal and not waited for, oldest first.
     pub behind: VecDeque<Ticket<Appended>>,
     pub status: &'static str,
+    /// What was refused before the first call: goes into the audit with the run itself.
+    pub first_refusals: Vec<String>,
     /// Let go of already.
     pub released: bool,
 }
 
 /// A call in flight.
 pub(super) struct InFlight {
+    /// Empty for what is no call of a tool.
+    pub tool: EcoString,
+    pub repeatable: bool,
     pub reads: bool,
     pub claim: Option<Claim>,
+}
+
+impl InFlight {
+    /// The start of a run.
+    pub(super) fn start() -> InFlight {
+        InFlight { tool: EcoString::new(), repeatable: true, reads: false, claim: None }
+    }
 }
 
 impl RunLoop {
@@ -90,6 +102,7 @@ impl RunLoop {
             created: None,
             behind: VecDeque::new(),
             status: "running",
+            first_refusals: Vec::new(),
             released: false,
         }
     }
@@ -97,8 +110,9 @@ impl RunLoop {
     /// The first event of a run that is being created, as a line. What follows from it is carried out when the run is
     /// driven.
     pub(super) fn begin_with(&mut self, event: Event) -> Line {
-        let notes = self.machine.apply(&event).notes;
-        self.tell(notes);
+        let applied = self.machine.apply(&event);
+        self.first_refusals = self.refusals(applied.refused);
+        self.tell(applied.notes);
         self.seq = 1;
         line::Line::event(&event)
     }
@@ -174,22 +188,22 @@ impl RunLoop {
                     self.asking.remove(&key);
                     if let Some(value) = value {
                         match self.machine.check_answer(&key.step, &value) {
-                            Ok(key) => self.hear(&mut turn, Event::Answered { at, key, value }),
+                            Ok(key) => self.heed(&mut turn, Event::Answered { at, key, value }, self.engine.by.clone()),
                             Err(problem) => again.push((key, problem)),
                         }
                     }
                 }
-                Message::Told { what, reply } => match self.event_of(&what) {
+                Message::Told { word, reply } => match self.event_of(&word.what) {
                     Ok(event) => {
-                        self.hear(&mut turn, event);
+                        self.heed(&mut turn, event, word.by);
                         replies.push(reply);
                     }
                     Err(error) => drop(reply.send(Err(error))),
                 },
-                Message::Posted { number, what } => {
+                Message::Posted { number, word } => {
                     turn.posts.push(number);
-                    if let Some(event) = what.and_then(|what| self.event_of(&what).ok()) {
-                        self.hear(&mut turn, event);
+                    if let Some((event, by)) = word.and_then(|word| Some((self.event_of(&word.what).ok()?, word.by))) {
+                        self.heed(&mut turn, event, by);
                     }
                 }
                 Message::Stop(error) => return Err(error),
@@ -234,9 +248,9 @@ impl RunLoop {
     }
 
     /// Writes an event down without carrying out what follows: that is done when the run is driven.
-    pub(super) async fn note_down(&mut self, event: Event) -> Result<(), EngineError> {
+    pub(super) async fn note_down(&mut self, event: Event, by: Option<EcoString>) -> Result<(), EngineError> {
         let mut turn = Turn::default();
-        self.hear(&mut turn, event);
+        self.heed(&mut turn, event, by);
         turn.effects.clear();
         self.end_turn(turn).await
     }

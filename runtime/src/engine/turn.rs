@@ -10,6 +10,7 @@ use crate::journal::{self, Batch, Claimed, DueCall, KeyChange, KeyClaim, StatusC
 use crate::machine::{CallEffect, Claim, Decision, Effect, Event, Key, Note};
 use crate::observe::Observed;
 use crate::tool::{Fault, Happened, Outcome};
+use ecow::EcoString;
 use weir_stdlib::value::Value;
 
 /// Batches that may be on their way to the journal without being waited for.
@@ -23,6 +24,8 @@ pub(super) struct Turn {
     pub posts: Vec<i64>,
     pub effects: Vec<Effect>,
     notes: Vec<Note>,
+    /// Records of the audit.
+    pub audit: Vec<String>,
     /// Must be durable before anything follows.
     sync: bool,
 }
@@ -50,6 +53,9 @@ impl RunLoop {
             self.until.remove(key);
         }
         turn.sync |= unfinished || call.as_ref().is_none_or(|call| !call.reads);
+        if let Some(call) = &call {
+            turn.audit.extend(self.came_of(call, key, outcome, recorded));
+        }
         if let Some(claim) = call.and_then(|call| call.claim).filter(|_| !recorded) {
             turn.keys.extend(self.settled(claim, outcome));
         }
@@ -92,9 +98,17 @@ impl RunLoop {
         Some(KeyChange::Affirm(claim.scope, claim.key, value.clone()))
     }
 
+    /// The same from a person or from outside: it is recorded who.
+    pub(super) fn heed(&mut self, turn: &mut Turn, event: Event, by: Option<EcoString>) {
+        turn.audit.extend(self.decision(&event, by));
+        self.hear(turn, event);
+    }
+
     fn apply(&mut self, turn: &mut Turn, event: &Event) {
         turn.lines.push(Line::event(event));
         let applied = self.machine.apply(event);
+        let refused = self.refusals(applied.refused);
+        turn.audit.extend(refused);
         turn.notes.extend(applied.notes);
         turn.effects.extend(applied.effects);
     }
@@ -125,7 +139,12 @@ impl RunLoop {
 
     /// A call that is due: written down before it is made if it changes something, its key claimed if it has one.
     fn due(&mut self, call: CallEffect, due: &mut Due) {
-        let in_flight = InFlight { reads: call.reads, claim: call.claim.clone() };
+        let in_flight = InFlight {
+            tool: call.tool.clone(),
+            repeatable: call.repeatable,
+            reads: call.reads,
+            claim: call.claim.clone(),
+        };
         self.calls.insert(call.key.clone(), in_flight);
         if let Some(refused) = self.held_beside(&call) {
             let _ = self.sender.send(refused);
@@ -141,12 +160,13 @@ impl RunLoop {
             self.held.insert((claim.scope.clone(), claim.key.clone()), call.key.step.clone());
         }
         let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash()));
-        due.records.push(DueCall { line, claim });
+        let audit = Some(self.attempted(&call));
+        due.records.push(DueCall { line, claim, audit });
         due.calls.push(call);
     }
 
     /// Hands the turn over to the journal; waits where something may follow only when it is durable.
-    async fn write(&mut self, turn: &mut Turn, calls: Vec<DueCall>) -> Result<Vec<Claimed>, EngineError> {
+    async fn write(&mut self, turn: &mut Turn, mut calls: Vec<DueCall>) -> Result<Vec<Claimed>, EngineError> {
         if self.released {
             // The run is over: what still comes in changes nothing.
             return Ok(vec![Claimed::New; calls.len()]);
@@ -156,19 +176,23 @@ impl RunLoop {
         let over = self.machine.over();
         let sync = turn.sync || recorded || over || !turn.keys.is_empty() || !turn.posts.is_empty();
         let plain = vec![Claimed::New; calls.len()];
+        if !recorded {
+            turn.audit.extend(calls.iter_mut().filter_map(|call| call.audit.take()));
+        }
         let batch = Batch {
             run_id: self.run_id.clone(),
             token: self.token,
             seq: self.seq,
             lines: std::mem::take(&mut turn.lines),
             calls: if recorded { calls } else { Vec::new() },
+            audit: std::mem::take(&mut turn.audit),
             keys: std::mem::take(&mut turn.keys),
             posts: std::mem::take(&mut turn.posts),
             status,
             release: over,
             sync,
         };
-        if !sync && batch.lines.is_empty() && batch.status.is_none() {
+        if !sync && batch.lines.is_empty() && batch.status.is_none() && batch.audit.is_empty() {
             return Ok(plain);
         }
         let lines = batch.lines.len() as u64;
@@ -191,7 +215,11 @@ impl RunLoop {
         self.behind.push_back(ticket);
         while let Some(first) = self.behind.front_mut() {
             match first.now() {
-                Some(result) => drop(result.map_err(|source| self.journal_error(source))?),
+                Some(Ok(_)) => {}
+                Some(Err(source)) => {
+                    self.was_created().await?;
+                    return Err(self.journal_error(source));
+                }
                 None if self.behind.len() > BEHIND => {
                     let Some(first) = self.behind.pop_front() else { break };
                     first.await.map_err(|source| self.journal_error(source))?;
@@ -206,13 +234,19 @@ impl RunLoop {
 
     /// What was handed over earlier is written by now, or says why it could not be.
     async fn caught_up(&mut self) -> Result<(), EngineError> {
-        if let Some(created) = self.created.take() {
-            created.await.map_err(|source| self.journal_error(source))?;
-        }
+        self.was_created().await?;
         while let Some(ticket) = self.behind.pop_front() {
             ticket.await.map_err(|source| self.journal_error(source))?;
         }
         Ok(())
+    }
+
+    /// A run that could not be created says why: what follows from that says less.
+    async fn was_created(&mut self) -> Result<(), EngineError> {
+        match self.created.take() {
+            Some(created) => created.await.map(drop).map_err(|source| self.journal_error(source)),
+            None => Ok(()),
+        }
     }
 
     /// The run has ended, or rests until somebody outside says something: everything is durable, and others may go on

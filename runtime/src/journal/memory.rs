@@ -1,8 +1,8 @@
 //! Journals in memory: for tests, and for runs that leave no trace but their keys.
 
 use super::{
-    Appended, Batch, Claimed, Created, Filter, Journal, JournalError, KeyChange, KeyClaim, Line, Loaded, NO_RUN,
-    NewRun, Post, RUN_EXISTS, RunRecord, SqliteJournal, Ticket, Trouble,
+    Appended, AuditPage, Batch, Claimed, Created, Filter, Journal, JournalError, KeyChange, KeyClaim, Line, Loaded,
+    NO_RUN, NewRun, Post, RUN_EXISTS, RunRecord, SqliteJournal, Ticket, Trouble,
 };
 use ecow::EcoString;
 use indexmap::IndexMap;
@@ -24,6 +24,7 @@ struct State {
     keys: BTreeMap<(EcoString, EcoString), Held>,
     posts: Vec<Post>,
     posted: i64,
+    audit: AuditPage,
 }
 
 struct Run {
@@ -72,10 +73,12 @@ impl State {
             self.starts.insert(key, run_id.clone());
         }
         self.runs.insert(run_id, Run { record: new.run, lines: new.lines, token: 1 });
+        self.audit(new.audit);
         Ok(Created::New)
     }
 
-    fn append(&mut self, batch: Batch) -> Result<Appended, JournalError> {
+    /// Whether the batch is the next one, from whoever carries the run on.
+    fn in_turn(&self, batch: &Batch) -> Result<(), JournalError> {
         let what = || format!("cannot write line {} of run {}", batch.seq, batch.run_id);
         let run = self.runs.get(&batch.run_id).ok_or_else(|| no_run(what()))?;
         let next = run.lines.len() as u64;
@@ -85,24 +88,39 @@ impl State {
         if next != batch.seq {
             return Err(error(what(), super::out_of_turn(next, batch.seq), Trouble::Held));
         }
+        Ok(())
+    }
+
+    fn append(&mut self, batch: Batch) -> Result<Appended, JournalError> {
+        self.in_turn(&batch)?;
         self.settle(&batch.run_id, &batch.keys)?;
-        let mut lines = batch.lines;
+        let (mut lines, mut audit) = (batch.lines, batch.audit);
         let mut claimed = Vec::with_capacity(batch.calls.len());
         for call in batch.calls {
             let answer = self.maybe(&batch.run_id, call.claim.as_ref());
             if matches!(answer, Claimed::New) {
                 lines.extend(call.line);
+                audit.extend(call.audit);
             }
             claimed.push(answer);
         }
         self.posts.retain(|post| !batch.posts.contains(&post.number));
         let Some(run) = self.runs.get_mut(&batch.run_id) else { return Err(no_run(String::new())) };
         run.lines.append(&mut lines);
+        let seq = run.lines.len() as u64;
         if let Some(change) = batch.status {
             run.record.status = change.status.into();
             run.record.finished_at = change.finished_at;
         }
-        Ok(Appended { seq: run.lines.len() as u64, claimed })
+        self.audit(audit);
+        Ok(Appended { seq, claimed })
+    }
+
+    fn audit(&mut self, lines: Vec<String>) {
+        for line in lines {
+            let link = self.audit.head.next(line);
+            self.audit.links.push(link);
+        }
     }
 
     fn maybe(&mut self, run_id: &EcoString, claim: Option<&KeyClaim>) -> Claimed {
@@ -213,6 +231,17 @@ impl Journal for MemoryJournal {
         Ok(self.state().list(filter))
     }
 
+    fn audit(&self, lines: Vec<String>) -> Ticket<()> {
+        self.state().audit(lines);
+        Ticket::known(Ok(()))
+    }
+
+    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
+        let page = &self.state().audit;
+        let links = page.links.iter().filter(|link| link.number > after).take(limit).cloned().collect();
+        Ok(AuditPage { links, head: page.head })
+    }
+
     fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {
         let mut state = self.state();
         let old = |run: &Run| run.record.finished_at.as_ref().is_some_and(|at| at.as_str() < before);
@@ -224,7 +253,7 @@ impl Journal for MemoryJournal {
     }
 }
 
-/// `weir run --ephemeral`: the run is forgotten, its keys are not, so that nothing is sent twice.
+/// `weir run --ephemeral`: the run is forgotten; its keys are not, so that nothing is sent twice, nor is its audit.
 pub struct EphemeralJournal {
     /// Where the runs are.
     pub runs: MemoryJournal,
@@ -235,11 +264,15 @@ pub struct EphemeralJournal {
 impl EphemeralJournal {
     /// Asks the keys' journal first, then writes down what it said.
     fn with_keys(&self, mut batch: Batch) -> Result<Appended, JournalError> {
+        self.runs.state().in_turn(&batch)?;
         let keys = std::mem::take(&mut batch.keys);
         let claims: Vec<Option<KeyClaim>> = batch.calls.iter().map(|call| call.claim.clone()).collect();
-        let claimed = match keys.is_empty() && claims.iter().all(Option::is_none) {
+        let audit = std::mem::take(&mut batch.audit);
+        let due: Vec<Option<String>> = batch.calls.iter_mut().map(|call| call.audit.take()).collect();
+        let nothing = keys.is_empty() && audit.is_empty();
+        let claimed = match nothing && claims.iter().all(Option::is_none) && due.iter().all(Option::is_none) {
             true => vec![Claimed::New; claims.len()],
-            false => keys_now(self.keys.keys(&batch.run_id, claims, keys))?,
+            false => keys_now(self.keys.keys(&batch.run_id, claims, keys, audit, due))?,
         };
         let calls = std::mem::take(&mut batch.calls).into_iter().zip(&claimed);
         let made = calls.filter(|(_, claimed)| matches!(claimed, Claimed::New));
@@ -259,8 +292,15 @@ fn keys_now<T: Send>(ticket: Ticket<T>) -> Result<T, JournalError> {
 }
 
 impl Journal for EphemeralJournal {
-    fn create(&self, run: NewRun) -> Ticket<Created> {
-        self.runs.create(run)
+    fn create(&self, mut run: NewRun) -> Ticket<Created> {
+        let audit = std::mem::take(&mut run.audit);
+        let mut created = self.runs.create(run);
+        let result = created.now().unwrap_or_else(|| Ok(Created::New));
+        if matches!(result, Ok(Created::New)) {
+            // What cannot be written now cannot be before the first call either, and that one is waited for.
+            drop(self.keys.audit(audit));
+        }
+        Ticket::known(result)
     }
 
     fn append(&self, batch: Batch) -> Ticket<Appended> {
@@ -289,6 +329,14 @@ impl Journal for EphemeralJournal {
 
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
         self.runs.list(filter)
+    }
+
+    fn audit(&self, lines: Vec<String>) -> Ticket<()> {
+        self.keys.audit(lines)
+    }
+
+    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
+        self.keys.audited(after, limit)
     }
 
     fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {

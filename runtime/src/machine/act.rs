@@ -1,7 +1,6 @@
 //! Beginning calls, questions, receipts and starts: arguments, permission, gate, budget, and the effect of each
 //! attempt.
 
-use super::Machine;
 use super::ambient::{self, later};
 use super::code::{ActCode, Code, Deed};
 use super::event::{AskEffect, CallEffect, Claim, Effect, Key, ReceiveEffect, SpawnEffect, Timer};
@@ -9,6 +8,7 @@ use super::failure::{Failure, Fallible};
 use super::note::NoteKind;
 use super::state::{ActRun, BlockId, Caller, FlowId, Place, State, TaskId, Value0, Waiter};
 use super::steps::Begun;
+use super::{Machine, Refusal};
 use ecow::EcoString;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -170,13 +170,15 @@ impl Machine {
     ) -> Fallible<()> {
         let tool = code.tool(tool).ok_or_else(Box::<Failure>::default)?;
         let can = self.flows.get(flow).map(|flow| Arc::clone(&flow.can)).unwrap_or_default();
-        permitted(code, tool, &can, act.undo.as_ref(), &self.flow_name(flow))?;
+        let allowed = permitted(code, tool, &can, act.undo.as_ref(), &self.flow_name(flow));
+        self.allowed(id, &path, &tool.name, allowed)?;
         let role = self.flows.get(flow).and_then(|flow| code.flow(flow.code)).map(|flow| flow.role);
         if role == Some(Role::Delivery) && tool.sends() && !self.run.delivery {
-            self.gate(code, id, flow, &path);
+            self.gate(code, id, flow, &path, &tool.name);
             return Ok(());
         }
-        self.charge(flow, tool)?;
+        let charged = self.charge(flow, tool);
+        self.allowed(id, &path, &tool.name, charged)?;
         self.run.attempts += 1;
         let Some(task) = self.tasks.get(id) else { return Ok(()) };
         let Some(run) = &task.act else { return Ok(()) };
@@ -197,9 +199,24 @@ impl Machine {
         Ok(())
     }
 
+    /// Remembers what was not allowed.
+    fn allowed(&mut self, id: TaskId, path: &EcoString, what: &EcoString, allowed: Fallible<()>) -> Fallible<()> {
+        if let Err(failure) = &allowed {
+            self.refuse(id, path, what, &failure.code, failure.text());
+        }
+        allowed
+    }
+
+    fn refuse(&mut self, id: TaskId, path: &EcoString, what: &EcoString, code: &str, reason: String) {
+        let attempt = self.tasks.get(id).map_or(1, |task| task.attempt);
+        let key = Key::new(path.clone(), attempt);
+        self.out.refused.push(Refusal { key, what: what.clone(), code: code.into(), reason });
+    }
+
     /// The gate is closed: the delivery ends here, as `disabled`.
-    fn gate(&mut self, code: &Code, id: TaskId, flow: FlowId, path: &EcoString) {
+    fn gate(&mut self, code: &Code, id: TaskId, flow: FlowId, path: &EcoString, tool: &EcoString) {
         let reason = "deliveries are off: the run needs `--allow-delivery` or the project `allow_delivery = true`";
+        self.refuse(id, path, tool, "disabled", reason.into());
         self.note_task(id, path, NoteKind::DeliveryGated, Some(reason.into()));
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.delivered = Some(delivery_status("disabled", Value::NULL));
@@ -264,7 +281,7 @@ impl Machine {
         if let Some(missing) = plan.can.iter().find(|capability| !can.contains(capability)) {
             let message =
                 format!("`{}` needs `{missing}`, which was not passed on to `{}`", plan.name, self.flow_name(flow));
-            return Err(Failure::new("permission", message));
+            return self.allowed(id, &path, &plan.name, Err(Failure::new("permission", message)));
         }
         let Some(task) = self.tasks.get(id) else { return Ok(()) };
         let bound = task.act.as_ref().map(|run| run.bound.clone()).unwrap_or_default();

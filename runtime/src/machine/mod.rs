@@ -69,6 +69,21 @@ pub struct Applied {
     pub effects: Vec<Effect>,
     /// Decisions with their reasons.
     pub notes: Vec<Note>,
+    /// What was to be done and is not allowed: nothing was called.
+    pub refused: Vec<Refusal>,
+}
+
+/// A call, start or run that is not allowed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Step and attempt; of the run as a whole, an empty step.
+    pub key: Key,
+    /// The tool, or the flow that was to be started.
+    pub what: EcoString,
+    /// `permission`, `budget`, or `disabled` for a closed gate.
+    pub code: EcoString,
+    /// Why, secrets masked.
+    pub reason: String,
 }
 
 /// A run.

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::note::NoteKind;
 use super::run::Status;
 use super::state::{Caller, FlowId, Phase, Place, State, Stop, TaskId, Waiter};
-use super::{MAIL, Machine, Mail};
+use super::{MAIL, Machine, Mail, Refusal};
 use crate::tool::Unfinished;
 use ecow::EcoString;
 use weir_stdlib::narrow::Boundary;
@@ -64,6 +64,12 @@ impl Machine {
                  `--grant {missing}`",
                 plan.name
             );
+            self.out.refused.push(Refusal {
+                key: Key::new(EcoString::new(), 0),
+                what: plan.name.clone(),
+                code: "permission".into(),
+                reason: message.clone(),
+            });
             return self.run_failed(Failure::new("permission", message), false, false);
         }
         let mut labels = Labels::NONE;
