@@ -169,6 +169,7 @@ impl RunLoop {
             flags: spawn.flags,
             untrusted: spawn.untrusted,
             secret: spawn.secret,
+            behind: spawn.behind,
         };
         let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
         let key = spawn.key;

@@ -381,6 +381,7 @@ impl Engine for LocalEngine {
             flags: request.flags,
             untrusted: request.untrusted,
             secret: false,
+            behind: None,
         };
         let once = key.is_some();
         let (mut run, created) = self.create(plan, started, None, key);

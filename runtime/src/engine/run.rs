@@ -281,6 +281,8 @@ impl RunLoop {
         for effect in self.machine.pending() {
             match effect {
                 Effect::Ask(_) | Effect::Receive(_) | Effect::Attend(_) => waits = true,
+                // An archiver's next try is left to whoever carries the run on then.
+                Effect::Sleep { timer: Timer::Outbox, until, .. } if until > self.engine.inner.clock.now() => waits = true,
                 Effect::Sleep { timer: Timer::Limit | Timer::Deadline | Timer::Budget, .. } => {}
                 _ => return false,
             }

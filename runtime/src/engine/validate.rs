@@ -57,9 +57,6 @@ fn clauses(flow: &FlowPlan, lines: &mut Vec<String>) {
     refuse(flow.role == Role::Agent, "agent", "call its tools from a coordinator");
     refuse(clauses.limit.is_some(), "limit", "leave it out, or limit the tool");
     refuse(clauses.concurrency.is_some(), "concurrency", "leave it out");
-    refuse(clauses.before.is_some(), "before", "`check` the arguments in the first step");
-    refuse(clauses.after.is_some(), "after", "call the flow in the last step");
-    refuse(clauses.on_error.is_some(), "on error", "`catch` the error");
 }
 
 fn block(flow: &FlowPlan, plan: &BlockPlan, lines: &mut Vec<String>) {

@@ -17,6 +17,9 @@ use weir_lang::ast::Role;
 use weir_stdlib::pure::Pure;
 use weir_stdlib::value::Value;
 
+/// Time of a monitor's call, in milliseconds: whoever calls it does not wait longer for telemetry.
+const MONITOR_MS: u64 = 1_000;
+
 impl Machine {
     /// Begins a step with clauses. Its own failures go through its handlers, so it is a task from the start.
     pub(super) fn begin_act(&mut self, code: &Code, block: BlockId, node: u32, act: &ActCode) -> Fallible<Begun> {
@@ -27,7 +30,9 @@ impl Machine {
         task.attempt = 0;
         task.act = Some(Box::default());
         let task = self.open_task(block, task);
-        self.run.steps += u64::from(!matches!(act.target, Deed::Flow { .. }));
+        if !matches!(act.target, Deed::Flow { .. }) {
+            self.count_act(code, block);
+        }
         if let Err(failure) = self.prepare(code, task, block, act).and_then(|()| self.attempt(code, task, act)) {
             self.act_failed(code, task, failure);
         }
@@ -182,12 +187,13 @@ impl Machine {
         self.run.attempts += 1;
         let Some(task) = self.tasks.get(id) else { return Ok(()) };
         let Some(run) = &task.act else { return Ok(()) };
+        let most = if role == Some(Role::Monitor) { MONITOR_MS } else { u64::MAX };
         let claim = run.claim.clone();
         let effect = CallEffect {
             key: Key::new(path, task.attempt),
             tool: tool.name.clone(),
             args: run.args.0.clone(),
-            timeout_ms: run.timeout_ms.unwrap_or(tool.timeout_ms),
+            timeout_ms: run.timeout_ms.unwrap_or(tool.timeout_ms).min(most),
             send_key: claim.as_ref().filter(|_| tool.accepts_key.is_some()).map(|claim| claim.key.clone()),
             claim,
             repeatable: act.repeatable,
@@ -299,6 +305,7 @@ impl Machine {
             project: self.run.project.clone(),
             untrusted: labels.untrusted(),
             secret: labels.secret(),
+            behind: None,
         };
         self.owe(id, Effect::Spawn(Box::new(effect)));
         Ok(())

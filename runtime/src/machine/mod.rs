@@ -15,6 +15,7 @@ mod event;
 mod failure;
 mod flow;
 mod handle;
+mod hooks;
 mod loops;
 mod merge;
 mod note;
@@ -37,12 +38,12 @@ pub use event::{
 };
 pub use note::{Note, NoteKind};
 pub use run::Status;
-pub(crate) use run::trace_id;
+pub(crate) use run::{Run, trace_id};
 
 use crate::envelope::Envelope;
+use hooks::Outbox;
 use ecow::EcoString;
 use jiff::Timestamp;
-use run::Run;
 use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
 use state::{Block, Flow, FlowId, Frame, Task, TaskId, Waiter, Work};
@@ -110,6 +111,12 @@ pub struct Machine {
     /// Calls that may have happened and that nobody looks up: an operator has to say.
     unknowns: usize,
     entry: Option<FlowId>,
+    /// Runs that are to be started because a flow has ended: the run ends when all of them exist.
+    hooks: Vec<Effect>,
+    /// How the run will have ended then.
+    ending: Option<Status>,
+    /// An archiver that is run again: the attempt, and its clock.
+    outbox: Outbox,
     /// Flows that undo.
     undoings: usize,
     run: Run,
@@ -150,6 +157,9 @@ impl Machine {
             held: Vec::new(),
             unknowns: 0,
             entry: None,
+            hooks: Vec::new(),
+            ending: None,
+            outbox: Outbox::default(),
             undoings: 0,
             out: Applied::default(),
             detail: true,
@@ -181,8 +191,9 @@ impl Machine {
         let steps = self.tasks.iter().flat_map(|task| task.owed.iter());
         let flows = self.flows.iter().flat_map(|flow| flow.clocks.iter());
         let undos = self.flows.iter().filter_map(Flow::undo_owed);
+        let hooks = self.hooks.iter().chain(&self.outbox.clock);
         let mut owed: Vec<Effect> =
-            steps.chain(flows).chain(undos).filter(|effect| !self.is_held(effect)).cloned().collect();
+            steps.chain(flows).chain(undos).chain(hooks).filter(|effect| !self.is_held(effect)).cloned().collect();
         owed.sort_by(|a, b| {
             let (x, y) = (a.key(), b.key());
             let by_path = match (x, y) {
@@ -199,11 +210,15 @@ impl Machine {
         if let Some(status) = self.run.ended {
             return status;
         }
-        if self.entry.is_none() {
+        let archives_later = self.outbox.clock.is_some();
+        if self.entry.is_none() && !archives_later {
             return Status::Queued;
         }
         if self.paused {
             return Status::Paused;
+        }
+        if archives_later {
+            return Status::Waiting;
         }
         if self.unknowns > 0 {
             return Status::NeedsAttention;
