@@ -150,7 +150,7 @@ pub struct FlowClauses {
     pub priority: i64,
     /// `budget`
     pub budget: Budget,
-    /// Validator to run first with the flow's arguments.
+    /// Validator to run first with the flow's arguments: the first step of the body calls it.
     pub before: Option<u32>,
     /// Flow to start with the envelope.
     pub after: Option<u32>,

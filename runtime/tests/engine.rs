@@ -22,8 +22,8 @@ use weir_runtime::engine::{
     Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, validate,
 };
 use weir_runtime::journal::{
-    Appended, Batch, Created, Filter, Journal, JournalError, Loaded, MemoryJournal, NewRun, Post, RunRecord, Ticket,
-    Trouble,
+    Appended, AuditPage, Batch, Created, Filter, Journal, JournalError, Loaded, MemoryJournal, NewRun, Post, RunRecord,
+    Ticket, Trouble,
 };
 use weir_runtime::machine::NoteKind;
 use weir_runtime::tool::{Call, Continuation, Fault, Outcome, Progress, Tool, ToolQuestion, Unfinished};
@@ -412,6 +412,8 @@ impl Journal for Failing {
         load(run_id: &str) -> Result<Option<Loaded>, JournalError>;
         list(filter: &Filter) -> Result<Vec<RunRecord>, JournalError>;
         forget(before: &str, limit: usize) -> Ticket<usize>;
+        audit(lines: Vec<String>) -> Ticket<()>;
+        audited(after: u64, limit: usize) -> Result<AuditPage, JournalError>;
     }
 }
 
@@ -436,7 +438,7 @@ async fn a_journal_that_cannot_be_written_stops_the_run_before_its_next_call() {
 async fn cut_off(loaded: &Loaded, cut: usize) -> Arc<MemoryJournal> {
     let journal = Arc::new(MemoryJournal::new());
     let (plan, lines) = (loaded.plan.as_str().into(), loaded.lines[..cut].to_vec());
-    journal.create(NewRun { run: loaded.run.clone(), plan, start_key: None, lines }).await.unwrap();
+    journal.create(NewRun { run: loaded.run.clone(), plan, start_key: None, lines, audit: vec![] }).await.unwrap();
     journal
 }
 

@@ -25,12 +25,12 @@ pub use open::serve;
 
 use crate::servers::Outside;
 use access::{Gate, Tokens};
+use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::Router;
 use ecow::EcoString;
 use host::Hosts;
 use hub::Hub;

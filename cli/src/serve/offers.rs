@@ -137,9 +137,8 @@ fn served(root: &Path, config: &Config, lock: &Lock, plan: &Plan) -> Result<(), 
 /// The names: those of `weir.toml`, else the flows that no other one calls.
 fn offered(checked: &Checked) -> Result<Vec<EcoString>, Error> {
     let Some(named) = &checked.config.serve.flows else {
-        let called = |name: &EcoString| {
-            checked.flows.values().any(|other| other.name != *name && other.calls.contains(name))
-        };
+        let called =
+            |name: &EcoString| checked.flows.values().any(|other| other.name != *name && other.calls.contains(name));
         return Ok(checked.flows.keys().filter(|name| !called(name)).cloned().collect());
     };
     for name in named {

@@ -84,7 +84,8 @@ fn address(given: Option<&str>, section: &ServeSection) -> Result<SocketAddr, Er
     let Some(text) = given.or(section.listen.as_deref()) else { return Ok(HOME) };
     let named = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     named.as_deref().unwrap_or(text).parse().map_err(|_| {
-        Error::usage(format!("`{text}` is no address to listen at")).help("write an address and a port: `127.0.0.1:7117`")
+        Error::usage(format!("`{text}` is no address to listen at"))
+            .help("write an address and a port: `127.0.0.1:7117`")
     })
 }
 
@@ -180,7 +181,9 @@ fn earlier(journal: &dyn Journal, can: &dyn Fn(&Plan) -> Option<()>) -> Result<V
             Ok(plan) if can(&plan).is_some() => plans.push(plan),
             _ => {
                 let (flow, id) = (escape::line(&run.flow), &run.run_id);
-                out::note_line(&format!("runs such as {id} of {flow} are left: nothing here carries out all of their tools"));
+                out::note_line(&format!(
+                    "runs such as {id} of {flow} are left: nothing here carries out all of their tools"
+                ));
             }
         }
     }

@@ -33,7 +33,8 @@ fn count() -> Json {
 
 /// An object that has all of these fields, and may have others.
 fn object(fields: Json) -> Json {
-    let required: Vec<Json> = fields.as_object().into_iter().flat_map(|fields| fields.keys().cloned().map(Json::from)).collect();
+    let required: Vec<Json> =
+        fields.as_object().into_iter().flat_map(|fields| fields.keys().cloned().map(Json::from)).collect();
     json!({ "type": "object", "properties": fields, "required": required })
 }
 
@@ -72,9 +73,12 @@ fn told() -> Json {
     let mut flow = summary.clone();
     if let Some(flow) = flow.as_object_mut() {
         flow.insert("refused".into(), json!({ "type": ["array", "null"], "items": text() }));
-        flow.insert("params".into(), json!({ "type": "array", "items": object(json!({
+        flow.insert(
+            "params".into(),
+            json!({ "type": "array", "items": object(json!({
             "name": text(), "type": text(), "optional": { "type": "boolean" }, "doc": maybe_text()
-        })) }));
+        })) }),
+        );
         flow.insert("returns".into(), maybe_text());
         flow.insert("can".into(), json!({ "type": "array", "items": text() }));
         flow.insert("input_schema".into(), schema.clone());

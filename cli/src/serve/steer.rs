@@ -15,11 +15,7 @@ use weir_stdlib::narrow::{Boundary, narrow};
 use weir_stdlib::value::Value;
 
 /// `POST /v1/runs/{run_id}/answer`
-pub async fn answer(
-    State(app): State<Arc<App>>,
-    Path(run_id): Path<String>,
-    body: Body,
-) -> Result<Response, Problem> {
+pub async fn answer(State(app): State<Arc<App>>, Path(run_id): Path<String>, body: Body) -> Result<Response, Problem> {
     let body = body.only(&["step", "value"])?;
     let value = body.value("value").ok_or_else(|| Problem::unfit("`value` is missing: the answer"))?;
     app.answer(&run_id, body.text("step")?, &value).await?;
@@ -27,11 +23,7 @@ pub async fn answer(
 }
 
 /// `POST /v1/runs/{run_id}/decide`
-pub async fn decide(
-    State(app): State<Arc<App>>,
-    Path(run_id): Path<String>,
-    body: Body,
-) -> Result<Response, Problem> {
+pub async fn decide(State(app): State<Arc<App>>, Path(run_id): Path<String>, body: Body) -> Result<Response, Problem> {
     let body = body.only(&["step", "decision", "value"])?;
     let value = body.value("value");
     let decision = match (body.needed("decision")?, value) {
@@ -53,11 +45,7 @@ pub async fn decide(
 }
 
 /// `POST /v1/runs/{run_id}/signal`
-pub async fn signal(
-    State(app): State<Arc<App>>,
-    Path(run_id): Path<String>,
-    body: Body,
-) -> Result<Response, Problem> {
+pub async fn signal(State(app): State<Arc<App>>, Path(run_id): Path<String>, body: Body) -> Result<Response, Problem> {
     let body = body.only(&["event", "key", "value", "id"])?;
     let signal = Signal {
         id: body.text("id")?.map(Into::into),
@@ -117,9 +105,8 @@ impl App {
         let history = self.history(run_id).await?;
         let step = meant(&history, step, &["ask"])?;
         let value = match history.asks(&step) {
-            Some(ty) => narrow(value, &Boundary::new(ty.clone()), &history.plan.types).map_err(|misfit| {
-                Problem::unfit(format!("the answer to `{step}` does not fit `{ty}`: {misfit}"))
-            })?,
+            Some(ty) => narrow(value, &Boundary::new(ty.clone()), &history.plan.types)
+                .map_err(|misfit| Problem::unfit(format!("the answer to `{step}` does not fit `{ty}`: {misfit}")))?,
             None => value.clone(),
         };
         Ok(self.engine.answer(run_id, &step, value).await?)

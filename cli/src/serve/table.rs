@@ -54,7 +54,8 @@ const fn header(name: &'static str, doc: &'static str) -> Param {
     Param { name, place: "header", kind: "string", doc }
 }
 
-const LAST_EVENT: Param = header("Last-Event-ID", "The `id` of the last event that was seen: the stream goes on behind it");
+const LAST_EVENT: Param =
+    header("Last-Event-ID", "The `id` of the last event that was seen: the stream goes on behind it");
 const VIEWER: Option<ServeRole> = Some(ServeRole::Viewer);
 const OPERATOR: Option<ServeRole> = Some(ServeRole::Operator);
 const APPROVER: Option<ServeRole> = Some(ServeRole::Approver);
@@ -322,7 +323,8 @@ fn operation(route: &Route) -> Json {
 
 fn parameters(route: &Route) -> Vec<Json> {
     let written = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let in_path = written.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
+    let in_path =
+        written.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let others = route.params.iter().map(|param| {
         json!({ "name": param.name, "in": param.place, "required": false, "description": param.doc,
             "schema": { "type": param.kind } })

@@ -1,7 +1,7 @@
 //! Carrying out effects: calls as tasks with a time limit, questions, starts.
 
 use super::EngineError;
-use super::local::{Child, LocalEngine, Question, Told};
+use super::local::{Child, LocalEngine, Question, Word};
 use super::queue::When;
 use super::run::RunLoop;
 use crate::envelope::Envelope;
@@ -36,9 +36,9 @@ pub(super) enum Message {
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
     /// From outside.
-    Told { what: Told, reply: oneshot::Sender<Result<(), EngineError>> },
+    Told { word: Word, reply: oneshot::Sender<Result<(), EngineError>> },
     /// From another process.
-    Posted { number: i64, what: Option<Told> },
+    Posted { number: i64, word: Option<Word> },
     /// The process is ending: nothing new is begun, and another one goes on.
     Drain,
     /// The journal cannot be used.
@@ -206,11 +206,12 @@ impl RunLoop {
             flags: spawn.flags,
             untrusted: spawn.untrusted,
             secret: spawn.secret,
+            behind: spawn.behind,
         };
         let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
         let key = spawn.key;
         let (run_id, name) = (spawn.run_id, spawn.name);
-        self.calls.insert(key.clone(), super::run::InFlight { reads: false, claim: None });
+        self.calls.insert(key.clone(), super::run::InFlight::start());
         self.children.push(tokio::spawn(async move {
             let child = engine.child(plan, started, parent, when).await;
             let (outcome, child) = match child {

@@ -1,6 +1,7 @@
 //! Engines move data: they append an event to the journal, apply it to the machine and carry out the effects. Every way
 //! in (command line, HTTP, campaigns) goes through [`Engine`].
 
+mod audit;
 mod carry;
 mod line;
 mod local;

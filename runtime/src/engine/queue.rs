@@ -2,7 +2,7 @@
 //! that rest. What decides is in the journal, so it holds over all processes on it.
 
 use super::carry::Message;
-use super::local::{LocalEngine, spawned};
+use super::local::{LocalEngine, Word, spawned};
 use super::run::RunLoop;
 use super::turn::Turn;
 use super::{EngineError, StartRequest, validate};
@@ -85,7 +85,11 @@ impl LocalEngine {
         if request.ephemeral {
             refused.extend(super::validate::delayed(plan));
         }
-        if refused.is_empty() { Ok(()) } else { Err(EngineError::Refused(refused)) }
+        if refused.is_empty() {
+            return Ok(());
+        }
+        self.refused(plan, &refused);
+        Err(EngineError::Refused(refused))
     }
 
     /// What a run of this plan begins with.
@@ -101,6 +105,7 @@ impl LocalEngine {
             flags: request.flags,
             untrusted: request.untrusted,
             secret: false,
+            behind: None,
         }
     }
 
@@ -126,7 +131,7 @@ impl LocalEngine {
         };
         let reason = when.due.map(|due| format!("begins at {due}"));
         let record = RunRecord { parent, status: Status::Queued.word().into(), ..record };
-        let new = NewRun { run: record, plan: text, start_key, lines: Vec::new() };
+        let new = NewRun { run: record, plan: text, start_key, lines: Vec::new(), audit: Vec::new() };
         let created = self.inner.journal.enqueue(new, place).await;
         let created = created.map_err(|source| EngineError::of(&run_id, source))?;
         if created == Created::New {
@@ -260,7 +265,10 @@ impl RunLoop {
     pub(super) fn begin_now(&mut self, turn: &mut Turn) -> bool {
         let Some(mut started) = self.queued.take() else { return false };
         started.at = self.engine.inner.clock.now();
+        let said = turn.audit.len();
         self.hear(turn, Event::Started(started));
+        let begun = self.begun(None);
+        turn.audit.splice(said..said, begun);
         true
     }
 
@@ -268,8 +276,7 @@ impl RunLoop {
     pub(super) fn hear_what_was_left(&self) -> Result<(), EngineError> {
         let posts = self.engine.inner.journal.posts().map_err(|source| self.journal_error(source))?;
         for post in posts.into_iter().filter(|post| post.run_id == self.run_id) {
-            let _ =
-                self.sender.send(Message::Posted { number: post.number, what: serde_json::from_str(&post.text).ok() });
+            let _ = self.sender.send(Message::Posted { number: post.number, word: Word::read(&post.text) });
         }
         Ok(())
     }

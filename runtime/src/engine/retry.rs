@@ -44,7 +44,8 @@ impl LocalEngine {
         lines.extend(run.take_over_from(&old, &error.step)?);
         run.seq = lines.len() as u64;
         run.register();
-        let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines }).await;
+        let audit = run.begun_anew(run_id);
+        let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines, audit }).await;
         created.map_err(|source| EngineError::of(run_id, source))?;
         Ok(run)
     }

@@ -8,7 +8,7 @@ use super::timers::Timers;
 use super::turn::Turn;
 use crate::envelope::Envelope;
 use crate::journal::{Appended, Created, JournalError, Line, Ticket};
-use crate::machine::{Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
+use crate::machine::{CallEffect, Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
 use crate::observe::Observed;
 use crate::tool::{Outcome, Progress};
 use ecow::EcoString;
@@ -67,6 +67,8 @@ pub(super) struct RunLoop {
     pub status: &'static str,
     /// Everybody may find the loop, as long as it is there.
     listed: Option<Listed>,
+    /// What was refused before the first call: goes into the audit with the run itself.
+    pub first_refusals: Vec<String>,
     /// Let go of already.
     pub released: bool,
     /// What the run begins with, where it has not begun.
@@ -93,8 +95,23 @@ impl Drop for Listed {
 
 /// A call in flight.
 pub(super) struct InFlight {
+    /// Empty for what is no call of a tool.
+    pub tool: EcoString,
+    pub repeatable: bool,
     pub reads: bool,
     pub claim: Option<Claim>,
+}
+
+impl InFlight {
+    /// The start of a run.
+    pub(super) fn start() -> InFlight {
+        InFlight { tool: EcoString::new(), repeatable: true, reads: false, claim: None }
+    }
+
+    /// A call that its server's gate has not let through.
+    pub(super) fn at_the_gate(call: &CallEffect) -> InFlight {
+        InFlight { tool: call.tool.clone(), repeatable: true, reads: call.reads, claim: None }
+    }
 }
 
 impl RunLoop {
@@ -126,6 +143,7 @@ impl RunLoop {
             behind: VecDeque::new(),
             status: "running",
             listed: None,
+            first_refusals: Vec::new(),
             released: false,
             queued: None,
             drains: false,
@@ -135,8 +153,9 @@ impl RunLoop {
     /// The first event of a run that is being created, as a line. What follows from it is carried out when the run is
     /// driven.
     pub(super) fn begin_with(&mut self, event: Event) -> Line {
-        let notes = self.machine.apply(&event).notes;
-        self.untold = self.numbered(notes);
+        let applied = self.machine.apply(&event);
+        self.first_refusals = self.refusals(applied.refused);
+        self.untold = self.numbered(applied.notes);
         self.seq = 1;
         line::Line::event(&event)
     }
@@ -235,22 +254,22 @@ impl RunLoop {
                     self.asking.remove(&key);
                     if let Some(value) = value {
                         match self.machine.check_answer(&key.step, &value) {
-                            Ok(key) => self.hear(&mut turn, Event::Answered { at, key, value }),
+                            Ok(key) => self.heed(&mut turn, Event::Answered { at, key, value }, self.engine.by.clone()),
                             Err(problem) => again.push((key, problem)),
                         }
                     }
                 }
-                Message::Told { what, reply } => match self.event_of(&what) {
+                Message::Told { word, reply } => match self.event_of(&word.what) {
                     Ok(event) => {
-                        self.hear(&mut turn, event);
+                        self.heed(&mut turn, event, word.by);
                         replies.push(reply);
                     }
                     Err(error) => drop(reply.send(Err(error))),
                 },
-                Message::Posted { number, what } => {
+                Message::Posted { number, word } => {
                     turn.posts.push(number);
-                    if let Some(event) = what.and_then(|what| self.event_of(&what).ok()) {
-                        self.hear(&mut turn, event);
+                    if let Some((event, by)) = word.and_then(|word| Some((self.event_of(&word.what).ok()?, word.by))) {
+                        self.heed(&mut turn, event, by);
                     }
                 }
                 Message::Drain => self.drain(),
@@ -303,9 +322,9 @@ impl RunLoop {
 
     /// Writes an event down without carrying out what follows: that is done when the run is driven. A run that has not
     /// begun is told before it begins: it is cancelled, and does nothing.
-    pub(super) async fn note_down(&mut self, event: Event) -> Result<(), EngineError> {
+    pub(super) async fn note_down(&mut self, event: Event, by: Option<EcoString>) -> Result<(), EngineError> {
         let mut turn = Turn::default();
-        self.hear(&mut turn, event);
+        self.heed(&mut turn, event, by);
         self.begin_now(&mut turn);
         turn.effects.clear();
         self.end_turn(turn).await
@@ -341,6 +360,10 @@ impl RunLoop {
         for effect in self.machine.pending() {
             match effect {
                 Effect::Ask(_) | Effect::Receive(_) | Effect::Attend(_) => waits = true,
+                // An archiver's next try is left to whoever carries the run on then.
+                Effect::Sleep { timer: Timer::Outbox, until, .. } if until > self.engine.inner.clock.now() => {
+                    waits = true
+                }
                 Effect::Sleep { timer: Timer::Limit | Timer::Deadline | Timer::Budget, .. } => {}
                 Effect::Sleep { until, .. } if self.may_lie(until) => waits = true,
                 _ => return false,

@@ -197,6 +197,10 @@ impl Machine {
         if !matches!(act.target, Deed::Tool { .. } | Deed::Flow { .. }) || failure.code == "unknown" {
             return None;
         }
+        let flow = self.task_flow(id).and_then(|flow| self.flows.get(flow)).and_then(|flow| self.code.flow(flow.code));
+        if flow.is_some_and(|flow| flow.role == Role::Monitor) {
+            return None;
+        }
         let plan = act.policy.iter().find(|arm| failure.taken_by(&arm.codes))?.retry.as_ref()?;
         if plan.only_if_not_happened && failure.happened == Happened::Maybe {
             return None;

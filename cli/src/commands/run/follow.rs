@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_compiler::plan::Plan;
 use weir_compiler::project::{Durability as Wanted, RunsSection};
+use weir_runtime::audit::{Entry, What};
 use weir_runtime::engine::{Engine, EngineError, LocalEngine, Signal, StartRequest, Toolbox};
 use weir_runtime::envelope::Envelope;
 use weir_runtime::journal::{
@@ -141,7 +142,7 @@ async fn attend(
         tell_of_cut_off(&*journal, &watch);
     }
     forget_old(&*journal, prepared.runs.keep);
-    let mut engine = LocalEngine::new(journal, toolbox);
+    let mut engine = LocalEngine::new(journal, toolbox).by(user());
     if !events && out::can_ask() {
         engine = engine.with_answerer(Arc::new(Keyboard::new(prepared.plan.types.clone(), watch.line())));
     }
@@ -178,6 +179,12 @@ async fn attend(
     }
 }
 
+/// Who runs this command, as its environment says: the audit names them.
+pub fn user() -> String {
+    let named = |name: &str| std::env::var(name).ok().filter(|user| !user.is_empty());
+    named("USER").or_else(|| named("LOGNAME")).or_else(|| named("USERNAME")).unwrap_or_else(|| "somebody".into())
+}
+
 /// The project's journal.
 pub fn journal(root: &Path, ephemeral: bool, durability: Wanted) -> Result<Arc<dyn Journal>, JournalError> {
     let durability = match durability {
@@ -186,6 +193,19 @@ pub fn journal(root: &Path, ephemeral: bool, durability: Wanted) -> Result<Arc<d
     };
     let keys = SqliteJournal::open_with(root.join(".weir").join("weir.db"), durability)?;
     Ok(if ephemeral { Arc::new(EphemeralJournal { runs: MemoryJournal::new(), keys }) } else { Arc::new(keys) })
+}
+
+/// Leaves in the audit that a run was refused before it was created. Nothing follows that would have to be stopped, so a
+/// journal that cannot be written is no further trouble.
+pub fn refused(root: &Path, flow: &str, grants: &[String], why: &str) {
+    let mut entry = Entry::new(jiff::Timestamp::now(), What::RunRefused, &EcoString::new());
+    entry.flow = flow.into();
+    entry.code = "permission".into();
+    entry.grants = grants.iter().map(|grant| grant.as_str().into()).collect();
+    let line = entry.because(why).by(Some(user().into())).line();
+    if let Ok(journal) = journal(root, false, Wanted::Normal) {
+        drop(journal.audit(vec![line]));
+    }
 }
 
 /// Runs that nobody carries on are named, so that they are not forgotten.

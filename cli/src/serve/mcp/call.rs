@@ -3,11 +3,11 @@
 use super::form;
 use super::{Door, Json};
 use crate::escape;
+use crate::serve::App;
 use crate::serve::access::Caller;
 use crate::serve::events::over;
 use crate::serve::problem::Problem;
 use crate::serve::runs::snapshot;
-use crate::serve::App;
 use ecow::EcoString;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ElicitRequest, ElicitResult,
@@ -153,9 +153,9 @@ impl Call<'_> {
         forms: BTreeMap<EcoString, form::Form>,
     ) -> Result<Option<CallToolResponse>, Problem> {
         if self.context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
-            let requests = forms.into_iter().map(|(step, form)| {
-                (step.to_string(), InputRequest::Elicitation(ElicitRequest::new(form.request)))
-            });
+            let requests = forms
+                .into_iter()
+                .map(|(step, form)| (step.to_string(), InputRequest::Elicitation(ElicitRequest::new(form.request))));
             let wanted = InputRequiredResult::new(Some(requests.collect()), Some(run_id.to_string()));
             return Ok(Some(CallToolResponse::InputRequired(wanted)));
         }
@@ -219,9 +219,10 @@ impl Call<'_> {
     fn ended(&self, history: &History) -> CallToolResult {
         let metadata = &history.envelope.metadata;
         if metadata.status != Status::Succeeded {
-            let why = metadata.reason.clone().or_else(|| {
-                metadata.error.as_ref().map(|error| format!("{}: {}", error.code, error.message))
-            });
+            let why = metadata
+                .reason
+                .clone()
+                .or_else(|| metadata.error.as_ref().map(|error| format!("{}: {}", error.code, error.message)));
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
             let text = format!("run {} is {}{why}", metadata.run_id, metadata.status.word());
             return marked(failed(escape::lines(&text).into_owned()), &metadata.run_id);
