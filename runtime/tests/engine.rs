@@ -22,8 +22,8 @@ use weir_runtime::engine::{
     Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, validate,
 };
 use weir_runtime::journal::{
-    Appended, AuditPage, Batch, Created, Filter, Journal, JournalError, Loaded, MemoryJournal, NewRun, Post, RunRecord,
-    Ticket, Trouble,
+    Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
+    NewRun, Place, Post, RunRecord, Ticket, Trouble,
 };
 use weir_runtime::machine::NoteKind;
 use weir_runtime::tool::{Call, Continuation, Fault, Outcome, Progress, Tool, ToolQuestion, Unfinished};
@@ -341,23 +341,10 @@ async fn started_runs_are_waited_for() {
 #[tokio::test]
 async fn what_cannot_be_done_yet_is_refused_before_anything_starts() {
     let fake = obliging();
-    let mut main = flow(
-        Role::Coordinator,
-        "main",
-        block(vec![
-            write("a", 0),
-            start("go", 0, &[], 0).with(|act| {
-                if let Target::Start { delay, .. } = &mut act.target {
-                    *delay = Some(ms(1000));
-                }
-            }),
-        ]),
-    );
-    main.clauses.concurrency = Some((1, None));
-    let plan = plan(vec![main]);
-    assert_eq!(validate(&plan).len(), 2);
+    let plan = one(Role::Agent, vec![write("a", 0)]);
+    assert_eq!(validate(&plan).len(), 1);
     let error = engine(&fake).start(Arc::new(plan), request()).await.unwrap_err();
-    assert!(error.to_string().contains("`main`: `concurrency` cannot be carried out yet"), "{error}");
+    assert!(error.to_string().contains("`main`: `agent` cannot be carried out yet"), "{error}");
     let error = LocalEngine::new(Arc::new(MemoryJournal::new()), Toolbox::new())
         .start(Arc::new(one(Role::Coordinator, vec![])), request())
         .await
@@ -414,6 +401,13 @@ impl Journal for Failing {
         forget(before: &str, limit: usize) -> Ticket<usize>;
         audit(lines: Vec<String>) -> Ticket<()>;
         audited(after: u64, limit: usize) -> Result<AuditPage, JournalError>;
+        enqueue(run: NewRun, place: Place) -> Ticket<Created>;
+        admit(run_id: &str, now: i64) -> Ticket<Admitted>;
+        queued(run_id: &str) -> Result<Option<String>, JournalError>;
+        due(now: i64, limit: usize) -> Result<Vec<Due>, JournalError>;
+        depth(now: i64) -> Result<Depth, JournalError>;
+        remember(name: &str, text: String) -> Ticket<()>;
+        recall(name: &str) -> Result<Option<String>, JournalError>;
     }
 }
 

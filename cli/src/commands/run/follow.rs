@@ -138,7 +138,8 @@ async fn attend(
     prepared.builtin.into_iter().for_each(|(name, server)| toolbox.add(name, server));
     prepared.outside.into_iter().for_each(|(name, server)| toolbox.add(name, server));
     prepared.limits.into_iter().for_each(|(name, limits)| toolbox.limit(name, limits));
-    if matches!(prepared.work, Work::Start(_)) {
+    if let Work::Start(request) = &prepared.work {
+        request.run_id.iter().for_each(|run_id| watch.expect(run_id));
         tell_of_cut_off(&*journal, &watch);
     }
     forget_old(&*journal, prepared.runs.keep);
