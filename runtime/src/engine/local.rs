@@ -382,6 +382,7 @@ impl Engine for LocalEngine {
             untrusted: request.untrusted,
             secret: false,
             behind: None,
+            seed: None,
         };
         let once = key.is_some();
         let (mut run, created) = self.create(plan, started, None, key);

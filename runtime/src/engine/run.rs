@@ -330,6 +330,8 @@ impl LocalEngine {
             step: EcoString::new(),
             attempt: None,
             reason: Some(error.to_string()),
+            tool: EcoString::new(),
+            retry_in_ms: None,
             duration_ms: None,
             at: self.inner.clock.now(),
         };
