@@ -9,6 +9,7 @@ pub mod machine;
 pub mod metrics;
 pub mod observe;
 pub mod process;
+pub mod progress;
 pub mod servers;
 pub mod timeline;
 pub mod tool;

@@ -193,9 +193,7 @@ impl Collector {
             assert_eq!(header("content-type").as_deref(), Some("application/x-protobuf"));
             StatusCode::OK
         };
-        let app = axum::Router::new()
-            .route("/v1/traces", axum::routing::post(take))
-            .with_state((collector, statuses));
+        let app = axum::Router::new().route("/v1/traces", axum::routing::post(take)).with_state((collector, statuses));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });

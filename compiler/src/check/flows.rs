@@ -267,7 +267,8 @@ impl Checker {
     ) {
         let loc = self.program.loc(module, path.span);
         if matches!(role, Role::Transformer | Role::Validator) {
-            let message = format!("`{word}` cannot stand at a {}, which is evaluated in the flow that uses it", role.word());
+            let message =
+                format!("`{word}` cannot stand at a {}, which is evaluated in the flow that uses it", role.word());
             self.report(errors::invalid_clause(loc, message, "give the clause to that flow"));
             return;
         }

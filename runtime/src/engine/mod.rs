@@ -3,6 +3,7 @@
 
 mod audit;
 mod carry;
+mod followed;
 mod line;
 mod local;
 mod recover;
@@ -13,6 +14,7 @@ mod toolbox;
 mod turn;
 mod validate;
 
+pub use followed::Followed;
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
 pub use toolbox::Toolbox;
 pub use validate::{check_args, validate};
@@ -130,6 +132,8 @@ pub struct History {
     pub events: Vec<Observed>,
     /// What the open questions ask for, by step.
     pub(crate) questions: Vec<(EcoString, Type)>,
+    /// Rounds of the lists that are being gone through.
+    pub(crate) rounds: Vec<(EcoString, usize)>,
 }
 
 impl History {

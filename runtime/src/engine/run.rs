@@ -282,7 +282,9 @@ impl RunLoop {
             match effect {
                 Effect::Ask(_) | Effect::Receive(_) | Effect::Attend(_) => waits = true,
                 // An archiver's next try is left to whoever carries the run on then.
-                Effect::Sleep { timer: Timer::Outbox, until, .. } if until > self.engine.inner.clock.now() => waits = true,
+                Effect::Sleep { timer: Timer::Outbox, until, .. } if until > self.engine.inner.clock.now() => {
+                    waits = true
+                }
                 Effect::Sleep { timer: Timer::Limit | Timer::Deadline | Timer::Budget, .. } => {}
                 _ => return false,
             }

@@ -279,7 +279,9 @@ impl Machine {
         let name = plan.map(|plan| plan.name.clone()).unwrap_or_default();
         match flow.caller {
             Caller::Entry => self.run_failed(failure, role == Some(Role::Saga), flow.partial),
-            Caller::Act(task) if self.absorbs(role, task, &failure) => self.absorb(code, task, role, &name, &failure, flow.risky),
+            Caller::Act(task) if self.absorbs(role, task, &failure) => {
+                self.absorb(code, task, role, &name, &failure, flow.risky)
+            }
             Caller::Act(task) => self.act_failed(code, task, failure),
             Caller::Check(task) => self.check_ended(code, task, Some(failure)),
             Caller::Checks(task, index) => self.checks_ended(code, task, index, Some(failure)),

@@ -128,8 +128,7 @@ impl Machine {
         let key = Key::new(hook.step.clone(), 1);
         if let Some(missing) = plan.can.iter().find(|capability| !hook.can.contains(capability)) {
             let reason = format!("`{}` needs `{missing}`, which was not passed on to `{of}`", plan.name);
-            let refusal =
-                Refusal { key, what: plan.name.clone(), code: "permission".into(), reason: reason.clone() };
+            let refusal = Refusal { key, what: plan.name.clone(), code: "permission".into(), reason: reason.clone() };
             self.out.refused.push(refusal);
             return self.alert_at(hook.step, format!("`{}` ({behind}) was not started: {reason}", plan.name));
         }

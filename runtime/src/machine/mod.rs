@@ -41,8 +41,8 @@ pub use run::Status;
 pub(crate) use run::{Run, trace_id};
 
 use crate::envelope::Envelope;
-use hooks::Outbox;
 use ecow::EcoString;
+use hooks::Outbox;
 use jiff::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;

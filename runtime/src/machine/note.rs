@@ -117,7 +117,17 @@ impl Machine {
     ) {
         let at = self.run.now;
         let tool = EcoString::new();
-        self.out.notes.push(Note { event, flow, step, attempt, reason, tool, retry_in_ms: None, duration_ms: None, at });
+        self.out.notes.push(Note {
+            event,
+            flow,
+            step,
+            attempt,
+            reason,
+            tool,
+            retry_in_ms: None,
+            duration_ms: None,
+            at,
+        });
     }
 
     /// A decision about a step under way.

@@ -18,8 +18,7 @@ use std::collections::BTreeMap;
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Upper bounds of durations, in seconds: from a local read to a person's answer.
-const SECONDS: [f64; 14] =
-    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, 3_600.0];
+const SECONDS: [f64; 14] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, 3_600.0];
 
 type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
@@ -100,7 +99,11 @@ impl Metrics {
         to.register("run_duration_seconds", "From a run's start to its end", self.run_seconds.clone());
         to.register("steps", "Steps, by what came of them", self.steps.clone());
         to.register("step_attempts", "Attempts of steps that have ended", self.attempts.clone());
-        to.register("step_duration_seconds", "From a step's start to its end, retries included", self.step_seconds.clone());
+        to.register(
+            "step_duration_seconds",
+            "From a step's start to its end, retries included",
+            self.step_seconds.clone(),
+        );
         to.register("deliveries_gated", "Deliveries that were not sent: the gate is closed", self.gated.clone());
         to.register("budgets_spent", "Budgets that were used up", self.budgets.clone());
         to.register("alerts", "Alerts that were raised", self.alerts.clone());
@@ -114,16 +117,16 @@ impl Metrics {
         match one.event {
             NoteKind::RunStarted => {
                 self.started.get_or_create(&flow()).inc();
-            },
+            }
             NoteKind::DeliveryGated => {
                 self.gated.get_or_create(&flow()).inc();
-            },
+            }
             NoteKind::BudgetSpent => {
                 self.budgets.get_or_create(&flow()).inc();
-            },
+            }
             NoteKind::Alert => {
                 self.alerts.get_or_create(&flow()).inc();
-            },
+            }
             event => {
                 if let Some(status) = ended(event) {
                     self.run_ended(one, status);

@@ -55,8 +55,8 @@ impl Otlp {
         };
         let endpoint = url::Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let name = if own.is_some() { "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" } else { "OTEL_EXPORTER_OTLP_ENDPOINT" };
-        let endpoint =
-            endpoint.ok_or_else(|| format!("`{name}` is no `http://` or `https://` address: no traces are exported"))?;
+        let endpoint = endpoint
+            .ok_or_else(|| format!("`{name}` is no `http://` or `https://` address: no traces are exported"))?;
         let protocol = given("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or_else(|| given("OTEL_EXPORTER_OTLP_PROTOCOL"));
         if let Some(protocol) = protocol.filter(|protocol| protocol != "http/protobuf") {
             return Err(format!(
@@ -78,8 +78,7 @@ impl Otlp {
         };
         let spans = spans.into_iter().map(message).collect();
         let scope_spans = vec![ScopeSpans { scope: Some(scope), spans, ..ScopeSpans::default() }];
-        let resource_spans =
-            vec![ResourceSpans { resource: Some(resource), scope_spans, ..ResourceSpans::default() }];
+        let resource_spans = vec![ResourceSpans { resource: Some(resource), scope_spans, ..ResourceSpans::default() }];
         ExportTraceServiceRequest { resource_spans }.encode_to_vec()
     }
 }
@@ -95,8 +94,7 @@ fn headers_of(text: &str) -> Result<HeaderMap, String> {
             let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
             Some((name, HeaderValue::from_str(&value).ok()?))
         };
-        let (name, value) =
-            read().ok_or("`OTEL_EXPORTER_OTLP_HEADERS` is not of the form `name=value,name=value`")?;
+        let (name, value) = read().ok_or("`OTEL_EXPORTER_OTLP_HEADERS` is not of the form `name=value,name=value`")?;
         headers.insert(name, value);
     }
     Ok(headers)
