@@ -44,8 +44,9 @@ fn with_progress(here: &Here, run: &RunRecord) -> Value {
     let mut shown = json!(run);
     if run.finished_at.is_none()
         && let Ok(history) = super::history(here, &run.run_id)
+        && let Some(shown) = shown.as_object_mut()
     {
-        shown["progress"] = json!(Progress::of(&history));
+        shown.insert("progress".to_owned(), json!(Progress::of(&history)));
     }
     shown
 }
