@@ -31,6 +31,8 @@ pub enum Command {
     Lsp(LspArgs),
     /// What ran and what waits
     Runs(RunsArgs),
+    /// Serve the project: runs over HTTP and as MCP tools, and carry them on
+    Serve(ServeArgs),
     /// Who let what be done: the records of every call and decision
     Audit(AuditArgs),
     /// What a rule means, with a wrong and a right example
@@ -306,6 +308,23 @@ pub enum RunsCommand {
     Cancel(RunsCancelArgs),
     /// Start a failed run again from the step that failed it
     Retry(RunsRetryArgs),
+}
+
+/// `weir serve`
+#[derive(Parser)]
+pub struct ServeArgs {
+    /// Address and port [default: `listen` under `[serve]` in weir.toml, else 127.0.0.1:7117]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Speak MCP over stdin and stdout instead of listening
+    #[arg(long, conflicts_with = "listen")]
+    pub mcp: bool,
+    /// Let deliveries send; `weir.toml` must allow it too
+    #[arg(long)]
+    pub allow_delivery: bool,
+    /// Project folder [default: the project of the working directory]
+    #[arg(long, value_name = "FOLDER")]
+    pub project: Option<PathBuf>,
 }
 
 /// One run.

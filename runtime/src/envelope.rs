@@ -16,6 +16,9 @@ pub struct Envelope {
     pub metadata: Metadata,
     /// What the entry flow returned: the elements of a list, anything else as one record.
     pub records: Vec<Record>,
+    /// The same as it was returned, secrets masked; None while there is nothing.
+    #[serde(skip)]
+    pub value: Option<Value>,
 }
 
 /// About a run.
@@ -176,7 +179,8 @@ impl Envelope {
             not_undone: left,
             trace_id: run.trace.clone(),
         };
-        Envelope { metadata, records: records(run.value.as_ref()) }
+        let value = run.value.as_ref().map(Value::mask);
+        Envelope { metadata, records: records(run.value.as_ref()), value }
     }
 
     /// The exit code of `weir run`: 0 done, 1 failed, 3 blocked, 4 compensated, 5 somebody has to act, 130 cancelled.

@@ -1,10 +1,12 @@
 //! Carrying out plans: the machine, engines, journals and tools. No printing, no arguments, no terminal.
 
 pub mod audit;
+pub mod dispatch;
 pub mod dry_run;
 pub mod engine;
 pub mod envelope;
 pub mod journal;
+pub mod limits;
 pub mod machine;
 pub mod metrics;
 pub mod observe;

@@ -7,6 +7,10 @@ use serde::Serialize;
 /// One observed event; what does not apply is left out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Observed {
+    /// Counts the run's decisions, from 1, the same each time they are read; 0: it stands in no journal. Not shown: who
+    /// numbers events for others does so in a shape of its own.
+    #[serde(skip)]
+    pub seq: u64,
     /// `step.started`, `run.failed`, …
     pub event: NoteKind,
     /// Of which run.
@@ -39,8 +43,9 @@ pub struct Observed {
 
 impl Observed {
     /// A decision of a run's machine.
-    pub fn of(note: Note, run_id: &EcoString, trace_id: &EcoString) -> Observed {
+    pub fn of(seq: u64, note: Note, run_id: &EcoString, trace_id: &EcoString) -> Observed {
         Observed {
+            seq,
             event: note.event,
             run_id: run_id.clone(),
             flow: note.flow,

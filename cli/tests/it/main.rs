@@ -36,6 +36,7 @@ mod reports;
 mod rule_pages;
 mod run;
 mod runs;
+mod serve;
 mod servers;
 mod signals;
 mod stdlib_page;

@@ -12,11 +12,17 @@ use weir_lang::types::{Type, fits};
 impl Checker {
     pub(super) fn check_flows(&mut self) {
         self.collect_placed();
-        for place in 0..self.program.flows.len() {
+        let mut by_module = vec![Vec::new(); self.program.modules.len()];
+        for (place, flow) in self.program.flows.iter().enumerate() {
+            if let Some(places) = by_module.get_mut(flow.at.module) {
+                places.push(place);
+            }
+        }
+        for (module, places) in by_module.into_iter().enumerate() {
             if self.stopped() {
                 return;
             }
-            self.check_flow_at(place);
+            self.check_bodies(module, &places);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod again;
 mod blame;
+mod bodies;
 mod body;
 mod branch;
 mod call;
@@ -262,6 +263,8 @@ pub(crate) struct Checker {
     bindings: FxHashMap<(usize, u32), Type>,
     /// Set from outside when nobody waits for the answer any more.
     stop: Arc<AtomicBool>,
+    /// Bodies that were checked before, where checks follow each other.
+    kept: Option<bodies::Kept>,
 }
 
 impl Checker {

@@ -23,6 +23,47 @@ pub struct Config {
     /// `[runs]`
     #[serde(default)]
     pub runs: RunsSection,
+    /// `[serve]`
+    #[serde(default)]
+    pub serve: ServeSection,
+}
+
+/// `[serve]`: what `weir serve` offers, and to whom.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServeSection {
+    /// `127.0.0.1:7117`: where it listens.
+    pub listen: Option<String>,
+    /// Names by which it may be reached beside those of this computer: `weir.example.com`.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Flows that are offered. Default: those that no other flow calls.
+    pub flows: Option<Vec<EcoString>>,
+    /// `[serve.tokens.NAME]`: who may ask for what. Without any, whoever is on this computer may do everything.
+    #[serde(default)]
+    pub tokens: IndexMap<EcoString, TokenSection>,
+}
+
+/// `[serve.tokens.NAME]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSection {
+    /// `env:NAME` or `file:PATH`.
+    pub token: String,
+    /// What its bearer may do.
+    pub roles: Vec<ServeRole>,
+}
+
+/// `roles = ["…"]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServeRole {
+    /// Looks.
+    Viewer,
+    /// Looks, starts runs and steers them.
+    Operator,
+    /// Looks, and answers the questions of runs.
+    Approver,
 }
 
 /// `[runs]`: how runs are kept.

@@ -5,7 +5,6 @@ use super::line::Line;
 use super::local::LocalEngine;
 use super::run::RunLoop;
 use crate::envelope::Envelope;
-use crate::machine::Note;
 use crate::observe::Observed;
 
 /// A run, as far as it has been read.
@@ -18,8 +17,9 @@ impl LocalEngine {
     /// No such run, a damaged journal.
     pub fn follow(&self, run_id: &str) -> Result<(Followed, Vec<Observed>), EngineError> {
         let (run, _, notes) = RunLoop::replayed(self, run_id)?;
-        let followed = Followed(run);
-        let observed = followed.observed(notes);
+        let mut followed = Followed(run);
+        followed.0.told = 0;
+        let observed = followed.0.numbered(notes);
         Ok((followed, observed))
     }
 }
@@ -45,17 +45,12 @@ impl Followed {
             }
             run.seq += 1;
         }
-        Ok(self.observed(notes))
+        Ok(run.numbered(notes))
     }
 
     /// How it is.
     pub fn envelope(&self) -> Envelope {
         self.0.envelope()
-    }
-
-    fn observed(&self, notes: Vec<Note>) -> Vec<Observed> {
-        let trace = self.0.machine.trace_id();
-        notes.into_iter().map(|note| Observed::of(note, &self.0.run_id, &trace)).collect()
     }
 }
 

@@ -6,16 +6,19 @@ mod carry;
 mod followed;
 mod line;
 mod local;
+mod queue;
 mod recover;
 mod retry;
 mod run;
 mod timers;
 mod toolbox;
 mod turn;
+mod turns;
 mod validate;
 
 pub use followed::Followed;
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
+pub use queue::{Queued, When};
 pub use toolbox::Toolbox;
 pub use validate::{check_args, validate};
 
@@ -41,6 +44,19 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`EngineError::Refused`] before anything has started; a journal that cannot be written.
     async fn start(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Envelope, EngineError>;
+
+    /// Writes a run down and sets it going (where runs are dispatched: puts it into the queue); gives its id as soon as
+    /// that is durable. From then on it is carried on, here or by whoever takes over.
+    ///
+    /// # Errors
+    /// As [`Engine::start`], before anything has started.
+    async fn begin(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Begun, EngineError>;
+
+    /// What [`Engine::begin`] is to `start`, to [`Engine::retry`].
+    ///
+    /// # Errors
+    /// As [`Engine::retry`].
+    async fn begin_retry(&self, run_id: &str, args: Option<Value>) -> Result<Begun, EngineError>;
 
     /// Answers an open question. A run that is not under way here keeps the answer until it is resumed.
     ///
@@ -115,6 +131,15 @@ pub trait Engine: Send + Sync {
 
     /// Everything that is observed from now on, of all runs of this engine.
     fn watch(&self) -> UnboundedReceiver<Observed>;
+}
+
+/// A run that was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Its id.
+    pub run_id: EcoString,
+    /// It was started under this key before, so nothing was started now.
+    pub known: bool,
 }
 
 /// Everything that is known about a run.

@@ -46,6 +46,7 @@ impl LocalEngine {
         let mut lines = vec![run.begin_with(Event::Started(Box::new(started)))];
         lines.extend(run.take_over_from(&old, &error.step)?);
         run.seq = lines.len() as u64;
+        run.register();
         let audit = run.begun_anew(run_id);
         let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines, audit }).await;
         created.map_err(|source| EngineError::of(run_id, source))?;
@@ -90,7 +91,7 @@ impl RunLoop {
                 )));
             }
             lines.push(Line::event(event));
-            self.machine.apply(event);
+            self.told += self.machine.apply(event).notes.len() as u64;
         }
         Ok(lines)
     }

@@ -7,6 +7,7 @@ use super::carry::Message;
 use super::line::Line;
 use super::run::{InFlight, RunLoop};
 use crate::journal::{self, Batch, Claimed, DueCall, KeyChange, KeyClaim, StatusChange, Ticket};
+use crate::limits::Permit;
 use crate::machine::{CallEffect, Claim, Decision, Effect, Event, Key, Note};
 use crate::observe::Observed;
 use crate::tool::{Fault, Happened, Outcome};
@@ -23,6 +24,8 @@ pub(super) struct Turn {
     pub keys: Vec<KeyChange>,
     pub posts: Vec<i64>,
     pub effects: Vec<Effect>,
+    /// Calls whose turn it is at the gates of their servers.
+    pub admitted: Vec<(CallEffect, Permit)>,
     notes: Vec<Note>,
     /// Records of the audit.
     pub audit: Vec<String>,
@@ -32,8 +35,8 @@ pub(super) struct Turn {
 
 /// Calls that are due, with what the journal is asked about each.
 #[derive(Default)]
-struct Due {
-    calls: Vec<CallEffect>,
+pub(super) struct Due {
+    calls: Vec<(CallEffect, Option<Permit>)>,
     records: Vec<DueCall>,
 }
 
@@ -116,11 +119,21 @@ impl RunLoop {
     /// Writes the turn down, then tells of it and carries out what follows. Nothing is carried out that could not be
     /// written down.
     pub(super) async fn end_turn(&mut self, mut turn: Turn) -> Result<(), EngineError> {
+        if self.drains {
+            // They are owed all the same, and made by whoever goes on.
+            turn.effects.clear();
+            for (call, _) in turn.admitted.drain(..) {
+                self.calls.remove(&call.key);
+            }
+        }
         let mut due = Due::default();
         let mut rest = Vec::new();
+        for (call, permit) in std::mem::take(&mut turn.admitted) {
+            self.due(call, Some(permit), &mut due);
+        }
         for effect in std::mem::take(&mut turn.effects) {
             match effect {
-                Effect::Call(call) => self.due(*call, &mut due),
+                Effect::Call(call) => self.knock(*call, &mut due),
                 Effect::Release { key, claim } => {
                     turn.keys.push(KeyChange::Release(claim.scope, claim.key));
                     let _ = self.sender.send(Message::called(key, Ok(Outcome::Done(Value::NULL))));
@@ -131,14 +144,15 @@ impl RunLoop {
         let claimed = self.write(&mut turn, due.records).await?;
         self.tell(std::mem::take(&mut turn.notes));
         self.carry_out(rest);
-        for (call, claimed) in due.calls.into_iter().zip(claimed) {
-            self.begin(call, claimed);
+        for ((call, permit), claimed) in due.calls.into_iter().zip(claimed) {
+            self.begin(call, permit, claimed);
         }
+        self.let_out();
         Ok(())
     }
 
     /// A call that is due: written down before it is made if it changes something, its key claimed if it has one.
-    fn due(&mut self, call: CallEffect, due: &mut Due) {
+    pub(super) fn due(&mut self, call: CallEffect, permit: Option<Permit>, due: &mut Due) {
         let in_flight = InFlight {
             tool: call.tool.clone(),
             repeatable: call.repeatable,
@@ -162,7 +176,7 @@ impl RunLoop {
         let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash()));
         let audit = Some(self.attempted(&call));
         due.records.push(DueCall { line, claim, audit });
-        due.calls.push(call);
+        due.calls.push((call, permit));
     }
 
     /// Hands the turn over to the journal; waits where something may follow only when it is durable.
@@ -190,6 +204,8 @@ impl RunLoop {
             posts: std::mem::take(&mut turn.posts),
             status,
             release: over,
+            frees: over,
+            wake: None,
             sync,
         };
         if !sync && batch.lines.is_empty() && batch.status.is_none() && batch.audit.is_empty() {
@@ -255,12 +271,19 @@ impl RunLoop {
         if self.released {
             return Ok(());
         }
+        if self.queued.is_some() {
+            self.released = true;
+            let released = self.engine.inner.journal.release(&self.run_id, self.token).await;
+            return released.map_err(|source| self.journal_error(source));
+        }
         let batch = Batch {
             run_id: self.run_id.clone(),
             token: self.token,
             seq: self.seq,
             status: self.status_change(),
             release: true,
+            frees: self.machine.over() || self.parks(),
+            wake: self.wake(),
             sync: true,
             ..Batch::default()
         };
@@ -281,9 +304,16 @@ impl RunLoop {
         Some(StatusChange { status, finished_at })
     }
 
-    pub(super) fn tell(&self, notes: Vec<Note>) {
-        let trace = self.machine.trace_id();
-        self.engine.observe(notes.into_iter().map(|note| Observed::of(note, &self.run_id, &trace)));
+    fn tell(&mut self, notes: Vec<Note>) {
+        let numbered = self.numbered(notes);
+        self.engine.observe(numbered);
+    }
+
+    /// The next decisions, with their numbers.
+    pub(super) fn numbered(&mut self, notes: Vec<Note>) -> Vec<Observed> {
+        let (trace, first) = (self.machine.trace_id(), self.told + 1);
+        self.told += notes.len() as u64;
+        (first..).zip(notes).map(|(seq, note)| Observed::of(seq, note, &self.run_id, &trace)).collect()
     }
 
     /// Carries out what is no call, in order.

@@ -1,5 +1,7 @@
 //! What every journal must do, as a suite that any implementation can be held to.
 
+mod queue;
+
 use super::{
     Appended, Batch, Claimed, Created, DueCall, Filter, Journal, JournalError, KeyChange, KeyClaim, Line, Loaded,
     NewRun, RunRecord, StatusChange, Trouble,
@@ -17,7 +19,7 @@ pub type Verdict = Result<(), String>;
 /// The first promise that it breaks.
 pub fn check(new: &dyn Fn() -> Box<dyn Journal>) -> Verdict {
     type Promise = (&'static str, fn(&dyn Journal) -> Verdict);
-    let promises: [Promise; 15] = [
+    let promises: [Promise; 21] = [
         ("a run comes back as it was written", comes_back),
         ("one id is one run", one_id_one_run),
         ("one start key is one run", one_key_one_run),
@@ -33,6 +35,12 @@ pub fn check(new: &dyn Fn() -> Box<dyn Journal>) -> Verdict {
         ("word that is left stays until it is dealt with", posts),
         ("old finished runs are forgotten, their keys are not", forgotten),
         ("what is recorded is one chain, in its order, and says of calls only those that are made", audited),
+        ("a queued run begins when its time has come, once", queue::begins),
+        ("queued runs come by priority, and sources take turns", queue::order),
+        ("no more go at once than may, whoever died or waits", queue::room),
+        ("no more begin in a stretch of time than may", queue::rate),
+        ("a run that rests is woken", queue::wakes),
+        ("what is remembered is known", queue::remembers),
     ];
     promises.iter().try_for_each(|(name, promise)| promise(&*new()).map_err(|why| format!("{name}: {why}")))
 }

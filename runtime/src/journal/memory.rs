@@ -1,8 +1,10 @@
 //! Journals in memory: for tests, and for runs that leave no trace but their keys.
 
+mod queue;
+
 use super::{
-    Appended, AuditPage, Batch, Claimed, Created, Filter, Journal, JournalError, KeyChange, KeyClaim, Line, Loaded,
-    NO_RUN, NewRun, Post, RUN_EXISTS, RunRecord, SqliteJournal, Ticket, Trouble,
+    Admitted, Appended, AuditPage, Batch, Claimed, Created, Depth, Due, Filter, Journal, JournalError, KeyChange,
+    KeyClaim, Line, Loaded, NO_RUN, NewRun, Place, Post, RUN_EXISTS, RunRecord, SqliteJournal, Ticket, Trouble,
 };
 use ecow::EcoString;
 use indexmap::IndexMap;
@@ -24,6 +26,10 @@ struct State {
     keys: BTreeMap<(EcoString, EcoString), Held>,
     posts: Vec<Post>,
     posted: i64,
+    queue: IndexMap<EcoString, Place>,
+    /// When runs of a flow that has a limit began.
+    begun: Vec<(EcoString, i64)>,
+    memory: BTreeMap<String, String>,
     audit: AuditPage,
 }
 
@@ -31,6 +37,11 @@ struct Run {
     record: RunRecord,
     lines: Vec<Line>,
     token: u64,
+    /// Somebody carries it on.
+    held: bool,
+    /// It has begun, and neither ended nor waits.
+    holds: bool,
+    slot: Option<(EcoString, u64)>,
 }
 
 struct Held {
@@ -72,7 +83,8 @@ impl State {
         if let Some(key) = new.start_key {
             self.starts.insert(key, run_id.clone());
         }
-        self.runs.insert(run_id, Run { record: new.run, lines: new.lines, token: 1 });
+        self.runs
+            .insert(run_id, Run { record: new.run, lines: new.lines, token: 1, held: true, holds: false, slot: None });
         self.audit(new.audit);
         Ok(Created::New)
     }
@@ -107,10 +119,17 @@ impl State {
         self.posts.retain(|post| !batch.posts.contains(&post.number));
         let Some(run) = self.runs.get_mut(&batch.run_id) else { return Err(no_run(String::new())) };
         run.lines.append(&mut lines);
-        let seq = run.lines.len() as u64;
         if let Some(change) = batch.status {
             run.record.status = change.status.into();
             run.record.finished_at = change.finished_at;
+        }
+        run.held &= !batch.release;
+        run.holds &= !(batch.release && batch.frees);
+        let seq = run.lines.len() as u64;
+        match batch.wake.filter(|_| batch.release) {
+            Some(due) => drop(self.queue.insert(batch.run_id.clone(), Place { due, ..Place::default() })),
+            None if batch.release || batch.seq == 0 => drop(self.queue.shift_remove(&batch.run_id)),
+            None => {}
         }
         self.audit(audit);
         Ok(Appended { seq, claimed })
@@ -175,6 +194,10 @@ impl State {
                 && filter.parent.as_ref().is_none_or(|parent| run.parent.as_ref() == Some(parent))
                 && filter.id.as_ref().is_none_or(|id| run.run_id.starts_with(id.as_str()))
                 && (!filter.unfinished || run.finished_at.is_none())
+                && filter
+                    .active_since
+                    .as_ref()
+                    .is_none_or(|since| run.finished_at.as_ref().is_none_or(|at| at >= since))
                 && !filter.cut_off
         };
         let most = if filter.limit == 0 { usize::MAX } else { filter.limit };
@@ -195,12 +218,16 @@ impl Journal for MemoryJournal {
         let mut state = self.state();
         let token = state.runs.get_mut(run_id).map(|run| {
             run.token += 1;
+            run.held = true;
             run.token
         });
         Ticket::known(token.ok_or_else(|| no_run(format!("cannot take over run {run_id}"))))
     }
 
-    fn release(&self, _run_id: &str, _token: u64) -> Ticket<()> {
+    fn release(&self, run_id: &str, token: u64) -> Ticket<()> {
+        if let Some(run) = self.state().runs.get_mut(run_id).filter(|run| run.token == token) {
+            run.held = false;
+        }
         Ticket::known(Ok(()))
     }
 
@@ -248,8 +275,38 @@ impl Journal for MemoryJournal {
         let ids: Vec<EcoString> =
             state.runs.values().filter(|run| old(run)).take(limit).map(|run| run.record.run_id.clone()).collect();
         ids.iter().for_each(|id| drop(state.runs.shift_remove(id)));
+        ids.iter().for_each(|id| drop(state.queue.shift_remove(id)));
         state.starts.retain(|_, run_id| !ids.contains(run_id));
         Ticket::known(Ok(ids.len()))
+    }
+
+    fn enqueue(&self, run: NewRun, place: Place) -> Ticket<Created> {
+        Ticket::known(self.state().enqueue(run, place))
+    }
+
+    fn admit(&self, run_id: &str, now: i64) -> Ticket<Admitted> {
+        Ticket::known(self.state().admit(run_id, now))
+    }
+
+    fn queued(&self, run_id: &str) -> Result<Option<String>, JournalError> {
+        Ok(self.state().queue.get(run_id).and_then(|place| place.started.clone()))
+    }
+
+    fn due(&self, now: i64, limit: usize) -> Result<Vec<Due>, JournalError> {
+        Ok(self.state().due(now, limit))
+    }
+
+    fn depth(&self, now: i64) -> Result<Depth, JournalError> {
+        Ok(self.state().depth(now))
+    }
+
+    fn remember(&self, name: &str, text: String) -> Ticket<()> {
+        self.state().memory.insert(name.to_owned(), text);
+        Ticket::known(Ok(()))
+    }
+
+    fn recall(&self, name: &str) -> Result<Option<String>, JournalError> {
+        Ok(self.state().memory.get(name).cloned())
     }
 }
 
@@ -341,5 +398,33 @@ impl Journal for EphemeralJournal {
 
     fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {
         self.runs.forget(before, limit)
+    }
+
+    fn enqueue(&self, run: NewRun, place: Place) -> Ticket<Created> {
+        self.runs.enqueue(run, place)
+    }
+
+    fn admit(&self, run_id: &str, now: i64) -> Ticket<Admitted> {
+        self.runs.admit(run_id, now)
+    }
+
+    fn queued(&self, run_id: &str) -> Result<Option<String>, JournalError> {
+        self.runs.queued(run_id)
+    }
+
+    fn due(&self, now: i64, limit: usize) -> Result<Vec<Due>, JournalError> {
+        self.runs.due(now, limit)
+    }
+
+    fn depth(&self, now: i64) -> Result<Depth, JournalError> {
+        self.runs.depth(now)
+    }
+
+    fn remember(&self, name: &str, text: String) -> Ticket<()> {
+        self.keys.remember(name, text)
+    }
+
+    fn recall(&self, name: &str) -> Result<Option<String>, JournalError> {
+        self.keys.recall(name)
     }
 }

@@ -80,10 +80,14 @@ impl Machine {
                 run.claim = self.claim(code, block, act, tool, &args)?;
                 run.args = Value0(args);
             }
-            Deed::Flow { flow, args } | Deed::Start { flow, args } => {
+            Deed::Flow { flow, args } | Deed::Start { flow, args, .. } => {
                 let name = code.flow(*flow).map(|flow| flow.name.as_str()).unwrap_or_default();
                 let args = self.eval(code, block, name, args)?;
                 run.bound = self.bind_args(code, *flow, &args)?;
+                if let Deed::Start { delay: Some(delay), .. } = &act.target {
+                    let when = self.eval(code, block, "start", delay)?;
+                    run.due = Some(ambient::moment(&when, self.run.now, "the time of a `start`")?);
+                }
             }
             Deed::Ask { .. } | Deed::Receive { .. } | Deed::Missing(_) => {}
         }
@@ -291,6 +295,7 @@ impl Machine {
         }
         let Some(task) = self.tasks.get(id) else { return Ok(()) };
         let bound = task.act.as_ref().map(|run| run.bound.clone()).unwrap_or_default();
+        let due = task.act.as_ref().and_then(|run| run.due);
         let args = Value::record(plan.params.iter().map(|param| param.name.clone()).zip(bound));
         let labels = args.deep_labels();
         let effect = SpawnEffect {
@@ -305,6 +310,7 @@ impl Machine {
             project: self.run.project.clone(),
             untrusted: labels.untrusted(),
             secret: labels.secret(),
+            due,
             behind: None,
         };
         self.owe(id, Effect::Spawn(Box::new(effect)));

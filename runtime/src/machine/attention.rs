@@ -100,6 +100,7 @@ impl Machine {
             project: self.run.project.clone(),
             untrusted: labels.untrusted(),
             secret: labels.secret(),
+            due: None,
             behind: None,
         })
     }

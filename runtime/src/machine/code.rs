@@ -132,6 +132,7 @@ pub(super) enum Deed {
     Start {
         flow: u32,
         args: Pure,
+        delay: Option<Pure>,
     },
     /// The plan names a tool that it does not hold.
     Missing(EcoString),
@@ -343,7 +344,9 @@ impl Maker<'_> {
                 Deed::Ask { question: question.clone(), ty: self.sealed(ty), from: from.clone() }
             }
             Target::Receive { event, ty } => Deed::Receive { event: event.clone(), ty: self.sealed(ty) },
-            Target::Start { flow, args, .. } => Deed::Start { flow: *flow, args: args.clone() },
+            Target::Start { flow, args, delay } => {
+                Deed::Start { flow: *flow, args: args.clone(), delay: delay.clone() }
+            }
         }
     }
 }

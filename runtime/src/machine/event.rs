@@ -384,6 +384,9 @@ pub struct SpawnEffect {
     pub untrusted: bool,
     /// Whether an argument is secret.
     pub secret: bool,
+    /// Not before this time; None: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
     /// As in [`Started::behind`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<EcoString>,

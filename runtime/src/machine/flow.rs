@@ -33,6 +33,18 @@ impl Machine {
         })
     }
 
+    /// What the `concurrency` of the entry flow counts runs with these arguments under, and how many may go at once.
+    /// None: it has none. `Err` says which argument does not fit.
+    pub(crate) fn slot(&self, args: &Value) -> Result<Option<(EcoString, u64)>, String> {
+        let code = Arc::clone(&self.code);
+        let Some(flow) = code.plan.entry_flow() else { return Ok(None) };
+        let Some((most, by)) = &flow.clauses.concurrency else { return Ok(None) };
+        let Some(by) = by else { return Ok(Some((flow.name.clone(), *most))) };
+        let bound = self.bind_args(&code, code.plan.entry, args).map_err(|failure| failure.text())?;
+        let value = eval(by, &Fresh(&bound), &code.program()).map_err(|error| Box::<Failure>::from(error).text())?;
+        Ok(Some((format!("{} by {}", flow.name, value.to_json()).into(), *most)))
+    }
+
     /// The same from a function that knows the arguments by place and name.
     pub(super) fn bind(
         &self,

@@ -146,6 +146,7 @@ impl Machine {
             untrusted: labels.untrusted(),
             secret: labels.secret(),
             behind: Some(behind.into()),
+            due: None,
         };
         let effect = Effect::Spawn(Box::new(spawn));
         self.waiters.insert(hook.step, Waiter::Hook);

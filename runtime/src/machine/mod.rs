@@ -111,6 +111,8 @@ pub struct Machine {
     /// Calls that may have happened and that nobody looks up: an operator has to say.
     unknowns: usize,
     entry: Option<FlowId>,
+    /// Why a run that has not begun is not to begin.
+    called_off: Option<EcoString>,
     /// Runs that are to be started because a flow has ended: the run ends when all of them exist.
     hooks: Vec<Effect>,
     /// How the run will have ended then.
@@ -119,6 +121,8 @@ pub struct Machine {
     outbox: Outbox,
     /// Flows that undo.
     undoings: usize,
+    /// How often something was stopped while steps of it were under way.
+    stops: u64,
     run: Run,
     out: Applied,
     detail: bool,
@@ -157,10 +161,12 @@ impl Machine {
             held: Vec::new(),
             unknowns: 0,
             entry: None,
+            called_off: None,
             hooks: Vec::new(),
             ending: None,
             outbox: Outbox::default(),
             undoings: 0,
+            stops: 0,
             out: Applied::default(),
             detail: true,
         }
@@ -287,6 +293,18 @@ impl Machine {
 
     pub(crate) fn owed(&self) -> impl Iterator<Item = &Effect> {
         self.tasks.iter().flat_map(|task| task.owed.iter())
+    }
+
+    /// How often something was stopped while steps of it were under way; grows.
+    pub(crate) fn stops(&self) -> u64 {
+        self.stops
+    }
+
+    /// Whether a step is only awaited: what it is part of has been stopped. An undo never is.
+    pub(crate) fn is_stopped(&self, key: &Key) -> bool {
+        let Some(Waiter::Task(id)) = self.waiters.get(&key.step) else { return false };
+        let block = self.tasks.get(*id).and_then(|task| self.blocks.get(task.block));
+        block.is_some_and(|block| block.stop.is_some())
     }
 
     pub(crate) fn record(&self) -> &Run {

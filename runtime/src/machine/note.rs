@@ -1,10 +1,10 @@
 //! Decisions that people can watch: every one becomes an observed event.
 
-use super::Machine;
 use super::code::Deed;
 use super::failure::Failure;
 use super::run::Status;
-use super::state::{BlockId, FlowId, State, TaskId};
+use super::state::{BlockId, FlowId, State, TaskId, Waiter};
+use super::{Key, Machine};
 use ecow::EcoString;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,6 +15,9 @@ pub enum NoteKind {
     /// The run began.
     #[serde(rename = "run.started")]
     RunStarted,
+    /// It begins later, or when there is room for it; the reason says which.
+    #[serde(rename = "run.queued")]
+    RunQueued,
     /// A person or an event is waited for.
     #[serde(rename = "run.waiting")]
     RunWaiting,
@@ -51,9 +54,15 @@ pub enum NoteKind {
     /// A step began.
     #[serde(rename = "step.started")]
     StepStarted,
+    /// A call waits at its server's gate; the reason says for what.
+    #[serde(rename = "step.queued")]
+    StepQueued,
     /// One attempt failed; the reason says what follows.
     #[serde(rename = "step.attempt_failed")]
     AttemptFailed,
+    /// How far the tool says that a call is. Told while it lasts, and nowhere kept.
+    #[serde(rename = "step.progress")]
+    StepProgress,
     /// A step gave its value.
     #[serde(rename = "step.succeeded")]
     StepSucceeded,
@@ -78,6 +87,12 @@ pub enum NoteKind {
     /// A budget is used up.
     #[serde(rename = "budget.spent")]
     BudgetSpent,
+    /// A server has failed too often: its calls are refused for a while.
+    #[serde(rename = "breaker.opened")]
+    BreakerOpened,
+    /// A server answers again.
+    #[serde(rename = "breaker.closed")]
+    BreakerClosed,
     /// Somebody should look.
     #[serde(rename = "alert.raised")]
     Alert,
@@ -152,6 +167,16 @@ impl Machine {
             Deed::Tool { tool, .. } => self.code.tool(*tool).map(|tool| tool.name.clone()).unwrap_or_default(),
             _ => EcoString::new(),
         }
+    }
+
+    /// Full name of the flow that a call under way belongs to.
+    pub(crate) fn flow_of(&self, key: &Key) -> Option<EcoString> {
+        let flow = match *self.waiters.get(&key.step)? {
+            Waiter::Task(id) => self.task_flow(id)?,
+            Waiter::Undo(id) => id,
+            Waiter::Hook => return None,
+        };
+        Some(self.flow_name(flow))
     }
 
     /// A decision about a step that is no task.

@@ -149,6 +149,8 @@ pub(super) struct ActRun {
     pub bound: Vec<Value>,
     pub timeout_ms: Option<u64>,
     pub claim: Option<Claim>,
+    /// When a run that is started is to begin.
+    pub due: Option<Timestamp>,
     /// When `until` gives up.
     pub within: Option<Timestamp>,
     /// Its arguments are known: it can be tried (again).

@@ -22,6 +22,9 @@ impl Machine {
             return;
         }
         if self.run.started_at.is_none() {
+            if let Event::Cancelled { reason, .. } = event {
+                self.called_off = Some(reason.clone());
+            }
             return;
         }
         match event {
@@ -58,6 +61,9 @@ impl Machine {
         self.outbox.behind = started.behind.clone();
         self.note_run(NoteKind::RunStarted, None);
         let number = code.plan.entry;
+        if let Some(reason) = self.called_off.take() {
+            return self.run_failed(cancelled(&reason), false, false);
+        }
         let Some(plan) = code.flow(number) else {
             return self.run_failed(Failure::new("failed", "the plan has no entry flow"), false, false);
         };
@@ -315,9 +321,7 @@ impl Machine {
         }
         let Some(entry) = self.entry else { return };
         if self.flows.get(entry).is_some_and(|flow| matches!(flow.phase, Phase::Running(_))) {
-            let message = if reason.is_empty() { "the run was cancelled" } else { reason };
-            let failure = Failure::new("cancelled", message);
-            self.abort_flow(code, entry, &Stop::Abort(failure));
+            self.abort_flow(code, entry, &Stop::Abort(cancelled(reason)));
         }
         self.paused = false;
         self.let_go();
@@ -345,4 +349,8 @@ impl Machine {
     pub(super) fn task_flow(&self, id: TaskId) -> Option<FlowId> {
         Some(self.blocks.get(self.tasks.get(id)?.block)?.flow)
     }
+}
+
+fn cancelled(reason: &str) -> Box<Failure> {
+    Failure::new("cancelled", if reason.is_empty() { "the run was cancelled" } else { reason })
 }

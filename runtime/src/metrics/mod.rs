@@ -127,6 +127,8 @@ impl Metrics {
             NoteKind::Alert => {
                 self.alerts.get_or_create(&flow()).inc();
             }
+            NoteKind::BreakerOpened => self.breaker(server(one), BreakerState::Open),
+            NoteKind::BreakerClosed => self.breaker(server(one), BreakerState::Closed),
             event => {
                 if let Some(status) = ended(event) {
                     self.run_ended(one, status);
@@ -192,6 +194,11 @@ impl Metrics {
 
 /// The statuses of runs that have not ended.
 const OPEN: [&str; 6] = ["queued", "running", "waiting", "paused", "compensating", "needs_attention"];
+
+/// Breakers belong to a tool's server.
+fn server(one: &Observed) -> &str {
+    one.tool.split('.').next().unwrap_or_default()
+}
 
 fn seconds(one: &Observed) -> Option<f64> {
     let millis = u32::try_from(one.duration_ms?.max(0)).unwrap_or(u32::MAX);

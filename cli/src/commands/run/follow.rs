@@ -21,6 +21,7 @@ use weir_runtime::envelope::Envelope;
 use weir_runtime::journal::{
     Durability, EphemeralJournal, Filter, Journal, JournalError, MemoryJournal, SqliteJournal,
 };
+use weir_runtime::limits::Limits;
 use weir_runtime::machine::Decision;
 use weir_runtime::tool::Fault;
 use weir_runtime::tools::{RunControl, RunControlSlot};
@@ -40,6 +41,8 @@ pub struct Prepared {
     pub builtin: Tools,
     /// The servers outside that it can call.
     pub outside: Outside,
+    /// What the servers are limited to.
+    pub limits: Vec<(EcoString, Limits)>,
     /// Where the engine lends itself to `runs.cancel`.
     pub control: RunControlSlot,
     /// The project's folder.
@@ -138,7 +141,9 @@ async fn attend(
     let mut toolbox = Toolbox::new();
     prepared.builtin.into_iter().for_each(|(name, server)| toolbox.add(name, server));
     prepared.outside.into_iter().for_each(|(name, server)| toolbox.add(name, server));
-    if matches!(prepared.work, Work::Start(_)) {
+    prepared.limits.into_iter().for_each(|(name, limits)| toolbox.limit(name, limits));
+    if let Work::Start(request) = &prepared.work {
+        request.run_id.iter().for_each(|run_id| watch.expect(run_id));
         tell_of_cut_off(&*journal, &watch);
     }
     forget_old(&*journal, prepared.runs.keep);
@@ -273,7 +278,7 @@ fn leave() -> ! {
 }
 
 /// Lends the engine to `runs.cancel`.
-struct Control(LocalEngine);
+pub struct Control(pub LocalEngine);
 
 #[async_trait]
 impl RunControl for Control {

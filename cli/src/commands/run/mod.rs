@@ -67,7 +67,8 @@ pub fn run(args: &RunArgs) -> Outcome {
     let outside = needed.open(&target.root)?;
     let (plan, root, runs) = (Arc::new(plan), target.root.clone(), config.runs.clone());
     let work = Work::Start(Box::new(request));
-    let prepared = Prepared { plan, work, builtin, outside, control, root, runs };
+    let limits = servers::limits(config);
+    let prepared = Prepared { plan, work, builtin, outside, limits, control, root, runs };
     let (envelope, around) = follow::follow(prepared, around, args.events)?;
     tell(&envelope, &around, args.events);
     Ok(summary::exit(&envelope, &around))

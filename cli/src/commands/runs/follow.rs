@@ -25,6 +25,7 @@ pub fn go_on(here: Here, history: &History, work: Work) -> Outcome {
     let runs = here.config.runs.clone();
     let allows = here.config.project.allow_delivery;
     // Opened once more by the run itself.
+    let limits = servers::limits(&here.config);
     drop(here);
     let around = Around {
         flow: history.record.flow.to_string(),
@@ -32,7 +33,7 @@ pub fn go_on(here: Here, history: &History, work: Work) -> Outcome {
         project_allows: allows,
         ..Around::default()
     };
-    let prepared = Prepared { plan: Arc::clone(&history.plan), work, builtin, outside, control, root, runs };
+    let prepared = Prepared { plan: Arc::clone(&history.plan), work, builtin, outside, limits, control, root, runs };
     let (envelope, around) = follow(prepared, around, false)?;
     tell(&envelope, &around, false);
     Ok(summary::exit(&envelope, &around))

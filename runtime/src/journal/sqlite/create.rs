@@ -3,6 +3,7 @@
 use super::append;
 use super::audit;
 use super::lease;
+use super::queue;
 use super::sum;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::{Created, NO_RUN, NewRun, RUN_EXISTS, Trouble};
@@ -68,6 +69,6 @@ pub(super) fn post(sql: &Connection, run_id: &str, text: &str) -> Result<(), Sto
         sql.prepare_cached("INSERT INTO posts (run, json, sum) SELECT number, ?2, ?3 FROM runs WHERE run_id = ?1")?;
     match insert.execute(params![run_id, text, sum::sum(&[run_id, text])])? {
         0 => Err(Stop::Said(Trouble::NoRun, NO_RUN.into())),
-        _ => Ok(()),
+        _ => queue::rouse(sql, run_id),
     }
 }

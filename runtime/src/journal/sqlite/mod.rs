@@ -8,6 +8,7 @@ mod keys;
 mod lease;
 mod mark;
 mod migrate;
+mod queue;
 mod read;
 mod retain;
 mod sum;
@@ -15,8 +16,8 @@ mod writer;
 
 use super::database::{self, Kind};
 use super::{
-    Appended, AuditPage, Batch, Created, Filter, Journal, JournalError, KeyChange, KeyClaim, Loaded, NewRun, Post,
-    RunRecord, Ticket, Trouble,
+    Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, KeyChange, KeyClaim,
+    Loaded, NewRun, Place, Post, RunRecord, Ticket, Trouble,
 };
 use crate::journal::Claimed;
 use rusqlite::Connection;
@@ -216,6 +217,40 @@ impl Journal for SqliteJournal {
             || "cannot forget old runs".into(),
             move |sql, desk| retain::forget(sql, desk, &before, limit),
         )
+    }
+
+    fn enqueue(&self, run: NewRun, place: Place) -> Ticket<Created> {
+        let run_id = run.run.run_id.clone();
+        let what = move || format!("cannot queue run {run_id}");
+        self.submit(true, what, move |sql, desk| queue::enqueue(sql, desk, &run, &place))
+    }
+
+    fn admit(&self, run_id: &str, now: i64) -> Ticket<Admitted> {
+        let run_id = run_id.to_owned();
+        let shown = run_id.clone();
+        let what = move || format!("cannot take over run {shown}");
+        self.submit(false, what, move |sql, desk| queue::admit(sql, desk, &run_id, now))
+    }
+
+    fn queued(&self, run_id: &str) -> Result<Option<String>, JournalError> {
+        self.read(&format!("cannot read run {run_id}"), |sql| queue::started(sql, run_id))
+    }
+
+    fn due(&self, now: i64, limit: usize) -> Result<Vec<Due>, JournalError> {
+        self.read("cannot read the queue", |sql| queue::due(sql, &self.file, now, limit))
+    }
+
+    fn depth(&self, now: i64) -> Result<Depth, JournalError> {
+        self.read("cannot read the queue", |sql| queue::depth(sql, now))
+    }
+
+    fn remember(&self, name: &str, text: String) -> Ticket<()> {
+        let (name, what) = (name.to_owned(), || "cannot remember a breaker, limit or campaign".into());
+        self.submit(false, what, move |sql, _| queue::remember(sql, &name, &text))
+    }
+
+    fn recall(&self, name: &str) -> Result<Option<String>, JournalError> {
+        self.read("cannot recall a breaker, limit or campaign", |sql| queue::recall(sql, name))
     }
 }
 

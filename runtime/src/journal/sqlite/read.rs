@@ -110,10 +110,14 @@ pub(super) fn list(sql: &Connection, filter: &Filter, file: &Path) -> Result<Vec
     }
     if filter.cut_off {
         let dead = lease::dead(sql, file)?;
-        query.push_str(" AND status IN ('queued', 'running', 'compensating') AND (owner IS NULL");
+        query.push_str(" AND finished_at IS NULL AND (owner IS NULL AND status IN ('running', 'compensating')");
         dead.iter().for_each(|_| query.push_str(" OR owner = ?"));
         query.push(')');
         given.extend(dead);
+    }
+    if let Some(since) = &filter.active_since {
+        query.push_str(" AND (finished_at IS NULL OR finished_at >= ?)");
+        given.push(since.to_string());
     }
     if filter.unfinished {
         query.push_str(" AND finished_at IS NULL");
