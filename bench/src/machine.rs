@@ -141,5 +141,6 @@ fn started(n: i64) -> Event {
         untrusted: false,
         secret: false,
         behind: None,
+        seed: None,
     }))
 }

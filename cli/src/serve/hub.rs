@@ -118,6 +118,8 @@ mod tests {
             step: "s".into(),
             attempt: None,
             reason: None,
+            tool: EcoString::new(),
+            retry_in_ms: None,
             duration_ms: None,
             at: jiff::Timestamp::UNIX_EPOCH,
             trace_id: EcoString::new(),

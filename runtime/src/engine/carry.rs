@@ -207,6 +207,7 @@ impl RunLoop {
             untrusted: spawn.untrusted,
             secret: spawn.secret,
             behind: spawn.behind,
+            seed: None,
         };
         let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
         let key = spawn.key;

@@ -579,7 +579,8 @@ impl Engine for LocalEngine {
             _ => None,
         });
         let questions = questions.collect();
-        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions })
+        let rounds = run.machine.rounds();
+        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions, rounds })
     }
 
     fn watch(&self) -> UnboundedReceiver<Observed> {

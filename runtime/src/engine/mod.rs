@@ -3,6 +3,7 @@
 
 mod audit;
 mod carry;
+mod followed;
 mod line;
 mod local;
 mod queue;
@@ -15,6 +16,7 @@ mod turn;
 mod turns;
 mod validate;
 
+pub use followed::Followed;
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
 pub use queue::{Queued, When};
 pub use toolbox::Toolbox;
@@ -155,6 +157,8 @@ pub struct History {
     pub events: Vec<Observed>,
     /// What the open questions ask for, by step.
     pub(crate) questions: Vec<(EcoString, Type)>,
+    /// Rounds of the lists that are being gone through.
+    pub(crate) rounds: Vec<(EcoString, usize)>,
 }
 
 impl History {

@@ -106,6 +106,7 @@ impl LocalEngine {
             untrusted: request.untrusted,
             secret: false,
             behind: None,
+            seed: None,
         }
     }
 
@@ -241,6 +242,8 @@ impl LocalEngine {
             step: EcoString::new(),
             attempt: None,
             reason,
+            tool: EcoString::new(),
+            retry_in_ms: None,
             duration_ms: None,
             at: self.inner.clock.now(),
         };

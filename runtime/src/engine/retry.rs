@@ -33,10 +33,13 @@ impl LocalEngine {
             // What it did was undone, so nothing is left to take over.
             old.events.clear();
         }
+        let first = old.started.seed.clone().unwrap_or_else(|| old.started.run_id.clone());
+        let seed = (!old.events.is_empty()).then_some(first);
         let started = Started {
             at: self.inner.clock.now(),
             run_id: LocalEngine::new_run_id(),
             args: args.unwrap_or_else(|| old.started.args.clone()),
+            seed,
             ..old.started.clone()
         };
         let (mut run, record, plan) = self.prepare(old_run.machine.plan(), &started);

@@ -72,6 +72,8 @@ impl RunLoop {
             step: key.step.clone(),
             attempt: Some(key.attempt),
             reason: Some(reason),
+            tool: self.calls.get(key).map(|call| call.tool.clone()).unwrap_or_default(),
+            retry_in_ms: None,
             duration_ms: None,
             at: self.engine.inner.clock.now(),
         };

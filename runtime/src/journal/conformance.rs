@@ -114,6 +114,9 @@ fn in_turn(journal: &dyn Journal) -> Verdict {
     held(journal.append(batch("r1", 1, 5, &["\"gap\""])).wait())?;
     refused(journal.append(batch("nobody", 1, 0, &["\"a\""])).wait())?;
     ok(journal.append(batch("r1", 1, 2, &["\"ø\\n\""])).wait())?;
+    let last: Vec<String> = ok(journal.lines("r1", 2))?.into_iter().map(|line| line.text).collect();
+    same("the lines from the third on", last, vec!["\"ø\\n\"".to_owned()])?;
+    same("the lines behind the last", ok(journal.lines("r1", 3))?.len(), 0)?;
     same("the lines", texts(journal, "r1")?, vec!["\"a\"".into(), "\"b\"".into(), "\"ø\\n\"".into()])
 }
 

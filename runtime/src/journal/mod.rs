@@ -53,6 +53,20 @@ pub trait Journal: Send + Sync {
     /// A journal that cannot be read, or is damaged: the record is named.
     fn load(&self, run_id: &str) -> Result<Option<Loaded>, JournalError>;
 
+    /// The lines of a run from this one on, in order.
+    ///
+    /// # Errors
+    /// No such run; as [`Journal::load`].
+    fn lines(&self, run_id: &str, from: u64) -> Result<Vec<Line>, JournalError> {
+        let loaded = self.load(run_id)?;
+        let loaded = loaded.ok_or_else(|| JournalError {
+            what: format!("cannot read run {run_id}"),
+            why: NO_RUN.into(),
+            trouble: Trouble::NoRun,
+        })?;
+        Ok(loaded.lines.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect())
+    }
+
     /// Newest runs first.
     ///
     /// # Errors

@@ -185,6 +185,9 @@ pub struct Started {
     /// What it follows, where it is a hook or an archiver's outbox; its failure raises an alert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<EcoString>,
+    /// The run whose steps it takes over: `uuid()` and `random()` give again what they gave there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<EcoString>,
 }
 
 /// Something that an engine is to do.

@@ -174,6 +174,10 @@ impl Machine {
             && let Some((next, at, reason)) = self.retry(id, act, &failure, &path)
         {
             self.note_task(id, &path, NoteKind::AttemptFailed, Some(reason));
+            let delay = at.duration_since(self.run.now).as_millis();
+            if let Some(note) = self.out.notes.last_mut() {
+                note.retry_in_ms = u64::try_from(delay).ok();
+            }
             self.owe(id, Effect::Sleep { key: Key::new(path, next), timer: Timer::Retry, until: at });
             return;
         }

@@ -390,6 +390,7 @@ pub fn started(args: Value) -> Started {
         untrusted: false,
         secret: false,
         behind: None,
+        seed: None,
     }
 }
 

@@ -25,7 +25,11 @@ use weir_runtime::limits::Limits;
 use weir_runtime::machine::Decision;
 use weir_runtime::tool::Fault;
 use weir_runtime::tools::{RunControl, RunControlSlot};
+use weir_runtime::traces::{Exporter, Otlp};
 use weir_stdlib::value::Value;
+
+/// How long the end of a command waits for the collector of traces.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// Everything that a run needs.
 pub struct Prepared {
@@ -150,6 +154,7 @@ async fn attend(
     let control: Arc<dyn RunControl> = Arc::new(Control(engine.clone()));
     prepared.control.fill(&control);
     let mut observed = engine.watch();
+    let exporter = exporter(&engine, &watch);
     let run = prepared.work.done_by(engine.clone(), Arc::clone(&prepared.plan));
     tokio::pin!(run);
     let ended = loop {
@@ -169,6 +174,12 @@ async fn attend(
     while let Ok(one) = observed.try_recv() {
         watch.see(&one);
     }
+    if let Some(exporter) = exporter {
+        let lost = exporter.end(FLUSH).await;
+        if lost > 0 {
+            watch.aside(&format!("{lost} spans of its trace did not reach the collector"));
+        }
+    }
     around.gated = watch.end();
     match ended {
         Ok(envelope) => Ok((envelope, around)),
@@ -178,6 +189,18 @@ async fn attend(
         }
         Err(error) => Err(Error::failed(error.to_string())),
     }
+}
+
+/// Exports traces, where the environment says where to. What it says wrong is told, and hinders nothing.
+fn exporter(engine: &LocalEngine, watch: &Watch) -> Option<Exporter> {
+    let started = Otlp::from_env(|name| std::env::var(name).ok()).and_then(|otlp| {
+        let start = |otlp| Exporter::start(otlp, engine.watch());
+        otlp.map(start).transpose()
+    });
+    started.unwrap_or_else(|problem| {
+        watch.aside(&problem);
+        None
+    })
 }
 
 /// Who runs this command, as its environment says: the audit names them.

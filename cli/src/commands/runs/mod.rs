@@ -104,7 +104,7 @@ fn now<T>(work: impl Future<Output = Result<T, EngineError>>) -> Result<T, Error
     runtime.block_on(work).map_err(said)
 }
 
-fn said(error: EngineError) -> Error {
+pub fn said(error: EngineError) -> Error {
     match error {
         EngineError::NoRun(_) | EngineError::Unfit(_) | EngineError::Ended { .. } => Error::usage(error.to_string()),
         other => Error::failed(other.to_string()),

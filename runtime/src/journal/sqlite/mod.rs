@@ -190,6 +190,10 @@ impl Journal for SqliteJournal {
         self.read(&format!("cannot read run {run_id}"), |sql| read::load(sql, run_id))
     }
 
+    fn lines(&self, run_id: &str, from: u64) -> Result<Vec<crate::journal::Line>, JournalError> {
+        self.read(&format!("cannot read run {run_id}"), |sql| read::from(sql, run_id, from))
+    }
+
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
         self.read("cannot list the runs", |sql| read::list(sql, filter, &self.file))
     }
