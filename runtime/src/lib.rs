@@ -1,5 +1,6 @@
 //! Carrying out plans: the machine, engines, journals and tools. No printing, no arguments, no terminal.
 
+pub mod campaigns;
 pub mod dispatch;
 pub mod dry_run;
 pub mod engine;
