@@ -2,11 +2,14 @@
 
 mod acts;
 mod block;
+mod campaigns;
 mod exprs;
 mod function;
 mod policy;
 mod reads;
 mod steps;
+
+pub(crate) use campaigns::campaigns;
 
 use crate::check::Checked;
 use crate::check::program::{FlowDecl, Program};
