@@ -13,8 +13,9 @@ use indexmap::IndexMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use weir_compiler::project::ToolSection;
+use weir_compiler::project::{Config, ToolSection};
 use weir_compiler::registry::Listing;
+use weir_runtime::limits::Limits;
 use weir_runtime::servers::{Server, Unverified, Verified, open};
 use weir_runtime::tool::Tool;
 
@@ -29,6 +30,11 @@ pub type Tools = IndexMap<EcoString, Arc<dyn Tool>>;
 
 /// Servers outside this process, by name, held against the lock file.
 pub type Outside = IndexMap<EcoString, Arc<Verified>>;
+
+/// What `weir.toml` limits the servers to.
+pub fn limits(config: &Config) -> Vec<(EcoString, Limits)> {
+    config.tools.iter().map(|(name, section)| (name.clone(), Limits::of(section))).collect()
+}
 
 /// Opens one server of the project; nothing is started.
 pub fn opened(

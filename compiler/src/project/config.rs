@@ -23,6 +23,102 @@ pub struct Config {
     /// `[runs]`
     #[serde(default)]
     pub runs: RunsSection,
+    /// `[serve]`
+    #[serde(default)]
+    pub serve: ServeSection,
+    /// `[campaigns]`
+    #[serde(default)]
+    pub campaigns: CampaignsSection,
+    /// `[webhooks."/path"]`
+    #[serde(default)]
+    pub webhooks: IndexMap<EcoString, WebhookSection>,
+}
+
+/// `[serve]`: what `weir serve` offers, and to whom.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServeSection {
+    /// `127.0.0.1:7117`: where it listens.
+    pub listen: Option<String>,
+    /// Names by which it may be reached beside those of this computer: `weir.example.com`.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Flows that are offered. Default: those that no other flow calls.
+    pub flows: Option<Vec<EcoString>>,
+    /// `[serve.tokens.NAME]`: who may ask for what. Without any, whoever is on this computer may do everything.
+    #[serde(default)]
+    pub tokens: IndexMap<EcoString, TokenSection>,
+}
+
+/// `[serve.tokens.NAME]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSection {
+    /// `env:NAME` or `file:PATH`.
+    pub token: String,
+    /// What its bearer may do.
+    pub roles: Vec<ServeRole>,
+}
+
+/// `roles = ["…"]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServeRole {
+    /// Looks.
+    Viewer,
+    /// Looks, starts runs and steers them.
+    Operator,
+    /// Looks, and answers the questions of runs.
+    Approver,
+}
+
+/// `[campaigns]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignsSection {
+    /// What becomes of the times at which nothing ran.
+    #[serde(default)]
+    pub missed: Missed,
+}
+
+/// `missed = "…"`: what becomes of the times of a campaign at which nothing ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missed {
+    /// The last one is made up for.
+    #[default]
+    Last,
+    /// None is.
+    Skip,
+    /// Each is, the last hundred at most.
+    All,
+}
+
+/// `[webhooks."/path"]`: what a call of a webhook has to prove.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSection {
+    /// The secret that calls are signed with: `env:NAME` or `file:PATH`.
+    pub secret: String,
+    /// How they are signed.
+    #[serde(default)]
+    pub signature: Signing,
+    /// How old a call may be, in milliseconds. Default: 5 minutes.
+    #[serde(default, deserialize_with = "millis")]
+    pub window: Option<i64>,
+    /// How long its body may be, in bytes. Default: 1 MiB.
+    pub max_bytes: Option<u64>,
+}
+
+/// `signature = "…"`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signing {
+    /// <https://www.standardwebhooks.com>: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+    #[default]
+    Standard,
+    /// `x-hub-signature-256`, as GitHub signs.
+    Github,
 }
 
 /// `[runs]`: how runs are kept.

@@ -1,32 +1,46 @@
 //! Carrying out effects: calls as tasks with a time limit, questions, starts.
 
 use super::EngineError;
-use super::local::{LocalEngine, Question, Told};
+use super::local::{Child, LocalEngine, Question, Word};
+use super::queue::When;
 use super::run::RunLoop;
 use crate::envelope::Envelope;
 use crate::journal::Claimed;
-use crate::machine::{AskEffect, CallEffect, Key, SpawnEffect, Started};
-use crate::tool::{Call, Fault, Outcome};
+use crate::limits::{Change, Permit};
+use crate::machine::{AskEffect, CallEffect, Key, NoteKind, SpawnEffect, Started};
+use crate::observe::Observed;
+use crate::tool::{Call, Fault, Outcome, Progress};
 use ecow::EcoString;
 use futures_util::FutureExt;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use weir_compiler::plan::{Plan, ToolPlan};
 use weir_stdlib::value::{Data, Value};
+
+/// How often at most it is told how far a call is.
+const PROGRESS: Duration = Duration::from_millis(250);
 
 /// What a run's loop is sent.
 pub(super) enum Message {
     /// A call has ended.
     Called { key: Key, outcome: Result<Outcome, Fault>, recorded: bool, misfit: Option<EcoString> },
+    /// A tool says how far a call is.
+    Progressed { key: Key, progress: Progress },
+    /// It is the turn of a call that waited at its server's gate, or it is refused.
+    Turn { call: Box<CallEffect>, answer: Result<Permit, Fault> },
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
     /// From outside.
-    Told { what: Told, reply: oneshot::Sender<Result<(), EngineError>> },
+    Told { word: Word, reply: oneshot::Sender<Result<(), EngineError>> },
     /// From another process.
-    Posted { number: i64, what: Option<Told> },
+    Posted { number: i64, word: Option<Word> },
+    /// The process is ending: nothing new is begun, and another one goes on.
+    Drain,
     /// The journal cannot be used.
     Stop(EngineError),
     /// How is it?
@@ -53,10 +67,10 @@ impl RunLoop {
     }
 
     /// Makes a call, or answers it by what its key says.
-    pub(super) fn begin(&mut self, call: CallEffect, claimed: Claimed) {
+    pub(super) fn begin(&mut self, call: CallEffect, permit: Option<Permit>, claimed: Claimed) {
         let key = call.key.clone();
         let Some(claim) = call.claim.clone().filter(|_| !matches!(claimed, Claimed::New)) else {
-            return self.call(call);
+            return self.call(call, permit);
         };
         let name = claim.key.clone();
         self.held.remove(&(claim.scope, claim.key));
@@ -82,12 +96,13 @@ impl RunLoop {
     }
 
     /// Makes one attempt of a call in a task of its own. A panic in a tool is a fault like any other.
-    pub(super) fn call(&mut self, call: CallEffect) {
+    pub(super) fn call(&mut self, call: CallEffect, mut permit: Option<Permit>) {
         let tools = self.engine.inner.tools.clone();
         let sender = self.sender.clone();
         let timeout = self.time_left(&call);
         let name = call.tool.clone();
         let plan = self.plan.tools.get(&name).cloned();
+        let (progress, heard) = watch::channel(Progress::default());
         let types = Arc::clone(&self.plan);
         let ask = Call {
             tool: name.split_once('.').map_or(name.as_str(), |(_, tool)| tool).into(),
@@ -99,19 +114,38 @@ impl RunLoop {
             timeout,
             grants: call.grants.to_vec(),
             definition: plan.as_ref().and_then(|tool| tool.definition.clone()),
+            progress: Some(progress),
         };
         let (key, rest) = (call.key, call.rest);
+        if let Some(permit) = &mut permit {
+            permit.sent();
+        }
+        let (engine, told) = (self.engine.clone(), self.observed(&key, NoteKind::BreakerOpened, String::new()));
         self.tasks.spawn(async move {
             let work =
                 AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
                     .catch_unwind();
-            let outcome = match tokio::time::timeout(timeout, work).await {
+            let tell = pass_on(heard, sender.clone(), key.clone());
+            let ended = async {
+                tokio::select! {
+                    ended = tokio::time::timeout(timeout, work) => ended,
+                    never = tell => match never {},
+                }
+            };
+            let outcome = match ended.await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
                 Err(_) => {
                     Err(Fault::open("timeout", format!("`{name}` gave no answer within {} ms", timeout.as_millis())))
                 }
             };
+            match permit.and_then(|permit| permit.end(outcome.as_ref().err())) {
+                None => {}
+                Some(Change::Opened(why)) => engine.observe([Observed { reason: Some(why), ..told }]),
+                Some(Change::Closed(why)) => {
+                    engine.observe([Observed { event: NoteKind::BreakerClosed, reason: Some(why), ..told }]);
+                }
+            }
             let misfit = match &outcome {
                 Ok(Outcome::Done(value)) => plan.as_ref().and_then(|plan| tools.misfit(plan, value)),
                 _ => None,
@@ -158,8 +192,11 @@ impl RunLoop {
     /// Creates a run that this one starts, once, and sets it going. The answer comes as that of a call does.
     pub(super) fn spawn(&mut self, spawn: SpawnEffect) {
         let plan = self.plan_of(spawn.flow);
+        let at = self.engine.inner.clock.now();
+        let source = self.machine.record().flow.clone();
+        let when = When { due: spawn.due.filter(|due| *due > at), source, ..When::default() };
         let started = Started {
-            at: self.engine.inner.clock.now(),
+            at,
             run_id: spawn.run_id.clone(),
             program: plan.hash(),
             project: spawn.project,
@@ -169,15 +206,17 @@ impl RunLoop {
             flags: spawn.flags,
             untrusted: spawn.untrusted,
             secret: spawn.secret,
+            behind: spawn.behind,
+            seed: None,
         };
         let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
         let key = spawn.key;
         let (run_id, name) = (spawn.run_id, spawn.name);
-        self.calls.insert(key.clone(), super::run::InFlight { reads: false, claim: None });
+        self.calls.insert(key.clone(), super::run::InFlight::start());
         self.children.push(tokio::spawn(async move {
-            let run = engine.child(plan, started, parent).await;
-            let (outcome, run) = match run {
-                Ok(run) => (Ok(Outcome::Done(Value::text(run_id.as_str()))), run),
+            let child = engine.child(plan, started, parent, when).await;
+            let (outcome, child) = match child {
+                Ok(child) => (Ok(Outcome::Done(Value::text(run_id.as_str()))), child),
                 Err(error @ (EngineError::Journal { .. } | EngineError::Damaged { .. })) => {
                     // What cannot be written down did not fail: the run stops, and is gone on with later.
                     let _ = sender.send(Message::Stop(error));
@@ -185,12 +224,14 @@ impl RunLoop {
                 }
                 Err(error) => {
                     let why = format!("`{name}` was not started: {error}");
-                    (Err(Fault::clean("unavailable", why)), None)
+                    (Err(Fault::clean("unavailable", why)), Child::Settled)
                 }
             };
             let _ = sender.send(Message::called(key, outcome));
-            if let Some(run) = run {
-                go(engine, run).await;
+            match child {
+                Child::Ours(run) => go(engine, *run).await,
+                Child::Queued(run_id) => take_turn(engine, run_id).await,
+                Child::Settled => {}
             }
         }));
     }
@@ -198,6 +239,16 @@ impl RunLoop {
     fn plan_of(&self, flow: u32) -> Arc<Plan> {
         Arc::new(Plan { entry: flow, ..(*self.plan).clone() })
     }
+}
+
+/// Passes on how far a call is, not oftener than is good for anybody, until it ends.
+async fn pass_on(mut heard: watch::Receiver<Progress>, sender: UnboundedSender<Message>, key: Key) -> Infallible {
+    while heard.changed().await.is_ok() {
+        let progress = heard.borrow_and_update().clone();
+        let _ = sender.send(Message::Progressed { key: key.clone(), progress });
+        tokio::time::sleep(PROGRESS).await;
+    }
+    std::future::pending().await
 }
 
 /// The arguments with the idempotency key in the parameter that takes it. A key that goes into a header is left to the
@@ -216,6 +267,15 @@ pub(super) fn go(engine: LocalEngine, run: RunLoop) -> std::pin::Pin<Box<dyn Fut
         let id: EcoString = run.run_id.clone();
         if let Err(error) = run.drive().await {
             engine.lost(&id, &error);
+        }
+    })
+}
+
+/// Waits for the turn of a run that another one started, then drives it; boxed, since it may start others.
+pub(super) fn take_turn(engine: LocalEngine, run_id: EcoString) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        if let Err(error) = engine.in_turn(&run_id).await {
+            engine.lost(&run_id, &error);
         }
     })
 }

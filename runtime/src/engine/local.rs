@@ -1,10 +1,12 @@
 //! The engine inside one process: a loop for each run, tools called as tasks.
 
-use super::carry::Message;
+use super::carry::{Message, go};
+use super::queue::{Taken, When, is_limited};
 use super::run::RunLoop;
-use super::{Engine, EngineError, History, Signal, StartRequest, Toolbox, from_outside, validate};
+use super::{Begun, Engine, EngineError, History, Signal, StartRequest, Toolbox};
 use crate::envelope::Envelope;
-use crate::journal::{Created, Filter, Journal, NewRun, RunRecord, Ticket};
+use crate::journal::{Appended, Batch, Created, Filter, Journal, NewRun, RunRecord, Ticket};
+use crate::limits::{Gate, GateState};
 use crate::machine::{Code, Decision, Effect, Event, Machine, Started, Status};
 use crate::observe::Observed;
 use async_trait::async_trait;
@@ -22,6 +24,9 @@ use weir_stdlib::value::Value;
 
 /// How often it is looked whether another process has left word.
 const EAR: Duration = Duration::from_millis(200);
+
+/// How often it is looked whether runs have been let go of.
+const LEAVING: Duration = Duration::from_millis(10);
 
 /// Says what time it is.
 pub trait Clock: Send + Sync {
@@ -69,11 +74,15 @@ pub trait Answerer: Send + Sync {
 #[derive(Clone)]
 pub struct LocalEngine {
     pub(super) inner: Arc<Inner>,
+    /// On whose behalf.
+    pub(super) by: Option<EcoString>,
 }
 
 pub(super) struct Inner {
     pub journal: Arc<dyn Journal>,
     pub tools: Toolbox,
+    /// By server; what is not limited has none.
+    pub gates: BTreeMap<EcoString, Arc<Gate>>,
     pub clock: Arc<dyn Clock>,
     pub answerer: Option<Arc<dyn Answerer>>,
     /// Runs that wait stay with their loop instead of being left.
@@ -82,6 +91,12 @@ pub(super) struct Inner {
     pub watchers: Mutex<Vec<UnboundedSender<Observed>>>,
     /// Other processes' words are listened to.
     pub listens: AtomicBool,
+    /// Nothing new is begun: the process is ending.
+    pub drains: AtomicBool,
+    /// A dispatcher wakes runs that sleep.
+    pub dispatched: AtomicBool,
+    /// Something was put into the queue.
+    pub news: tokio::sync::Notify,
     /// The plan that was started last, worked out: many runs of one plan share it.
     pub worked_out: Mutex<Option<WorkedOut>>,
 }
@@ -112,18 +127,28 @@ impl Inner {
 impl LocalEngine {
     /// An engine with these tools and this journal.
     pub fn new(journal: Arc<dyn Journal>, tools: Toolbox) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let inner = Inner {
+            gates: gates(&tools, &clock, &journal),
             journal,
             tools,
-            clock: Arc::new(SystemClock),
+            clock,
             answerer: None,
             stays: false,
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
+            drains: AtomicBool::default(),
+            dispatched: AtomicBool::default(),
+            news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
         };
-        LocalEngine { inner: Arc::new(inner) }
+        LocalEngine { inner: Arc::new(inner), by: None }
+    }
+
+    /// The same engine on somebody's behalf: the audit says so of what is started, answered and decided through it.
+    pub fn by(&self, who: impl Into<EcoString>) -> Self {
+        LocalEngine { inner: Arc::clone(&self.inner), by: Some(who.into()) }
     }
 
     fn change(self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -131,16 +156,21 @@ impl LocalEngine {
         let mut inner = Inner {
             journal: Arc::clone(&old.journal),
             tools: old.tools.clone(),
+            gates: BTreeMap::new(),
             clock: Arc::clone(&old.clock),
             answerer: old.answerer.clone(),
             stays: old.stays,
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
+            drains: AtomicBool::default(),
+            dispatched: AtomicBool::default(),
+            news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
         };
         change(&mut inner);
-        LocalEngine { inner: Arc::new(inner) }
+        inner.gates = gates(&inner.tools, &inner.clock, &inner.journal);
+        LocalEngine { inner: Arc::new(inner), by: self.by }
     }
 
     /// The same with somebody who answers questions. Set up before runs are started and watched.
@@ -159,9 +189,38 @@ impl LocalEngine {
         self.change(|inner| inner.stays = true)
     }
 
+    /// How the gates of the limited servers stand: calls under way, calls that wait, breakers.
+    pub fn gates(&self) -> Vec<GateState> {
+        self.inner.gates.values().map(|gate| gate.look()).collect()
+    }
+
+    /// The gate of a tool's server.
+    pub(super) fn gate(&self, tool: &str) -> Option<&Arc<Gate>> {
+        self.inner.gates.get(tool.split_once('.').map_or(tool, |(server, _)| server))
+    }
+
     /// A new run id: UUID v7.
     pub fn new_run_id() -> EcoString {
         uuid::Uuid::now_v7().to_string().into()
+    }
+
+    /// Lets go of every run that is under way, as soon as its calls in flight have come back, and waits for that, at most
+    /// for `patience`. Nothing new is called. Whoever opens the journal next goes on with them; a call that has not come
+    /// back by then may have happened. Gives the number of runs that were not let go of.
+    pub async fn leave(&self, patience: Duration) -> usize {
+        self.drain();
+        let left = async {
+            while self.under_way() > 0 {
+                tokio::time::sleep(LEAVING).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, left).await;
+        self.under_way()
+    }
+
+    /// How many runs are under way here.
+    pub fn under_way(&self) -> usize {
+        self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn sender(&self, run_id: &str) -> Option<UnboundedSender<Message>> {
@@ -170,16 +229,17 @@ impl LocalEngine {
     }
 
     /// Whether a run has its loop here.
-    pub(super) fn is_under_way(&self, run_id: &str) -> bool {
+    pub fn is_under_way(&self, run_id: &str) -> bool {
         self.sender(run_id).is_some()
     }
 
     /// Tells a run something: its loop when it is under way here, the process that carries it on where there is one,
     /// else its journal.
     async fn tell(&self, run_id: &str, what: Told) -> Result<(), EngineError> {
+        let word = Word { by: self.by.clone(), what };
         if let Some(sender) = self.sender(run_id) {
             let (reply, answer) = tokio::sync::oneshot::channel();
-            if sender.send(Message::Told { what: what.clone(), reply }).is_ok()
+            if sender.send(Message::Told { word: word.clone(), reply }).is_ok()
                 && let Ok(result) = answer.await
             {
                 return result;
@@ -187,27 +247,38 @@ impl LocalEngine {
         }
         match self.take_over(run_id).await {
             Ok(mut run) => {
-                let told = match run.event_of(&what) {
-                    Ok(event) => run.note_down(event).await,
+                let told = match run.event_of(&word.what) {
+                    // It is told when it has begun.
+                    Ok(Event::Received { .. }) if run.queued.is_some() => self.post(run_id, &word).await,
+                    Ok(event) => run.note_down(event, word.by).await,
                     Err(error) => Err(error),
                 };
                 let rested = run.rest().await;
                 told.and(rested)
             }
             Err(EngineError::Held(_)) => {
-                RunLoop::load(self, run_id)?.event_of(&what)?;
-                let text = serde_json::to_string(&what).unwrap_or_default();
-                let posted = self.inner.journal.post(run_id, text).await;
-                posted.map_err(|source| EngineError::of(run_id, source))
+                RunLoop::load(self, run_id)?.event_of(&word.what)?;
+                self.post(run_id, &word).await
             }
             Err(error) => Err(error),
         }
     }
 
+    /// Leaves word for whoever carries a run on.
+    async fn post(&self, run_id: &str, word: &Word) -> Result<(), EngineError> {
+        let text = serde_json::to_string(word).unwrap_or_default();
+        let posted = self.inner.journal.post(run_id, text).await;
+        posted.map_err(|source| EngineError::of(run_id, source))
+    }
+
     /// The loop of a run that nobody else carries on, at rest.
     pub(super) async fn take_over(&self, run_id: &str) -> Result<RunLoop, EngineError> {
         let claimed = self.inner.journal.claim(run_id).await;
-        let token = claimed.map_err(|source| EngineError::of(run_id, source))?;
+        self.loaded_with(run_id, claimed.map_err(|source| EngineError::of(run_id, source))?)
+    }
+
+    /// The loop of a run that is ours by this token.
+    pub(super) fn loaded_with(&self, run_id: &str, token: u64) -> Result<RunLoop, EngineError> {
         match RunLoop::load(self, run_id) {
             Ok(mut run) => {
                 run.token = token;
@@ -234,8 +305,8 @@ impl LocalEngine {
                 let runs = inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
                 for post in posts {
                     if let Some(run) = runs.get(&post.run_id) {
-                        let what = serde_json::from_str(&post.text).ok();
-                        let _ = run.send(Message::Posted { number: post.number, what });
+                        let word = Word::read(&post.text);
+                        let _ = run.send(Message::Posted { number: post.number, word });
                     }
                 }
             }
@@ -262,8 +333,10 @@ impl LocalEngine {
     ) -> (RunLoop, Ticket<Created>) {
         let (mut run, record, plan) = self.prepare(plan, &started);
         let lines = vec![run.begin_with(Event::Started(Box::new(started)))];
+        run.register();
         let run_record = RunRecord { parent, ..record };
-        let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines });
+        let audit = run.begun(parent_of(&run_record));
+        let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines, audit });
         (run, created)
     }
 
@@ -283,38 +356,97 @@ impl LocalEngine {
         (RunLoop::new(self, started.run_id.clone(), Machine::of(code)), record, text)
     }
 
-    /// The loop of a run that another one starts. None: it is known already and has ended, or somebody carries it on.
+    /// What is to do about a run that another one starts, once it is written down.
     pub(super) async fn child(
         &self,
         plan: Arc<Plan>,
         started: Started,
         parent: EcoString,
-    ) -> Result<Option<RunLoop>, EngineError> {
+        when: When,
+    ) -> Result<Child, EngineError> {
         let run_id = started.run_id.clone();
         let filter = Filter { id: Some(run_id.clone()), ..Filter::default() };
         let known = self.inner.journal.list(&filter).map_err(|source| EngineError::of(&run_id, source))?;
         match known.first() {
+            None if when.due.is_some() || is_limited(&plan) => {
+                self.put(plan, &started, Some(parent), None, &when).await?;
+                Ok(if when.due.is_some() { Child::Settled } else { Child::Queued(run_id) })
+            }
             None => {
                 let (run, created) = self.create(plan, started, Some(parent), None);
                 created.await.map_err(|source| EngineError::of(&run_id, source))?;
-                Ok(Some(run))
+                Ok(Child::Ours(Box::new(run)))
             }
-            Some(known) if known.finished_at.is_some() || self.is_under_way(&run_id) => Ok(None),
+            Some(known) if known.finished_at.is_some() || self.is_under_way(&run_id) => Ok(Child::Settled),
+            Some(known) if known.status == Status::Queued.word() => Ok(Child::Queued(run_id)),
             Some(_) => match self.take_over(&run_id).await {
-                Ok(run) => Ok(Some(run)),
-                Err(EngineError::Held(_)) => Ok(None),
+                Ok(run) => Ok(Child::Ours(Box::new(run))),
+                Err(EngineError::Held(_)) => Ok(Child::Settled),
                 Err(error) => Err(error),
             },
         }
     }
 }
 
+impl LocalEngine {
+    /// Tells when everything that was handed over for a run so far is durable.
+    fn durable(&self, run: &RunLoop) -> Ticket<Appended> {
+        let (run_id, token, seq) = (run.run_id.clone(), run.token, run.seq);
+        self.inner.journal.append(Batch { run_id, token, seq, sync: true, ..Batch::default() })
+    }
+
+    /// Drives a run that is written down, whether or not anybody waits.
+    fn set_going(&self, run: RunLoop) -> Begun {
+        let run_id = run.run_id.clone();
+        tokio::spawn(go(self.clone(), run));
+        Begun { run_id, known: false }
+    }
+}
+
+/// A run that another one has started.
+pub(super) enum Child {
+    /// It is carried on here.
+    Ours(Box<RunLoop>),
+    /// It waits for its turn.
+    Queued(EcoString),
+    /// It has ended, begins later, or somebody else carries it on.
+    Settled,
+}
+
+fn gates(tools: &Toolbox, clock: &Arc<dyn Clock>, journal: &Arc<dyn Journal>) -> BTreeMap<EcoString, Arc<Gate>> {
+    let gate = |(server, limits): (&EcoString, &_)| {
+        let gate = Gate::new(server.clone(), *limits, Arc::clone(clock), Arc::clone(journal));
+        (server.clone(), gate)
+    };
+    tools.limits().map(gate).collect()
+}
+
 /// Drives a run in a task of its own: it goes on whether or not somebody still waits for its envelope.
-async fn spawned(run: RunLoop) -> Result<Envelope, EngineError> {
+pub(super) async fn spawned(run: RunLoop) -> Result<Envelope, EngineError> {
     let run_id = run.run_id.clone();
     match tokio::spawn(run.drive()).await {
         Ok(result) => result,
         Err(_) => Err(EngineError::Broken(run_id)),
+    }
+}
+
+/// Who starts a run that another run starts.
+fn parent_of(record: &RunRecord) -> Option<EcoString> {
+    record.parent.as_ref().map(|parent| format!("run {parent}").into())
+}
+
+/// What a run is told, and by whom.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Word {
+    pub by: Option<EcoString>,
+    pub what: Told,
+}
+
+impl Word {
+    /// As it was left for the run; what an earlier Weir left says nobody.
+    pub(super) fn read(text: &str) -> Option<Word> {
+        let plain = || serde_json::from_str(text).ok().map(|what| Word { by: None, what });
+        serde_json::from_str(text).ok().or_else(plain)
     }
 }
 
@@ -333,32 +465,20 @@ pub(super) enum Told {
 #[async_trait]
 impl Engine for LocalEngine {
     async fn start(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Envelope, EngineError> {
-        let mut refused = validate(&plan);
-        refused.extend(self.inner.tools.missing(&plan));
-        if request.untrusted {
-            refused.extend(from_outside(&plan));
+        self.may_start(&plan, &request)?;
+        let key = request.start_key();
+        let started = self.started(&plan, request);
+        let run_id = started.run_id.clone();
+        if is_limited(&plan) {
+            return match self.put(plan, &started, None, key, &When::default()).await? {
+                Created::New => self.in_turn(&run_id).await,
+                Created::Known(known) => self.status(&known).await,
+            };
         }
-        if !refused.is_empty() {
-            return Err(EngineError::Refused(refused));
-        }
-        let run_id = request.run_id.unwrap_or_else(LocalEngine::new_run_id);
-        let key = request.key.map(|key| format!("{}:{key}", request.project).into());
-        let started = Started {
-            at: self.inner.clock.now(),
-            run_id: run_id.clone(),
-            program: plan.hash(),
-            project: request.project,
-            args: request.args,
-            grants: request.grants,
-            delivery: request.delivery,
-            flags: request.flags,
-            untrusted: request.untrusted,
-            secret: false,
-        };
         let once = key.is_some();
         let (mut run, created) = self.create(plan, started, None, key);
         if once {
-            match created.await.map_err(|source| EngineError::of(&run_id, source))? {
+            match created.await.map_err(|source| run.journal_error(source))? {
                 Created::New => {}
                 Created::Known(known) => return self.status(&known).await,
             }
@@ -366,6 +486,29 @@ impl Engine for LocalEngine {
             run.created = Some(created);
         }
         spawned(run).await
+    }
+
+    async fn begin(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Begun, EngineError> {
+        if is_limited(&plan) || self.inner.dispatched.load(Ordering::Relaxed) {
+            let queued = self.enqueue(plan, request, When::default()).await?;
+            return Ok(Begun { run_id: queued.run_id, known: !queued.new });
+        }
+        self.may_start(&plan, &request)?;
+        let key = request.start_key();
+        let started = self.started(&plan, request);
+        let (run, created) = self.create(plan, started, None, key);
+        let durable = self.durable(&run);
+        if let Created::Known(run_id) = created.await.map_err(|source| run.journal_error(source))? {
+            return Ok(Begun { run_id, known: true });
+        }
+        durable.await.map_err(|source| run.journal_error(source))?;
+        Ok(self.set_going(run))
+    }
+
+    async fn begin_retry(&self, run_id: &str, args: Option<Value>) -> Result<Begun, EngineError> {
+        let run = self.anew(run_id, args).await?;
+        self.durable(&run).await.map_err(|source| run.journal_error(source))?;
+        Ok(self.set_going(run))
     }
 
     async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError> {
@@ -399,20 +542,11 @@ impl Engine for LocalEngine {
         if self.is_under_way(run_id) {
             return self.status(run_id).await;
         }
-        let mut run = match self.take_over(run_id).await {
-            Err(EngineError::Held(_)) => return self.status(run_id).await,
-            taken => taken?,
-        };
-        if run.over() {
-            run.rest().await?;
-            return Ok(run.envelope());
+        match self.take_due(run_id).await? {
+            Taken::Go(run) => spawned(*run).await,
+            Taken::Over(envelope) => Ok(*envelope),
+            Taken::Full(_) | Taken::Later | Taken::Elsewhere => self.status(run_id).await,
         }
-        let missing = self.inner.tools.missing(&run.plan);
-        if !missing.is_empty() {
-            run.rest().await?;
-            return Err(EngineError::Refused(missing));
-        }
-        spawned(run).await
     }
 
     async fn retry(&self, run_id: &str, args: Option<Value>) -> Result<Envelope, EngineError> {
@@ -438,14 +572,15 @@ impl Engine for LocalEngine {
     async fn history(&self, run_id: &str) -> Result<History, EngineError> {
         let (run, loaded, notes) = RunLoop::replayed(self, run_id)?;
         let trace = run.machine.trace_id();
-        let events = notes.into_iter().map(|note| Observed::of(note, &run.run_id, &trace)).collect();
+        let events = (1..).zip(notes).map(|(seq, note)| Observed::of(seq, note, &run.run_id, &trace)).collect();
         let (envelope, plan) = (run.envelope(), run.machine.plan());
         let questions = run.machine.owed().filter_map(|effect| match effect {
             Effect::Ask(ask) => Some((ask.key.step.clone(), ask.ty.clone())),
             _ => None,
         });
         let questions = questions.collect();
-        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions })
+        let rounds = run.machine.rounds();
+        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions, rounds })
     }
 
     fn watch(&self) -> UnboundedReceiver<Observed> {

@@ -1,13 +1,13 @@
 //! Going on where a run was: its journal read back, and calls that were under way when the process died.
 
 use super::EngineError;
-use super::carry::go;
+use super::carry::{go, take_turn};
 use super::line::{Line, hex};
 use super::local::LocalEngine;
 use super::run::RunLoop;
 use super::turn::Turn;
 use crate::journal::{Filter, Loaded};
-use crate::machine::{CallEffect, Code, Effect, Event, Machine, Note};
+use crate::machine::{CallEffect, Code, Effect, Event, Machine, Note, Started, Status};
 use crate::tool::Fault;
 use ecow::EcoString;
 use std::sync::Arc;
@@ -44,12 +44,23 @@ impl RunLoop {
             }
         }
         run.seq = loaded.lines.len() as u64;
+        run.told = notes.len() as u64;
+        if loaded.lines.is_empty() {
+            run.queued = queued(engine, &run_id)?;
+        }
         run.status = if run.machine.status().word() == loaded.run.status { run.machine.status().word() } else { "" };
         Ok((run, loaded, notes))
     }
 
     /// Carries out what the run owes: all of it at the start, what was under way when the process died included.
     pub(super) async fn pick_up(&mut self) -> Result<(), EngineError> {
+        if self.seq != 1 {
+            self.hear_what_was_left()?;
+        }
+        let mut first = Turn::default();
+        if self.begin_now(&mut first) {
+            return self.end_turn(first).await;
+        }
         self.pick_up_children().await?;
         let mut unknown = Vec::new();
         let mut turn = Turn::default();
@@ -64,7 +75,9 @@ impl RunLoop {
         }
         self.claimed.clear();
         for call in unknown {
-            self.hear(&mut turn, self.nobody_knows(&call));
+            let event = self.nobody_knows(&call);
+            turn.audit.extend(self.found_unknown(&call, &event));
+            self.hear(&mut turn, event);
         }
         self.end_turn(turn).await
     }
@@ -90,12 +103,28 @@ impl RunLoop {
             if self.engine.is_under_way(&child.run_id) {
                 continue;
             }
+            if child.status == Status::Queued.word() {
+                let engine = self.engine.clone();
+                self.children.push(tokio::spawn(async move { take_turn(engine, child.run_id).await }));
+                continue;
+            }
             if let Ok(run) = self.engine.take_over(&child.run_id).await {
                 self.children.push(tokio::spawn(go(self.engine.clone(), run)));
             }
         }
         Ok(())
     }
+}
+
+/// What a run that has no lines begins with.
+fn queued(engine: &LocalEngine, run_id: &EcoString) -> Result<Option<Box<Started>>, EngineError> {
+    let text = engine.inner.journal.queued(run_id).map_err(|source| EngineError::of(run_id, source))?;
+    let started = text.map(|text| serde_json::from_str(&text)).transpose();
+    started.map_err(|error| EngineError::Damaged {
+        run_id: run_id.clone(),
+        seq: 0,
+        why: format!("its place in the queue: {error}"),
+    })
 }
 
 /// Whether a call that was under way when the process died is made again. Looking at a task changes nothing.

@@ -1,5 +1,6 @@
 //! Tools by the name of their server.
 
+use crate::limits::Limits;
 use crate::servers::{Contracts, read_text};
 use crate::tool::{Call, Continuation, Fault, Outcome, Tool};
 use ecow::EcoString;
@@ -14,6 +15,7 @@ use weir_stdlib::value::Value;
 pub struct Toolbox {
     servers: IndexMap<EcoString, Arc<dyn Tool>>,
     contracts: Arc<Contracts>,
+    limits: IndexMap<EcoString, Limits>,
 }
 
 impl Toolbox {
@@ -31,6 +33,18 @@ impl Toolbox {
     /// Adds a server.
     pub fn add(&mut self, server: impl Into<EcoString>, tool: Arc<dyn Tool>) {
         self.servers.insert(server.into(), tool);
+    }
+
+    /// Limits what a server is asked, over all runs of an engine.
+    pub fn limit(&mut self, server: impl Into<EcoString>, limits: Limits) {
+        if !limits.none() {
+            self.limits.insert(server.into(), limits);
+        }
+    }
+
+    /// What servers are limited to.
+    pub(crate) fn limits(&self) -> impl Iterator<Item = (&EcoString, &Limits)> {
+        self.limits.iter()
     }
 
     /// The tools that a plan can call and nobody here carries out; each line says what to do.

@@ -1,6 +1,6 @@
 //! What a plan asks for and this engine cannot do yet: refused before anything starts, never ignored.
 
-use weir_compiler::plan::{BlockPlan, FlowPlan, Plan, StepKind, Target};
+use weir_compiler::plan::{Act, BlockPlan, FlowPlan, Plan, StepKind, StepPlan, Target};
 use weir_lang::ast::Role;
 use weir_stdlib::narrow;
 use weir_stdlib::value::Value;
@@ -13,7 +13,7 @@ pub fn validate(plan: &Plan) -> Vec<String> {
     }
     for flow in &plan.flows {
         clauses(flow, &mut lines);
-        block(flow, &flow.body, &mut lines);
+        limited_calls(plan, flow, &mut lines);
     }
     lines
 }
@@ -64,32 +64,59 @@ fn clauses(flow: &FlowPlan, lines: &mut Vec<String>) {
             lines.push(format!("`{name}`: `{clause}` cannot be carried out yet: {instead}"));
         }
     };
-    let clauses = &flow.clauses;
     refuse(flow.role == Role::Agent, "agent", "call its tools from a coordinator");
-    refuse(clauses.limit.is_some(), "limit", "leave it out, or limit the tool");
-    refuse(clauses.concurrency.is_some(), "concurrency", "leave it out");
-    refuse(clauses.before.is_some(), "before", "`check` the arguments in the first step");
-    refuse(clauses.after.is_some(), "after", "call the flow in the last step");
-    refuse(clauses.on_error.is_some(), "on error", "`catch` the error");
 }
 
-fn block(flow: &FlowPlan, plan: &BlockPlan, lines: &mut Vec<String>) {
+/// One line for each call of a flow that limits its runs: what is called is no run of its own.
+fn limited_calls(plan: &Plan, flow: &FlowPlan, lines: &mut Vec<String>) {
+    acts(&flow.body, &mut |step, act| {
+        let undo = act.undo.as_ref().map(|undo| &undo.target);
+        for target in std::iter::once(&act.target).chain(undo) {
+            let Target::Flow { flow: called, .. } = target else { continue };
+            let Some(called) = plan.flows.get(*called as usize) else { continue };
+            let clauses = &called.clauses;
+            let clause = if clauses.limit.is_some() { "limit" } else { "concurrency" };
+            if clauses.limit.is_some() || clauses.concurrency.is_some() {
+                lines.push(format!(
+                    "`{}`, step `{}`: `{}` limits its runs (`{clause}`), and a call is no run of its own: `start` it, or put \
+                     the clause on `{}`",
+                    flow.name, step.name, called.name, flow.name
+                ));
+            }
+        }
+    });
+}
+
+/// One line for each start that is to happen later.
+pub(super) fn delayed(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for flow in &plan.flows {
+        acts(&flow.body, &mut |step, act| {
+            if let Target::Start { delay: Some(_), .. } = act.target {
+                lines.push(format!(
+                    "`{}`, step `{}`: what is started `after` a while or `at` a time needs a journal that stays: leave out \
+                     `--ephemeral`",
+                    flow.name, step.name
+                ));
+            }
+        });
+    }
+    lines
+}
+
+/// Every step that does something outside, in the blocks inside too.
+fn acts(plan: &BlockPlan, see: &mut dyn FnMut(&StepPlan, &Act)) {
     for step in plan.graph.node_weights() {
         match &step.kind {
             StepKind::Act(act) => {
-                if let Target::Start { delay: Some(_), .. } = act.target {
-                    lines.push(format!(
-                        "`{}`, step `{}`: a start with `after` or `at` cannot be carried out yet: `wait` first, or start at once",
-                        flow.name, step.name
-                    ));
-                }
+                see(step, act);
                 for arm in act.handlers.iter().flat_map(|layer| &layer.arms) {
-                    block(flow, &arm.block, lines);
+                    acts(&arm.block, see);
                 }
             }
-            StepKind::Branch { arms, .. } => arms.iter().for_each(|arm| block(flow, &arm.block, lines)),
-            StepKind::For(plan) => block(flow, &plan.body, lines),
-            StepKind::Repeat(plan) => block(flow, &plan.body, lines),
+            StepKind::Branch { arms, .. } => arms.iter().for_each(|arm| acts(&arm.block, see)),
+            StepKind::For(plan) => acts(&plan.body, see),
+            StepKind::Repeat(plan) => acts(&plan.body, see),
             _ => {}
         }
     }

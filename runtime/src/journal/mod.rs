@@ -7,13 +7,16 @@
 pub mod conformance;
 pub(crate) mod database;
 mod memory;
+mod queue;
 mod sqlite;
 mod ticket;
 
 pub use memory::{EphemeralJournal, MemoryJournal};
+pub use queue::{Admitted, Depth, Due, Place};
 pub use sqlite::{Durability, SqliteJournal};
 pub use ticket::Ticket;
 
+use crate::audit::{Head, Link};
 use ecow::EcoString;
 use std::sync::Arc;
 use weir_stdlib::value::{Hash, Value};
@@ -50,11 +53,34 @@ pub trait Journal: Send + Sync {
     /// A journal that cannot be read, or is damaged: the record is named.
     fn load(&self, run_id: &str) -> Result<Option<Loaded>, JournalError>;
 
+    /// The lines of a run from this one on, in order.
+    ///
+    /// # Errors
+    /// No such run; as [`Journal::load`].
+    fn lines(&self, run_id: &str, from: u64) -> Result<Vec<Line>, JournalError> {
+        let loaded = self.load(run_id)?;
+        let loaded = loaded.ok_or_else(|| JournalError {
+            what: format!("cannot read run {run_id}"),
+            why: NO_RUN.into(),
+            trouble: Trouble::NoRun,
+        })?;
+        Ok(loaded.lines.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect())
+    }
+
     /// Newest runs first.
     ///
     /// # Errors
     /// A journal that cannot be read.
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError>;
+
+    /// Writes records of the audit that belong to no batch; see [`crate::audit`].
+    fn audit(&self, lines: Vec<String>) -> Ticket<()>;
+
+    /// At most so many records of the audit behind this number, in order, and its end.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError>;
 
     /// Whether others, too, write to this journal.
     fn is_shared(&self) -> bool {
@@ -64,6 +90,42 @@ pub trait Journal: Send + Sync {
     /// Forgets runs that finished before this time (RFC 3339), at most `limit`; gives their number. Idempotency keys
     /// stay.
     fn forget(&self, before: &str, limit: usize) -> Ticket<usize>;
+
+    /// Writes down a run that nobody carries on until there is room for it and its time has come. It has no lines; the
+    /// first batch, at line 0, takes it out of the queue.
+    fn enqueue(&self, run: NewRun, place: Place) -> Ticket<Created>;
+
+    /// As [`Journal::claim`], where there is room for the run at this time (milliseconds since 1970).
+    fn admit(&self, run_id: &str, now: i64) -> Ticket<Admitted>;
+
+    /// What a run that has not begun begins with, as [`Place::started`].
+    ///
+    /// # Errors
+    /// A journal that cannot be read, or is damaged.
+    fn queued(&self, run_id: &str) -> Result<Option<String>, JournalError>;
+
+    /// At most so many runs whose time has come, that nobody carries on and for which there is room, in the order in
+    /// which they should go: those that have begun first, then by priority; sources of one priority in turn.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn due(&self, now: i64, limit: usize) -> Result<Vec<Due>, JournalError>;
+
+    /// How the queue is at this time.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn depth(&self, now: i64) -> Result<Depth, JournalError>;
+
+    /// Remembers a text under a name, in place of what was remembered there. What a crash takes of it is at most the
+    /// last moments.
+    fn remember(&self, name: &str, text: String) -> Ticket<()>;
+
+    /// What was remembered under a name.
+    ///
+    /// # Errors
+    /// A journal that cannot be read, or is damaged.
+    fn recall(&self, name: &str) -> Result<Option<String>, JournalError>;
 }
 
 /// A run that begins.
@@ -77,6 +139,8 @@ pub struct NewRun {
     pub start_key: Option<EcoString>,
     /// Its first lines.
     pub lines: Vec<Line>,
+    /// Records of the audit, written with it where it is new.
+    pub audit: Vec<String>,
 }
 
 /// What came of a new run.
@@ -101,6 +165,8 @@ pub struct Batch {
     pub lines: Vec<Line>,
     /// Calls that are about to be made.
     pub calls: Vec<DueCall>,
+    /// Records of the audit.
+    pub audit: Vec<String>,
     /// Keys whose calls have ended.
     pub keys: Vec<KeyChange>,
     /// Posts that are dealt with.
@@ -109,6 +175,10 @@ pub struct Batch {
     pub status: Option<StatusChange>,
     /// Let go of the run: it has ended or rests.
     pub release: bool,
+    /// With `release`: the run has ended or waits, so its place among those that go at once is free.
+    pub frees: bool,
+    /// When a run that rests is to be woken, in milliseconds since 1970. None: by nobody.
+    pub wake: Option<i64>,
     /// The ticket tells when this, and everything before it, has reached the disk.
     pub sync: bool,
 }
@@ -129,6 +199,17 @@ pub struct DueCall {
     pub line: Option<Line>,
     /// The idempotency key to claim.
     pub claim: Option<KeyClaim>,
+    /// Record of the audit, written where the call is made.
+    pub audit: Option<String>,
+}
+
+/// Records of the audit, and its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditPage {
+    /// In order.
+    pub links: Vec<Link>,
+    /// Kept apart from them.
+    pub head: Head,
 }
 
 /// A key whose call has ended.
@@ -216,6 +297,8 @@ pub struct Filter {
     pub unfinished: bool,
     /// Only those that were under way and that nobody carries on.
     pub cut_off: bool,
+    /// Only those that have not ended, or have ended since this time (RFC 3339).
+    pub active_since: Option<EcoString>,
     /// At most so many; 0: all.
     pub limit: usize,
 }

@@ -100,6 +100,8 @@ impl Machine {
             project: self.run.project.clone(),
             untrusted: labels.untrusted(),
             secret: labels.secret(),
+            due: None,
+            behind: None,
         })
     }
 
@@ -250,12 +252,20 @@ impl Machine {
 
 impl Decision {
     /// For people.
-    fn words(&self) -> &'static str {
+    pub(crate) fn words(&self) -> &'static str {
         match self {
             Decision::Happened(_) => "it happened",
             Decision::Again => "call again",
             Decision::Skip(_) => "skip it",
             Decision::GiveUp => "give up",
+        }
+    }
+
+    /// What it carries.
+    pub(crate) fn value(&self) -> Option<&Value> {
+        match self {
+            Decision::Happened(value) | Decision::Skip(value) => Some(value),
+            Decision::Again | Decision::GiveUp => None,
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Code {
     pub(super) blocks: Vec<Block>,
     pub(super) tools: Vec<ToolPlan>,
     pub(super) functions: Vec<Function>,
+    /// A flow is told of its end to others, with the number of its steps.
+    pub(super) hooked: bool,
 }
 
 /// A flow.
@@ -130,6 +132,7 @@ pub(super) enum Deed {
     Start {
         flow: u32,
         args: Pure,
+        delay: Option<Pure>,
     },
     /// The plan names a tool that it does not hold.
     Missing(EcoString),
@@ -158,7 +161,8 @@ impl Code {
         let tools = plan.tools.values().map(|tool| maker.tool(tool)).collect();
         let functions = plan.functions.iter().map(|function| maker.function(function)).collect();
         let blocks = maker.blocks;
-        Arc::new(Code { flows, blocks, tools, functions, plan })
+        let hooked = plan.flows.iter().any(|flow| flow.clauses.after.or(flow.clauses.on_error).is_some());
+        Arc::new(Code { flows, blocks, tools, functions, hooked, plan })
     }
 
     pub(super) fn program(&self) -> Program<'_> {
@@ -340,7 +344,9 @@ impl Maker<'_> {
                 Deed::Ask { question: question.clone(), ty: self.sealed(ty), from: from.clone() }
             }
             Target::Receive { event, ty } => Deed::Receive { event: event.clone(), ty: self.sealed(ty) },
-            Target::Start { flow, args, .. } => Deed::Start { flow: *flow, args: args.clone() },
+            Target::Start { flow, args, delay } => {
+                Deed::Start { flow: *flow, args: args.clone(), delay: delay.clone() }
+            }
         }
     }
 }

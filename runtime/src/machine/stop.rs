@@ -30,6 +30,7 @@ impl Machine {
             _ => return,
         }
         let live: Vec<TaskId> = block.live.iter().map(|(_, task)| *task).collect();
+        self.stops += u64::from(!live.is_empty());
         for task in live {
             self.abort_task(code, task, &cause);
         }

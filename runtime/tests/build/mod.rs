@@ -390,6 +390,8 @@ pub fn started(args: Value) -> Started {
         flags: IndexMap::from_iter([(EcoString::from("on"), true)]),
         untrusted: false,
         secret: false,
+        behind: None,
+        seed: None,
     }
 }
 

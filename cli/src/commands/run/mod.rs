@@ -67,7 +67,8 @@ pub fn run(args: &RunArgs) -> Outcome {
     let outside = needed.open(&target.root)?;
     let (plan, root, runs) = (Arc::new(plan), target.root.clone(), config.runs.clone());
     let work = Work::Start(Box::new(request));
-    let prepared = Prepared { plan, work, builtin, outside, control, root, runs };
+    let limits = servers::limits(config);
+    let prepared = Prepared { plan, work, builtin, outside, limits, control, root, runs };
     let (envelope, around) = follow::follow(prepared, around, args.events)?;
     tell(&envelope, &around, args.events);
     Ok(summary::exit(&envelope, &around))
@@ -76,8 +77,13 @@ pub fn run(args: &RunArgs) -> Outcome {
 fn granted(flow: &FlowInfo, target: &Target, args: &RunArgs) -> Result<Vec<String>, Error> {
     let config = &target.checked.config;
     let granted = grants::grants(flow, config, &args.grant)?;
-    grants::suffice(flow, &granted, config.grants.is_some())?;
-    Ok(granted)
+    match grants::suffice(flow, &granted, config.grants.is_some()) {
+        Err(error) if !args.dry_run => {
+            follow::refused(&target.root, &target.flow, &granted, &error.messages.join("\n"));
+            Err(error)
+        }
+        other => other.map(|()| granted),
+    }
 }
 
 /// The scope of keys: the name in `weir.toml`, else the folder's.

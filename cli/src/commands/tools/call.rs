@@ -62,8 +62,16 @@ pub fn run(args: &ToolsCallArgs) -> Outcome {
         ..summary::Around::default()
     };
     let (work, root) = (follow::Work::Start(Box::new(request)), project.root.clone());
-    let prepared =
-        follow::Prepared { plan: Arc::new(plan), work, builtin, outside, control, root, runs: RunsSection::default() };
+    let prepared = follow::Prepared {
+        plan: Arc::new(plan),
+        work,
+        builtin,
+        outside,
+        limits: servers::limits(config),
+        control,
+        root,
+        runs: RunsSection::default(),
+    };
     let (mut envelope, around) = follow::follow(prepared, around, false)?;
     envelope.metadata.flow = tool.name.clone();
     tell(args, &envelope, &around);

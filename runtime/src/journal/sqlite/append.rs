@@ -1,6 +1,8 @@
 //! Appending a batch to a run: its lines, its keys, its status.
 
+use super::audit;
 use super::keys;
+use super::queue;
 use super::sum;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::{Appended, Batch, Claimed, Line, NO_RUN, Trouble, out_of_turn, overtaken};
@@ -21,12 +23,16 @@ pub(super) fn append(sql: &Connection, desk: &mut Desk, batch: &Batch) -> Result
         seq += 1;
     }
     keys::settle(sql, run_id, &batch.keys)?;
+    audit::append(sql, desk, &batch.audit)?;
     let mut claimed = Vec::with_capacity(batch.calls.len());
     for call in &batch.calls {
         let answer = keys::maybe(sql, run_id, call.claim.as_ref())?;
-        if let (Claimed::New, Some(text)) = (&answer, &call.line) {
-            line(sql, known.number, run_id, seq, text)?;
-            seq += 1;
+        if matches!(answer, Claimed::New) {
+            audit::append(sql, desk, &call.audit)?;
+            if let Some(text) = &call.line {
+                line(sql, known.number, run_id, seq, text)?;
+                seq += 1;
+            }
         }
         claimed.push(answer);
     }
@@ -92,6 +98,22 @@ pub(super) fn line(sql: &Connection, number: i64, run_id: &str, seq: u64, line: 
     Ok(())
 }
 
+/// What the queue is told of a run that has begun, or is let go of.
+fn at_rest(sql: &Connection, batch: &Batch, number: i64) -> Result<(), Stop> {
+    match batch.wake.filter(|_| batch.release) {
+        Some(until) => queue::sleep(sql, number, &batch.run_id, until)?,
+        None => queue::leave(sql, number)?,
+    }
+    if batch.release && batch.frees {
+        sql.prepare_cached("UPDATE runs SET holds = 0 WHERE number = ?1 AND holds = 1")?.execute([number])?;
+    }
+    let over = batch.status.as_ref().is_some_and(|change| change.finished_at.is_some());
+    if batch.release && !over && sql.prepare_cached("SELECT 1 FROM posts WHERE run = ?1")?.exists([number])? {
+        queue::sleep(sql, number, &batch.run_id, 0)?;
+    }
+    Ok(())
+}
+
 /// The run's own row.
 fn finish(sql: &Connection, desk: &mut Desk, batch: &Batch, mut known: Known, seq: u64) -> Result<(), Stop> {
     let sum = sum_of(&batch.run_id, &known, seq);
@@ -114,6 +136,9 @@ fn finish(sql: &Connection, desk: &mut Desk, batch: &Batch, mut known: Known, se
                 change.finished_at.as_deref()
             ])?;
         }
+    }
+    if batch.release || batch.seq == 0 {
+        at_rest(sql, batch, known.number)?;
     }
     known.next = seq;
     known.owner = owner;

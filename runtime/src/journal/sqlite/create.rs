@@ -1,7 +1,9 @@
 //! New runs, and word that is left for runs.
 
 use super::append;
+use super::audit;
 use super::lease;
+use super::queue;
 use super::sum;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::{Created, NO_RUN, NewRun, RUN_EXISTS, Trouble};
@@ -40,6 +42,7 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
     for (seq, line) in (0..).zip(&new.lines) {
         append::line(sql, number, &run.run_id, seq, line)?;
     }
+    audit::append(sql, desk, &new.audit)?;
     let known = Known {
         number,
         flow: run.flow.to_string(),
@@ -66,6 +69,6 @@ pub(super) fn post(sql: &Connection, run_id: &str, text: &str) -> Result<(), Sto
         sql.prepare_cached("INSERT INTO posts (run, json, sum) SELECT number, ?2, ?3 FROM runs WHERE run_id = ?1")?;
     match insert.execute(params![run_id, text, sum::sum(&[run_id, text])])? {
         0 => Err(Stop::Said(Trouble::NoRun, NO_RUN.into())),
-        _ => Ok(()),
+        _ => queue::rouse(sql, run_id),
     }
 }

@@ -2,11 +2,13 @@
 //! and commits together what has come in; reading has a connection of its own.
 
 mod append;
+mod audit;
 mod create;
 mod keys;
 mod lease;
 mod mark;
 mod migrate;
+mod queue;
 mod read;
 mod retain;
 mod sum;
@@ -14,8 +16,8 @@ mod writer;
 
 use super::database::{self, Kind};
 use super::{
-    Appended, Batch, Created, Filter, Journal, JournalError, KeyChange, KeyClaim, Loaded, NewRun, Post, RunRecord,
-    Ticket, Trouble,
+    Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, KeyChange, KeyClaim,
+    Loaded, NewRun, Place, Post, RunRecord, Ticket, Trouble,
 };
 use crate::journal::Claimed;
 use rusqlite::Connection;
@@ -115,20 +117,30 @@ impl SqliteJournal {
         found.map_err(|stop| stop.error(what, &self.file))
     }
 
-    /// Claims and settles keys for a run that is not in this journal.
+    /// Claims and settles keys for a run that is not in this journal, and records what it does. `due` stands beside
+    /// `claims`: what is recorded of a call that is made.
     pub(super) fn keys(
         &self,
         run_id: &str,
         claims: Vec<Option<KeyClaim>>,
         changes: Vec<KeyChange>,
+        mut audit: Vec<String>,
+        due: Vec<Option<String>>,
     ) -> Ticket<Vec<Claimed>> {
         let run_id = run_id.to_owned();
         self.submit(
             true,
             || "cannot claim or record a key".into(),
-            move |sql, _| {
+            move |sql, desk| {
                 keys::settle(sql, &run_id, &changes)?;
-                claims.iter().map(|claim| keys::maybe(sql, &run_id, claim.as_ref())).collect()
+                let mut claimed = Vec::with_capacity(claims.len());
+                for (claim, line) in claims.iter().zip(due) {
+                    let answer = keys::maybe(sql, &run_id, claim.as_ref())?;
+                    audit.extend(line.filter(|_| matches!(answer, Claimed::New)));
+                    claimed.push(answer);
+                }
+                audit::append(sql, desk, &audit)?;
+                Ok(claimed)
             },
         )
     }
@@ -178,8 +190,20 @@ impl Journal for SqliteJournal {
         self.read(&format!("cannot read run {run_id}"), |sql| read::load(sql, run_id))
     }
 
+    fn lines(&self, run_id: &str, from: u64) -> Result<Vec<crate::journal::Line>, JournalError> {
+        self.read(&format!("cannot read run {run_id}"), |sql| read::from(sql, run_id, from))
+    }
+
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
         self.read("cannot list the runs", |sql| read::list(sql, filter, &self.file))
+    }
+
+    fn audit(&self, lines: Vec<String>) -> Ticket<()> {
+        self.submit(true, || "cannot write the audit".into(), move |sql, desk| audit::append(sql, desk, &lines))
+    }
+
+    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
+        self.read("cannot read the audit", |sql| audit::page(sql, after, limit))
     }
 
     fn is_shared(&self) -> bool {
@@ -193,6 +217,40 @@ impl Journal for SqliteJournal {
             || "cannot forget old runs".into(),
             move |sql, desk| retain::forget(sql, desk, &before, limit),
         )
+    }
+
+    fn enqueue(&self, run: NewRun, place: Place) -> Ticket<Created> {
+        let run_id = run.run.run_id.clone();
+        let what = move || format!("cannot queue run {run_id}");
+        self.submit(true, what, move |sql, desk| queue::enqueue(sql, desk, &run, &place))
+    }
+
+    fn admit(&self, run_id: &str, now: i64) -> Ticket<Admitted> {
+        let run_id = run_id.to_owned();
+        let shown = run_id.clone();
+        let what = move || format!("cannot take over run {shown}");
+        self.submit(false, what, move |sql, desk| queue::admit(sql, desk, &run_id, now))
+    }
+
+    fn queued(&self, run_id: &str) -> Result<Option<String>, JournalError> {
+        self.read(&format!("cannot read run {run_id}"), |sql| queue::started(sql, run_id))
+    }
+
+    fn due(&self, now: i64, limit: usize) -> Result<Vec<Due>, JournalError> {
+        self.read("cannot read the queue", |sql| queue::due(sql, &self.file, now, limit))
+    }
+
+    fn depth(&self, now: i64) -> Result<Depth, JournalError> {
+        self.read("cannot read the queue", |sql| queue::depth(sql, now))
+    }
+
+    fn remember(&self, name: &str, text: String) -> Ticket<()> {
+        let (name, what) = (name.to_owned(), || "cannot remember a breaker, limit or campaign".into());
+        self.submit(false, what, move |sql, _| queue::remember(sql, &name, &text))
+    }
+
+    fn recall(&self, name: &str) -> Result<Option<String>, JournalError> {
+        self.read("cannot recall a breaker, limit or campaign", |sql| queue::recall(sql, name))
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
     for (number, run_id) in &old {
         sql.prepare_cached("DELETE FROM events WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM posts WHERE run = ?1")?.execute([number])?;
+        sql.prepare_cached("DELETE FROM queue WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM runs WHERE number = ?1")?.execute([number])?;
         desk.known.remove(run_id);
     }

@@ -1,0 +1,82 @@
+//! Calls at the gates of their servers: who may go goes, who has to wait waits, and is let out of the line when the flow
+//! around it has ended. A call that waits has not been made, and nothing says that it was.
+
+use super::carry::Message;
+use super::run::{InFlight, RunLoop};
+use super::turn::Due;
+use crate::limits::{Admission, Waiting};
+use crate::machine::{CallEffect, Key, Note, NoteKind};
+use crate::observe::Observed;
+use crate::tool::Fault;
+use ecow::EcoString;
+
+impl RunLoop {
+    /// A call that is due goes through its server's gate, where there is one.
+    pub(super) fn knock(&mut self, call: CallEffect, due: &mut Due) {
+        let Some(admission) = self.engine.gate(&call.tool).map(|gate| gate.enter(&self.run_id)) else {
+            return self.due(call, None, due);
+        };
+        match admission {
+            Admission::Go(permit) => self.due(call, Some(permit), due),
+            Admission::Wait(waiting) => self.wait(call, waiting),
+            Admission::Refused(fault) => {
+                self.calls.insert(call.key.clone(), InFlight::at_the_gate(&call));
+                let _ = self.sender.send(Message::called(call.key, Err(fault)));
+            }
+        }
+    }
+
+    fn wait(&mut self, call: CallEffect, waiting: Waiting) {
+        self.engine.observe([self.observed(&call.key, NoteKind::StepQueued, waiting.reason.clone())]);
+        self.calls.insert(call.key.clone(), InFlight { tool: EcoString::new(), ..InFlight::at_the_gate(&call) });
+        let (sender, key, call) = (self.sender.clone(), call.key.clone(), Box::new(call));
+        let waits = self.tasks.spawn(async move {
+            let answer = waiting.turn().await;
+            let _ = sender.send(Message::Turn { call, answer });
+        });
+        self.waiting.insert(key, waits);
+    }
+
+    /// Calls that still wait, and whose flow has been stopped meanwhile (a time limit, a cancellation, a failure beside
+    /// them), are not made any more.
+    pub(super) fn let_out(&mut self) {
+        let stops = self.machine.stops();
+        if self.waiting.is_empty() || stops == self.stops {
+            return;
+        }
+        self.stops = stops;
+        let out: Vec<Key> = self.waiting.keys().filter(|key| self.machine.is_stopped(key)).cloned().collect();
+        for key in out {
+            if let Some(waits) = self.waiting.remove(&key) {
+                waits.abort();
+            }
+            let fault = Fault::clean("cancelled", "the call was not made: what it was part of ended while it waited");
+            let _ = self.sender.send(Message::called(key, Err(fault)));
+        }
+    }
+
+    /// The process is ending: nothing new is begun, and what waits is left to whoever goes on.
+    pub(super) fn drain(&mut self) {
+        self.drains = true;
+        for (key, waits) in self.waiting.drain() {
+            waits.abort();
+            self.calls.remove(&key);
+        }
+    }
+
+    /// Something about a step that the machine does not decide.
+    pub(super) fn observed(&self, key: &Key, event: NoteKind, reason: String) -> Observed {
+        let note = Note {
+            event,
+            flow: self.machine.flow_of(key).unwrap_or_else(|| self.machine.record().flow.clone()),
+            step: key.step.clone(),
+            attempt: Some(key.attempt),
+            reason: Some(reason),
+            tool: self.calls.get(key).map(|call| call.tool.clone()).unwrap_or_default(),
+            retry_in_ms: None,
+            duration_ms: None,
+            at: self.engine.inner.clock.now(),
+        };
+        Observed::of(0, note, &self.run_id, &self.machine.trace_id())
+    }
+}
