@@ -140,5 +140,7 @@ fn started(n: i64) -> Event {
         flags: Default::default(),
         untrusted: false,
         secret: false,
+        behind: None,
+        seed: None,
     }))
 }

@@ -12,6 +12,7 @@ mod notation;
 mod out;
 mod project;
 mod report;
+mod serve;
 mod servers;
 mod suggest;
 

@@ -7,6 +7,10 @@ use serde::Serialize;
 /// One observed event; what does not apply is left out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Observed {
+    /// Counts the run's decisions, from 1, the same each time they are read; 0: it stands in no journal. Not shown: who
+    /// numbers events for others does so in a shape of its own.
+    #[serde(skip)]
+    pub seq: u64,
     /// `step.started`, `run.failed`, …
     pub event: NoteKind,
     /// Of which run.
@@ -22,6 +26,12 @@ pub struct Observed {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The tool that the step calls.
+    #[serde(skip_serializing_if = "EcoString::is_empty")]
+    pub tool: EcoString,
+    /// When the next attempt begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_in_ms: Option<u64>,
     /// How long the step or run took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
@@ -33,14 +43,17 @@ pub struct Observed {
 
 impl Observed {
     /// A decision of a run's machine.
-    pub fn of(note: Note, run_id: &EcoString, trace_id: &EcoString) -> Observed {
+    pub fn of(seq: u64, note: Note, run_id: &EcoString, trace_id: &EcoString) -> Observed {
         Observed {
+            seq,
             event: note.event,
             run_id: run_id.clone(),
             flow: note.flow,
             step: note.step,
             attempt: note.attempt,
             reason: note.reason,
+            tool: note.tool,
+            retry_in_ms: note.retry_in_ms,
             duration_ms: note.duration_ms,
             at: note.at,
             trace_id: trace_id.clone(),

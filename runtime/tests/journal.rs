@@ -31,7 +31,7 @@ fn run(id: &str) -> RunRecord {
 }
 
 fn create(journal: &SqliteJournal, id: &str) {
-    let new = NewRun { run: run(id), plan: "{}".into(), start_key: None, lines: vec![] };
+    let new = NewRun { run: run(id), plan: "{}".into(), start_key: None, lines: vec![], audit: vec![] };
     assert_eq!(journal.create(new).wait().unwrap(), Created::New);
 }
 

@@ -1,15 +1,17 @@
 //! The commands, one file each.
 
+mod audit;
 mod check;
 mod completions;
 mod explain;
 mod fix;
 mod fmt;
-mod graph;
+pub mod graph;
 mod new;
 mod proofs;
 pub mod run;
 mod runs;
+mod serve;
 mod tools;
 
 use crate::args::Command;
@@ -26,6 +28,8 @@ pub fn run(command: Command) -> Outcome {
         Command::Tools(args) => tools::run(&args),
         Command::Lsp(_) => crate::lsp::run(),
         Command::Runs(args) => runs::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -12,6 +12,7 @@
 
 mod arguments;
 mod asking;
+mod audit;
 mod blocks;
 mod check;
 mod cli_page;
@@ -35,6 +36,7 @@ mod reports;
 mod rule_pages;
 mod run;
 mod runs;
+mod serve;
 mod servers;
 mod signals;
 mod stdlib_page;

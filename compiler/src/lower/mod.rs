@@ -137,18 +137,16 @@ impl<'a> Lower<'a> {
     }
 
     fn take_names(&mut self, ty: &Type) {
-        match ty {
-            Type::Named(name) if !self.types.types.contains_key(name) => {
-                if let Some(found) = self.checked.types.types.get(name) {
-                    let found = undocumented(found);
-                    self.types.types.insert(name.clone(), found.clone());
-                    self.take_names(&found);
-                }
+        let mut open = named_in(ty);
+        while let Some(name) = open.pop() {
+            if self.types.types.contains_key(&name) {
+                continue;
             }
-            Type::List(inner) | Type::Map(inner) | Type::Marked(_, inner) => self.take_names(inner),
-            Type::Record(record) => record.fields.values().for_each(|field| self.take_names(&field.ty)),
-            Type::Union(members) => members.iter().for_each(|member| self.take_names(member)),
-            _ => {}
+            if let Some(found) = self.checked.types.types.get(&name) {
+                let found = undocumented(found);
+                open.extend(named_in(&found));
+                self.types.types.insert(name, found);
+            }
         }
     }
 
@@ -182,15 +180,17 @@ impl<'a> Lower<'a> {
         let decl = program.flows.get(place)?;
         let tree = program.flow_ast(place)?;
         let clauses = self.clauses(decl, tree);
+        let before = self.before(decl, tree);
         let function = self.is_function(place).then(|| self.function(place));
         let mut body = steps::FlowBody::new(self, decl, tree);
         let params = body.params();
-        let block = if function.is_some() { Default::default() } else { body.body() };
+        let block = if function.is_some() { Default::default() } else { body.body(before) };
         let slots = body.slots();
         Some(FlowPlan {
             name: decl.name.clone(),
             role: decl.role,
             params,
+            steered: self.checked.flows.get(&decl.name).map(|flow| flow.steered.clone()).unwrap_or_default(),
             returns: self.returns(decl),
             can: decl.can.clone(),
             slots,
@@ -260,6 +260,15 @@ impl<'a> Lower<'a> {
         out
     }
 
+    /// The validator that a flow begins with.
+    fn before(&self, decl: &FlowDecl, tree: &'a Flow) -> Option<&'a weir_lang::ast::Path> {
+        let path = tree.clauses.iter().find_map(|clause| match &clause.kind {
+            FlowClauseKind::Before(path) => Some(path),
+            _ => None,
+        })?;
+        self.program.callee(decl.at.module, path).map(|_| path)
+    }
+
     fn hook(&mut self, module: usize, path: &weir_lang::ast::Path) -> Option<u32> {
         match self.program.callee(module, path)? {
             crate::check::program::Callee::Flow(flow) => Some(self.flow(flow)),
@@ -297,4 +306,21 @@ fn undocumented(ty: &Type) -> Type {
         }
         other => other.clone(),
     }
+}
+
+/// The names in a type, the last first.
+fn named_in(ty: &Type) -> Vec<EcoString> {
+    fn walk(ty: &Type, out: &mut Vec<EcoString>) {
+        match ty {
+            Type::Named(name) => out.push(name.clone()),
+            Type::List(inner) | Type::Map(inner) | Type::Marked(_, inner) => walk(inner, out),
+            Type::Record(record) => record.fields.values().for_each(|field| walk(&field.ty, out)),
+            Type::Union(members) => members.iter().for_each(|member| walk(member, out)),
+            _ => {}
+        }
+    }
+    let mut out = Vec::new();
+    walk(ty, &mut out);
+    out.reverse();
+    out
 }

@@ -23,12 +23,53 @@ pub struct Config {
     /// `[runs]`
     #[serde(default)]
     pub runs: RunsSection,
+    /// `[serve]`
+    #[serde(default)]
+    pub serve: ServeSection,
     /// `[campaigns]`
     #[serde(default)]
     pub campaigns: CampaignsSection,
     /// `[webhooks."/path"]`
     #[serde(default)]
     pub webhooks: IndexMap<EcoString, WebhookSection>,
+}
+
+/// `[serve]`: what `weir serve` offers, and to whom.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServeSection {
+    /// `127.0.0.1:7117`: where it listens.
+    pub listen: Option<String>,
+    /// Names by which it may be reached beside those of this computer: `weir.example.com`.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Flows that are offered. Default: those that no other flow calls.
+    pub flows: Option<Vec<EcoString>>,
+    /// `[serve.tokens.NAME]`: who may ask for what. Without any, whoever is on this computer may do everything.
+    #[serde(default)]
+    pub tokens: IndexMap<EcoString, TokenSection>,
+}
+
+/// `[serve.tokens.NAME]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSection {
+    /// `env:NAME` or `file:PATH`.
+    pub token: String,
+    /// What its bearer may do.
+    pub roles: Vec<ServeRole>,
+}
+
+/// `roles = ["…"]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServeRole {
+    /// Looks.
+    Viewer,
+    /// Looks, starts runs and steers them.
+    Operator,
+    /// Looks, and answers the questions of runs.
+    Approver,
 }
 
 /// `[campaigns]`
@@ -245,17 +286,30 @@ pub struct ConfigPlace {
 }
 
 impl Config {
-    /// Where the key at the end of `path` and its value stand.
-    pub fn places(text: &str, path: &[&str]) -> Option<ConfigPlace> {
-        let root = toml::de::DeTable::parse(text).ok()?;
-        let mut table = root.get_ref();
-        let (last, front) = path.split_last()?;
-        for part in front {
-            table = table.get(*part)?.get_ref().as_table()?;
+    /// Where every key stands, by the way to it.
+    pub fn all_places(text: &str) -> IndexMap<Vec<EcoString>, ConfigPlace> {
+        let mut found = IndexMap::new();
+        if let Ok(root) = toml::de::DeTable::parse(text) {
+            places_below(root.get_ref(), &mut Vec::new(), &mut found);
         }
-        let (key, value) = table.iter().find(|(key, _)| key.get_ref() == last)?;
+        found
+    }
+}
+
+fn places_below(
+    table: &toml::de::DeTable<'_>,
+    path: &mut Vec<EcoString>,
+    found: &mut IndexMap<Vec<EcoString>, ConfigPlace>,
+) {
+    for (key, value) in table {
+        path.push(key.get_ref().as_ref().into());
         let entries = value.get_ref().as_array().into_iter().flat_map(|list| list.iter().map(|one| one.span()));
-        Some(ConfigPlace { key: key.span(), value: value.span(), entries: entries.collect() })
+        let place = ConfigPlace { key: key.span(), value: value.span(), entries: entries.collect() };
+        found.insert(path.clone(), place);
+        if let Some(inner) = value.get_ref().as_table() {
+            places_below(inner, path, found);
+        }
+        path.pop();
     }
 }
 

@@ -1,11 +1,11 @@
 //! The engine inside one process: a loop for each run, tools called as tasks.
 
-use super::carry::Message;
+use super::carry::{Message, go};
 use super::queue::{Taken, When, is_limited};
 use super::run::RunLoop;
-use super::{Engine, EngineError, History, Signal, StartRequest, Toolbox};
+use super::{Begun, Engine, EngineError, History, Signal, StartRequest, Toolbox};
 use crate::envelope::Envelope;
-use crate::journal::{Created, Filter, Journal, NewRun, RunRecord, Ticket};
+use crate::journal::{Appended, Batch, Created, Filter, Journal, NewRun, RunRecord, Ticket};
 use crate::limits::{Gate, GateState};
 use crate::machine::{Code, Decision, Effect, Event, Machine, Started, Status};
 use crate::observe::Observed;
@@ -24,6 +24,9 @@ use weir_stdlib::value::Value;
 
 /// How often it is looked whether another process has left word.
 const EAR: Duration = Duration::from_millis(200);
+
+/// How often it is looked whether runs have been let go of.
+const LEAVING: Duration = Duration::from_millis(10);
 
 /// Says what time it is.
 pub trait Clock: Send + Sync {
@@ -71,6 +74,8 @@ pub trait Answerer: Send + Sync {
 #[derive(Clone)]
 pub struct LocalEngine {
     pub(super) inner: Arc<Inner>,
+    /// On whose behalf.
+    pub(super) by: Option<EcoString>,
 }
 
 pub(super) struct Inner {
@@ -86,6 +91,8 @@ pub(super) struct Inner {
     pub watchers: Mutex<Vec<UnboundedSender<Observed>>>,
     /// Other processes' words are listened to.
     pub listens: AtomicBool,
+    /// Nothing new is begun: the process is ending.
+    pub drains: AtomicBool,
     /// A dispatcher wakes runs that sleep.
     pub dispatched: AtomicBool,
     /// Something was put into the queue.
@@ -131,11 +138,17 @@ impl LocalEngine {
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
+            drains: AtomicBool::default(),
             dispatched: AtomicBool::default(),
             news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
         };
-        LocalEngine { inner: Arc::new(inner) }
+        LocalEngine { inner: Arc::new(inner), by: None }
+    }
+
+    /// The same engine on somebody's behalf: the audit says so of what is started, answered and decided through it.
+    pub fn by(&self, who: impl Into<EcoString>) -> Self {
+        LocalEngine { inner: Arc::clone(&self.inner), by: Some(who.into()) }
     }
 
     fn change(self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -150,13 +163,14 @@ impl LocalEngine {
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
+            drains: AtomicBool::default(),
             dispatched: AtomicBool::default(),
             news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
         };
         change(&mut inner);
         inner.gates = gates(&inner.tools, &inner.clock, &inner.journal);
-        LocalEngine { inner: Arc::new(inner) }
+        LocalEngine { inner: Arc::new(inner), by: self.by }
     }
 
     /// The same with somebody who answers questions. Set up before runs are started and watched.
@@ -190,22 +204,42 @@ impl LocalEngine {
         uuid::Uuid::now_v7().to_string().into()
     }
 
+    /// Lets go of every run that is under way, as soon as its calls in flight have come back, and waits for that, at most
+    /// for `patience`. Nothing new is called. Whoever opens the journal next goes on with them; a call that has not come
+    /// back by then may have happened. Gives the number of runs that were not let go of.
+    pub async fn leave(&self, patience: Duration) -> usize {
+        self.drain();
+        let left = async {
+            while self.under_way() > 0 {
+                tokio::time::sleep(LEAVING).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, left).await;
+        self.under_way()
+    }
+
+    /// How many runs are under way here.
+    pub fn under_way(&self) -> usize {
+        self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     fn sender(&self, run_id: &str) -> Option<UnboundedSender<Message>> {
         let runs = self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.get(run_id).cloned()
     }
 
     /// Whether a run has its loop here.
-    pub(crate) fn is_under_way(&self, run_id: &str) -> bool {
+    pub fn is_under_way(&self, run_id: &str) -> bool {
         self.sender(run_id).is_some()
     }
 
     /// Tells a run something: its loop when it is under way here, the process that carries it on where there is one,
     /// else its journal.
     async fn tell(&self, run_id: &str, what: Told) -> Result<(), EngineError> {
+        let word = Word { by: self.by.clone(), what };
         if let Some(sender) = self.sender(run_id) {
             let (reply, answer) = tokio::sync::oneshot::channel();
-            if sender.send(Message::Told { what: what.clone(), reply }).is_ok()
+            if sender.send(Message::Told { word: word.clone(), reply }).is_ok()
                 && let Ok(result) = answer.await
             {
                 return result;
@@ -213,26 +247,26 @@ impl LocalEngine {
         }
         match self.take_over(run_id).await {
             Ok(mut run) => {
-                let told = match run.event_of(&what) {
+                let told = match run.event_of(&word.what) {
                     // It is told when it has begun.
-                    Ok(Event::Received { .. }) if run.queued.is_some() => self.post(run_id, &what).await,
-                    Ok(event) => run.note_down(event).await,
+                    Ok(Event::Received { .. }) if run.queued.is_some() => self.post(run_id, &word).await,
+                    Ok(event) => run.note_down(event, word.by).await,
                     Err(error) => Err(error),
                 };
                 let rested = run.rest().await;
                 told.and(rested)
             }
             Err(EngineError::Held(_)) => {
-                RunLoop::load(self, run_id)?.event_of(&what)?;
-                self.post(run_id, &what).await
+                RunLoop::load(self, run_id)?.event_of(&word.what)?;
+                self.post(run_id, &word).await
             }
             Err(error) => Err(error),
         }
     }
 
     /// Leaves word for whoever carries a run on.
-    async fn post(&self, run_id: &str, what: &Told) -> Result<(), EngineError> {
-        let text = serde_json::to_string(what).unwrap_or_default();
+    async fn post(&self, run_id: &str, word: &Word) -> Result<(), EngineError> {
+        let text = serde_json::to_string(word).unwrap_or_default();
         let posted = self.inner.journal.post(run_id, text).await;
         posted.map_err(|source| EngineError::of(run_id, source))
     }
@@ -271,8 +305,8 @@ impl LocalEngine {
                 let runs = inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
                 for post in posts {
                     if let Some(run) = runs.get(&post.run_id) {
-                        let what = serde_json::from_str(&post.text).ok();
-                        let _ = run.send(Message::Posted { number: post.number, what });
+                        let word = Word::read(&post.text);
+                        let _ = run.send(Message::Posted { number: post.number, word });
                     }
                 }
             }
@@ -299,8 +333,10 @@ impl LocalEngine {
     ) -> (RunLoop, Ticket<Created>) {
         let (mut run, record, plan) = self.prepare(plan, &started);
         let lines = vec![run.begin_with(Event::Started(Box::new(started)))];
+        run.register();
         let run_record = RunRecord { parent, ..record };
-        let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines });
+        let audit = run.begun(parent_of(&run_record));
+        let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines, audit });
         (run, created)
     }
 
@@ -352,6 +388,21 @@ impl LocalEngine {
     }
 }
 
+impl LocalEngine {
+    /// Tells when everything that was handed over for a run so far is durable.
+    fn durable(&self, run: &RunLoop) -> Ticket<Appended> {
+        let (run_id, token, seq) = (run.run_id.clone(), run.token, run.seq);
+        self.inner.journal.append(Batch { run_id, token, seq, sync: true, ..Batch::default() })
+    }
+
+    /// Drives a run that is written down, whether or not anybody waits.
+    fn set_going(&self, run: RunLoop) -> Begun {
+        let run_id = run.run_id.clone();
+        tokio::spawn(go(self.clone(), run));
+        Begun { run_id, known: false }
+    }
+}
+
 /// A run that another one has started.
 pub(super) enum Child {
     /// It is carried on here.
@@ -376,6 +427,26 @@ pub(super) async fn spawned(run: RunLoop) -> Result<Envelope, EngineError> {
     match tokio::spawn(run.drive()).await {
         Ok(result) => result,
         Err(_) => Err(EngineError::Broken(run_id)),
+    }
+}
+
+/// Who starts a run that another run starts.
+fn parent_of(record: &RunRecord) -> Option<EcoString> {
+    record.parent.as_ref().map(|parent| format!("run {parent}").into())
+}
+
+/// What a run is told, and by whom.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Word {
+    pub by: Option<EcoString>,
+    pub what: Told,
+}
+
+impl Word {
+    /// As it was left for the run; what an earlier Weir left says nobody.
+    pub(super) fn read(text: &str) -> Option<Word> {
+        let plain = || serde_json::from_str(text).ok().map(|what| Word { by: None, what });
+        serde_json::from_str(text).ok().or_else(plain)
     }
 }
 
@@ -407,7 +478,7 @@ impl Engine for LocalEngine {
         let once = key.is_some();
         let (mut run, created) = self.create(plan, started, None, key);
         if once {
-            match created.await.map_err(|source| EngineError::of(&run_id, source))? {
+            match created.await.map_err(|source| run.journal_error(source))? {
                 Created::New => {}
                 Created::Known(known) => return self.status(&known).await,
             }
@@ -415,6 +486,29 @@ impl Engine for LocalEngine {
             run.created = Some(created);
         }
         spawned(run).await
+    }
+
+    async fn begin(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Begun, EngineError> {
+        if is_limited(&plan) || self.inner.dispatched.load(Ordering::Relaxed) {
+            let queued = self.enqueue(plan, request, When::default()).await?;
+            return Ok(Begun { run_id: queued.run_id, known: !queued.new });
+        }
+        self.may_start(&plan, &request)?;
+        let key = request.start_key();
+        let started = self.started(&plan, request);
+        let (run, created) = self.create(plan, started, None, key);
+        let durable = self.durable(&run);
+        if let Created::Known(run_id) = created.await.map_err(|source| run.journal_error(source))? {
+            return Ok(Begun { run_id, known: true });
+        }
+        durable.await.map_err(|source| run.journal_error(source))?;
+        Ok(self.set_going(run))
+    }
+
+    async fn begin_retry(&self, run_id: &str, args: Option<Value>) -> Result<Begun, EngineError> {
+        let run = self.anew(run_id, args).await?;
+        self.durable(&run).await.map_err(|source| run.journal_error(source))?;
+        Ok(self.set_going(run))
     }
 
     async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError> {
@@ -478,14 +572,15 @@ impl Engine for LocalEngine {
     async fn history(&self, run_id: &str) -> Result<History, EngineError> {
         let (run, loaded, notes) = RunLoop::replayed(self, run_id)?;
         let trace = run.machine.trace_id();
-        let events = notes.into_iter().map(|note| Observed::of(note, &run.run_id, &trace)).collect();
+        let events = (1..).zip(notes).map(|(seq, note)| Observed::of(seq, note, &run.run_id, &trace)).collect();
         let (envelope, plan) = (run.envelope(), run.machine.plan());
         let questions = run.machine.owed().filter_map(|effect| match effect {
             Effect::Ask(ask) => Some((ask.key.step.clone(), ask.ty.clone())),
             _ => None,
         });
         let questions = questions.collect();
-        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions })
+        let rounds = run.machine.rounds();
+        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions, rounds })
     }
 
     fn watch(&self) -> UnboundedReceiver<Observed> {

@@ -1,7 +1,9 @@
 //! Engines move data: they append an event to the journal, apply it to the machine and carry out the effects. Every way
 //! in (command line, HTTP, campaigns) goes through [`Engine`].
 
+mod audit;
 mod carry;
+mod followed;
 mod line;
 mod local;
 mod queue;
@@ -14,10 +16,11 @@ mod turn;
 mod turns;
 mod validate;
 
+pub use followed::Followed;
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
 pub use queue::{Queued, When};
 pub use toolbox::Toolbox;
-pub use validate::{check_args, validate};
+pub use validate::{check_args, from_outside, validate};
 
 use crate::envelope::Envelope;
 use crate::journal::{Filter, JournalError, RunRecord, Trouble};
@@ -41,6 +44,19 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`EngineError::Refused`] before anything has started; a journal that cannot be written.
     async fn start(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Envelope, EngineError>;
+
+    /// Writes a run down and sets it going (where runs are dispatched: puts it into the queue); gives its id as soon as
+    /// that is durable. From then on it is carried on, here or by whoever takes over.
+    ///
+    /// # Errors
+    /// As [`Engine::start`], before anything has started.
+    async fn begin(&self, plan: Arc<Plan>, request: StartRequest) -> Result<Begun, EngineError>;
+
+    /// What [`Engine::begin`] is to `start`, to [`Engine::retry`].
+    ///
+    /// # Errors
+    /// As [`Engine::retry`].
+    async fn begin_retry(&self, run_id: &str, args: Option<Value>) -> Result<Begun, EngineError>;
 
     /// Answers an open question. A run that is not under way here keeps the answer until it is resumed.
     ///
@@ -117,6 +133,15 @@ pub trait Engine: Send + Sync {
     fn watch(&self) -> UnboundedReceiver<Observed>;
 }
 
+/// A run that was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Its id.
+    pub run_id: EcoString,
+    /// It was started under this key before, so nothing was started now.
+    pub known: bool,
+}
+
 /// Everything that is known about a run.
 #[derive(Clone, Debug)]
 pub struct History {
@@ -132,6 +157,8 @@ pub struct History {
     pub events: Vec<Observed>,
     /// What the open questions ask for, by step.
     pub(crate) questions: Vec<(EcoString, Type)>,
+    /// Rounds of the lists that are being gone through.
+    pub(crate) rounds: Vec<(EcoString, usize)>,
 }
 
 impl History {
@@ -160,7 +187,7 @@ pub struct StartRequest {
     pub project: EcoString,
     /// The journal forgets the run with the process, so nothing can be left for later.
     pub ephemeral: bool,
-    /// The arguments come from outside (a served flow).
+    /// The arguments come from outside (a served flow): refused where one reaches what such data must not steer.
     pub untrusted: bool,
 }
 

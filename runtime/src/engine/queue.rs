@@ -2,10 +2,10 @@
 //! that rest. What decides is in the journal, so it holds over all processes on it.
 
 use super::carry::Message;
-use super::local::{LocalEngine, spawned};
+use super::local::{LocalEngine, Word, spawned};
 use super::run::RunLoop;
 use super::turn::Turn;
-use super::{EngineError, StartRequest, validate};
+use super::{EngineError, StartRequest, from_outside, validate};
 use crate::envelope::Envelope;
 use crate::journal::{Admitted, Created, Depth, Due, NewRun, Place, RunRecord};
 use crate::machine::{Effect, Event, Note, NoteKind, Started, Status};
@@ -84,10 +84,17 @@ impl LocalEngine {
     pub(super) fn may_start(&self, plan: &Plan, request: &StartRequest) -> Result<(), EngineError> {
         let mut refused = validate(plan);
         refused.extend(self.inner.tools.missing(plan));
+        if request.untrusted {
+            refused.extend(from_outside(plan));
+        }
         if request.ephemeral {
             refused.extend(super::validate::delayed(plan));
         }
-        if refused.is_empty() { Ok(()) } else { Err(EngineError::Refused(refused)) }
+        if refused.is_empty() {
+            return Ok(());
+        }
+        self.refused(plan, &refused);
+        Err(EngineError::Refused(refused))
     }
 
     /// What a run of this plan begins with.
@@ -103,6 +110,8 @@ impl LocalEngine {
             flags: request.flags,
             untrusted: request.untrusted,
             secret: false,
+            behind: None,
+            seed: None,
         }
     }
 
@@ -129,7 +138,7 @@ impl LocalEngine {
         };
         let reason = when.due.map(|due| format!("begins at {due}"));
         let record = RunRecord { parent, status: Status::Queued.word().into(), ..record };
-        let new = NewRun { run: record, plan: text, start_key, lines: Vec::new() };
+        let new = NewRun { run: record, plan: text, start_key, lines: Vec::new(), audit: Vec::new() };
         let created = self.inner.journal.enqueue(new, place).await;
         let created = created.map_err(|source| EngineError::of(&run_id, source))?;
         if created == Created::New {
@@ -187,6 +196,7 @@ impl LocalEngine {
 
     /// No run begins anything from now on; each lets go of itself once its calls have ended.
     pub(crate) fn drain(&self) {
+        self.inner.drains.store(true, Ordering::Release);
         let runs = self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.values().for_each(|run| drop(run.send(Message::Drain)));
     }
@@ -253,10 +263,12 @@ impl LocalEngine {
             step: EcoString::new(),
             attempt: None,
             reason,
+            tool: EcoString::new(),
+            retry_in_ms: None,
             duration_ms: None,
             at: self.inner.clock.now(),
         };
-        Observed::of(note, run_id, &crate::machine::trace_id(run_id))
+        Observed::of(0, note, run_id, &crate::machine::trace_id(run_id))
     }
 }
 
@@ -277,7 +289,10 @@ impl RunLoop {
     pub(super) fn begin_now(&mut self, turn: &mut Turn) -> bool {
         let Some(mut started) = self.queued.take() else { return false };
         started.at = self.engine.inner.clock.now();
+        let said = turn.audit.len();
         self.hear(turn, Event::Started(started));
+        let begun = self.begun(None);
+        turn.audit.splice(said..said, begun);
         true
     }
 
@@ -285,8 +300,7 @@ impl RunLoop {
     pub(super) fn hear_what_was_left(&self) -> Result<(), EngineError> {
         let posts = self.engine.inner.journal.posts().map_err(|source| self.journal_error(source))?;
         for post in posts.into_iter().filter(|post| post.run_id == self.run_id) {
-            let _ =
-                self.sender.send(Message::Posted { number: post.number, what: serde_json::from_str(&post.text).ok() });
+            let _ = self.sender.send(Message::Posted { number: post.number, word: Word::read(&post.text) });
         }
         Ok(())
     }

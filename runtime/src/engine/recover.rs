@@ -44,6 +44,7 @@ impl RunLoop {
             }
         }
         run.seq = loaded.lines.len() as u64;
+        run.told = notes.len() as u64;
         if loaded.lines.is_empty() {
             run.queued = queued(engine, &run_id)?;
         }
@@ -74,7 +75,9 @@ impl RunLoop {
         }
         self.claimed.clear();
         for call in unknown {
-            self.hear(&mut turn, self.nobody_knows(&call));
+            let event = self.nobody_knows(&call);
+            turn.audit.extend(self.found_unknown(&call, &event));
+            self.hear(&mut turn, event);
         }
         self.end_turn(turn).await
     }

@@ -33,17 +33,22 @@ impl LocalEngine {
             // What it did was undone, so nothing is left to take over.
             old.events.clear();
         }
+        let first = old.started.seed.clone().unwrap_or_else(|| old.started.run_id.clone());
+        let seed = (!old.events.is_empty()).then_some(first);
         let started = Started {
             at: self.inner.clock.now(),
             run_id: LocalEngine::new_run_id(),
             args: args.unwrap_or_else(|| old.started.args.clone()),
+            seed,
             ..old.started.clone()
         };
         let (mut run, record, plan) = self.prepare(old_run.machine.plan(), &started);
         let mut lines = vec![run.begin_with(Event::Started(Box::new(started)))];
         lines.extend(run.take_over_from(&old, &error.step)?);
         run.seq = lines.len() as u64;
-        let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines }).await;
+        run.register();
+        let audit = run.begun_anew(run_id);
+        let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines, audit }).await;
         created.map_err(|source| EngineError::of(run_id, source))?;
         Ok(run)
     }
@@ -86,7 +91,7 @@ impl RunLoop {
                 )));
             }
             lines.push(Line::event(event));
-            self.machine.apply(event);
+            self.told += self.machine.apply(event).notes.len() as u64;
         }
         Ok(lines)
     }

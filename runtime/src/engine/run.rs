@@ -8,11 +8,13 @@ use super::timers::Timers;
 use super::turn::Turn;
 use crate::envelope::Envelope;
 use crate::journal::{Appended, Created, JournalError, Line, Ticket};
-use crate::machine::{Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
-use crate::tool::Outcome;
+use crate::machine::{CallEffect, Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
+use crate::observe::Observed;
+use crate::tool::{Outcome, Progress};
 use ecow::EcoString;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -52,6 +54,10 @@ pub(super) struct RunLoop {
     pub until: FxHashMap<Key, Instant>,
     /// Lines in the journal.
     pub seq: u64,
+    /// Decisions in it so far.
+    pub told: u64,
+    /// Decisions that nobody has been told of: the run may turn out to be known.
+    untold: Vec<Observed>,
     /// Says that the run is ours.
     pub token: u64,
     /// The run is being written down.
@@ -59,6 +65,10 @@ pub(super) struct RunLoop {
     /// What was handed over to the journal and not waited for, oldest first.
     pub behind: VecDeque<Ticket<Appended>>,
     pub status: &'static str,
+    /// Everybody may find the loop, as long as it is there.
+    listed: Option<Listed>,
+    /// What was refused before the first call: goes into the audit with the run itself.
+    pub first_refusals: Vec<String>,
     /// Let go of already.
     pub released: bool,
     /// What the run begins with, where it has not begun.
@@ -67,10 +77,41 @@ pub(super) struct RunLoop {
     pub drains: bool,
 }
 
+/// The loop's entry among the runs that are under way; gone with it.
+struct Listed {
+    engine: LocalEngine,
+    run_id: EcoString,
+    sender: UnboundedSender<Message>,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if runs.get(&self.run_id).is_some_and(|known| known.same_channel(&self.sender)) {
+            runs.remove(&self.run_id);
+        }
+    }
+}
+
 /// A call in flight.
 pub(super) struct InFlight {
+    /// Empty for what is no call of a tool.
+    pub tool: EcoString,
+    pub repeatable: bool,
     pub reads: bool,
     pub claim: Option<Claim>,
+}
+
+impl InFlight {
+    /// The start of a run.
+    pub(super) fn start() -> InFlight {
+        InFlight { tool: EcoString::new(), repeatable: true, reads: false, claim: None }
+    }
+
+    /// A call that its server's gate has not let through.
+    pub(super) fn at_the_gate(call: &CallEffect) -> InFlight {
+        InFlight { tool: call.tool.clone(), repeatable: true, reads: call.reads, claim: None }
+    }
 }
 
 impl RunLoop {
@@ -95,10 +136,14 @@ impl RunLoop {
             claimed: FxHashMap::default(),
             until: FxHashMap::default(),
             seq: 0,
+            told: 0,
+            untold: Vec::new(),
             token: 1,
             created: None,
             behind: VecDeque::new(),
             status: "running",
+            listed: None,
+            first_refusals: Vec::new(),
             released: false,
             queued: None,
             drains: false,
@@ -108,8 +153,9 @@ impl RunLoop {
     /// The first event of a run that is being created, as a line. What follows from it is carried out when the run is
     /// driven.
     pub(super) fn begin_with(&mut self, event: Event) -> Line {
-        let notes = self.machine.apply(&event).notes;
-        self.tell(notes);
+        let applied = self.machine.apply(&event);
+        self.first_refusals = self.refusals(applied.refused);
+        self.untold = self.numbered(applied.notes);
         self.seq = 1;
         line::Line::event(&event)
     }
@@ -136,7 +182,7 @@ impl RunLoop {
     pub(super) async fn drive(mut self) -> Result<Envelope, EngineError> {
         self.register();
         let result = self.follow().await;
-        self.unregister();
+        self.listed = None;
         self.tasks.abort_all();
         if !self.released {
             drop(self.engine.inner.journal.release(&self.run_id, self.token));
@@ -148,6 +194,7 @@ impl RunLoop {
     }
 
     async fn follow(&mut self) -> Result<(), EngineError> {
+        self.engine.observe(std::mem::take(&mut self.untold));
         self.pick_up().await?;
         let mut batch = Vec::new();
         loop {
@@ -169,6 +216,13 @@ impl RunLoop {
         }
     }
 
+    /// A tool says how far it is. Nothing hangs on it, so it is told and not kept.
+    fn progressed(&self, key: &Key, progress: &Progress) {
+        if self.calls.contains_key(key) {
+            self.engine.observe([self.observed(key, NoteKind::StepProgress, progress.to_string())]);
+        }
+    }
+
     /// Turns messages into events, and takes these in together.
     async fn take(&mut self, batch: Vec<Message>) -> Result<(), EngineError> {
         let mut turn = Turn::default();
@@ -187,6 +241,7 @@ impl RunLoop {
                     };
                     self.called(&mut turn, &key, &outcome, recorded, &event);
                 }
+                Message::Progressed { key, progress } => self.progressed(&key, &progress),
                 Message::Turn { call, answer } => {
                     if self.waiting.remove(&call.key).is_some() {
                         match answer {
@@ -199,22 +254,22 @@ impl RunLoop {
                     self.asking.remove(&key);
                     if let Some(value) = value {
                         match self.machine.check_answer(&key.step, &value) {
-                            Ok(key) => self.hear(&mut turn, Event::Answered { at, key, value }),
+                            Ok(key) => self.heed(&mut turn, Event::Answered { at, key, value }, self.engine.by.clone()),
                             Err(problem) => again.push((key, problem)),
                         }
                     }
                 }
-                Message::Told { what, reply } => match self.event_of(&what) {
+                Message::Told { word, reply } => match self.event_of(&word.what) {
                     Ok(event) => {
-                        self.hear(&mut turn, event);
+                        self.heed(&mut turn, event, word.by);
                         replies.push(reply);
                     }
                     Err(error) => drop(reply.send(Err(error))),
                 },
-                Message::Posted { number, what } => {
+                Message::Posted { number, word } => {
                     turn.posts.push(number);
-                    if let Some(event) = what.and_then(|what| self.event_of(&what).ok()) {
-                        self.hear(&mut turn, event);
+                    if let Some((event, by)) = word.and_then(|word| Some((self.event_of(&word.what).ok()?, word.by))) {
+                        self.heed(&mut turn, event, by);
                     }
                 }
                 Message::Drain => self.drain(),
@@ -267,9 +322,9 @@ impl RunLoop {
 
     /// Writes an event down without carrying out what follows: that is done when the run is driven. A run that has not
     /// begun is told before it begins: it is cancelled, and does nothing.
-    pub(super) async fn note_down(&mut self, event: Event) -> Result<(), EngineError> {
+    pub(super) async fn note_down(&mut self, event: Event, by: Option<EcoString>) -> Result<(), EngineError> {
         let mut turn = Turn::default();
-        self.hear(&mut turn, event);
+        self.heed(&mut turn, event, by);
         self.begin_now(&mut turn);
         turn.effects.clear();
         self.end_turn(turn).await
@@ -305,6 +360,10 @@ impl RunLoop {
         for effect in self.machine.pending() {
             match effect {
                 Effect::Ask(_) | Effect::Receive(_) | Effect::Attend(_) => waits = true,
+                // An archiver's next try is left to whoever carries the run on then.
+                Effect::Sleep { timer: Timer::Outbox, until, .. } if until > self.engine.inner.clock.now() => {
+                    waits = true
+                }
                 Effect::Sleep { timer: Timer::Limit | Timer::Deadline | Timer::Budget, .. } => {}
                 Effect::Sleep { until, .. } if self.may_lie(until) => waits = true,
                 _ => return false,
@@ -332,15 +391,18 @@ impl RunLoop {
         }
     }
 
-    fn register(&mut self) {
+    /// From now on everybody finds the loop. A new run's before it is written down, so that nobody takes it for one that
+    /// was left.
+    pub(super) fn register(&mut self) {
         self.engine.listen();
+        let (engine, run_id, sender) = (self.engine.clone(), self.run_id.clone(), self.sender.clone());
         let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.insert(self.run_id.clone(), self.sender.clone());
-    }
-
-    fn unregister(&mut self) {
-        let mut runs = self.engine.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.remove(&self.run_id);
+        runs.insert(run_id.clone(), sender.clone());
+        drop(runs);
+        self.drains = self.engine.inner.drains.load(Ordering::Acquire);
+        if self.listed.is_none() {
+            self.listed = Some(Listed { engine, run_id, sender });
+        }
     }
 }
 

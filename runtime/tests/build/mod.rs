@@ -296,6 +296,7 @@ pub fn flow(role: Role, name: &str, body: BlockPlan) -> FlowPlan {
         name: name.into(),
         role,
         params: Vec::new(),
+        steered: Vec::new(),
         returns: Some(Boundary::new(Type::Json)),
         can,
         slots: 32,
@@ -389,6 +390,8 @@ pub fn started(args: Value) -> Started {
         flags: IndexMap::from_iter([(EcoString::from("on"), true)]),
         untrusted: false,
         secret: false,
+        behind: None,
+        seed: None,
     }
 }
 

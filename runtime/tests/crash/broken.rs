@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use weir_runtime::journal::{
-    Admitted, Appended, Batch, Claimed, Created, Depth, Due, Filter, Journal, JournalError, Loaded, NewRun, Place,
-    Post, RunRecord, SqliteJournal, Ticket,
+    Admitted, Appended, AuditPage, Batch, Claimed, Created, Depth, Due, Filter, Journal, JournalError, Loaded, NewRun,
+    Place, Post, RunRecord, SqliteJournal, Ticket,
 };
 
 /// Which journal a process works with.
@@ -114,6 +114,14 @@ impl Journal for Broken {
 
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
         self.journal.list(filter)
+    }
+
+    fn audit(&self, lines: Vec<String>) -> Ticket<()> {
+        self.journal.audit(lines)
+    }
+
+    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
+        self.journal.audited(after, limit)
     }
 
     fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {

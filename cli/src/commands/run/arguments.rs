@@ -10,11 +10,11 @@ use weir_compiler::FlowInfo;
 use weir_compiler::check::ParamInfo;
 use weir_lang::types::{Literal, Type, TypeTable};
 use weir_stdlib::narrow::{Boundary, narrow};
-use weir_stdlib::value::Value;
+use weir_stdlib::value::{Record, Value};
 
 /// A record of the arguments, each fitting its parameter.
 pub fn arguments(flow: &FlowInfo, types: &TypeTable, args: &[String], input: Option<&Path>) -> Result<Value, Error> {
-    let mut given = Given { flow, types, values: Vec::new(), problems: Vec::new(), meant: Vec::new() };
+    let mut given = Given::new(flow, types);
     if let Some(path) = input {
         given.input(path)?;
     }
@@ -25,6 +25,17 @@ pub fn arguments(flow: &FlowInfo, types: &TypeTable, args: &[String], input: Opt
     }
     let help = format!("the flow is `{}`", signature(flow));
     Err(Error { exit: Exit::Usage, messages: given.problems, help: Some(help) })
+}
+
+/// A record of the arguments that somebody sent, each fitting its parameter; or everything that is wrong with them.
+pub fn sent(flow: &FlowInfo, types: &TypeTable, args: &Value) -> Result<Value, Vec<String>> {
+    let mut given = Given { typed: false, ..Given::new(flow, types) };
+    match args.as_record() {
+        Some(record) => given.fields(record),
+        None => given.problems.push(format!("the arguments are one JSON object, and {} is not", args.kind())),
+    }
+    given.missing();
+    if given.problems.is_empty() { Ok(Value::record(given.values)) } else { Err(given.problems) }
 }
 
 /// `main(name: string, times?: int)`
@@ -44,9 +55,15 @@ struct Given<'a> {
     problems: Vec<String>,
     /// Parameters that somebody tried to give.
     meant: Vec<String>,
+    /// They come from a command line.
+    typed: bool,
 }
 
 impl<'a> Given<'a> {
+    fn new(flow: &'a FlowInfo, types: &'a TypeTable) -> Self {
+        Given { flow, types, values: Vec::new(), problems: Vec::new(), meant: Vec::new(), typed: true }
+    }
+
     /// Every field of one JSON object.
     fn input(&mut self, path: &Path) -> Result<(), Error> {
         let (text, name) = input_text(path)?;
@@ -57,6 +74,11 @@ impl<'a> Given<'a> {
         }
         let value = Value::from_json(&text).map_err(|error| wrong(format!("is not JSON: {error}")))?;
         let record = value.as_record().ok_or_else(|| wrong("is not a JSON object".into()))?;
+        self.fields(record);
+        Ok(())
+    }
+
+    fn fields(&mut self, record: &Record) {
         for (name, value) in &record.fields {
             let Some(param) = self.param(name) else { continue };
             match self.fit(param, value) {
@@ -64,7 +86,6 @@ impl<'a> Given<'a> {
                 Err(why) => self.problem(param, &why),
             }
         }
-        Ok(())
     }
 
     /// Every `--arg name=value`.
@@ -101,12 +122,12 @@ impl<'a> Given<'a> {
                 continue;
             }
             let doc = param.doc.as_deref().map(|doc| format!(" ({})", doc.replace('\n', " "))).unwrap_or_default();
-            let example = example(&param.ty, self.types).unwrap_or("…");
-            self.problems.push(format!(
-                "`{name}` is missing, a `{}`{doc}; write `--arg {name}={example}`",
-                param.ty,
-                name = param.name
-            ));
+            let name = &param.name;
+            let written = match example(&param.ty, self.types).unwrap_or("…") {
+                example if self.typed => format!("; write `--arg {name}={example}`"),
+                _ => String::new(),
+            };
+            self.problems.push(format!("`{name}` is missing, a `{}`{doc}{written}", param.ty));
         }
     }
 

@@ -121,6 +121,7 @@ fn seen(one: &Observed) -> Option<Seen<'_>> {
         NoteKind::StepStarted => Seen::Started { step, attempt: one.attempt.unwrap_or(1) },
         NoteKind::StepSucceeded | NoteKind::StepFailed | NoteKind::StepSkipped => Seen::Ended { step },
         NoteKind::AttemptFailed => Seen::Retrying { step, reason },
+        NoteKind::StepProgress => Seen::Progress { step, reason },
         NoteKind::RunWaiting | NoteKind::RunQueued | NoteKind::StepQueued => Seen::Waiting { reason },
         NoteKind::StepUndone => Seen::Undone { step },
         _ => return None,

@@ -9,9 +9,11 @@ mod normal;
 mod objects;
 mod pattern;
 mod values;
+mod write;
 
 pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 pub use normal::normal;
+pub use write::{of_fields, of_type};
 
 use ecow::{EcoString, eco_format};
 use indexmap::{IndexMap, IndexSet};

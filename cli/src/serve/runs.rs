@@ -1,0 +1,59 @@
+//! Looking at runs.
+
+use super::asked::Asked;
+use super::problem::Problem;
+use super::{App, raw};
+use crate::suggest::did_you_mean;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use weir_compiler::STATUSES;
+use weir_runtime::engine::{Engine, History};
+use weir_runtime::journal::Filter;
+use weir_runtime::timeline::timeline;
+
+/// So many runs are listed where nothing else is said.
+const SOME: usize = 50;
+/// So many at most.
+const MOST: usize = 1_000;
+
+/// `GET /v1/runs`
+pub async fn list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, Problem> {
+    let asked = asked.only(&["status", "flow", "parent", "unfinished", "limit"])?;
+    let statuses: Vec<&str> = asked.text("status").map(|text| text.split(',').collect()).unwrap_or_default();
+    for status in &statuses {
+        if !STATUSES.contains(status) {
+            let all = format!("the statuses are {}", STATUSES.join(", "));
+            let help = did_you_mean(status, STATUSES).map_or_else(|| all.clone(), |guess| format!("{guess} {all}"));
+            let message = format!("no run is ever `{}`", crate::escape::short(status, 40));
+            return Err(Problem::bad("bad_query", message).help(help));
+        }
+    }
+    let filter = Filter {
+        status: statuses.into_iter().map(Into::into).collect(),
+        flow: asked.text("flow").map(Into::into),
+        parent: asked.text("parent").map(Into::into),
+        unfinished: asked.flag("unfinished")?,
+        limit: asked.number("limit")?.map_or(SOME, |limit| usize::try_from(limit).unwrap_or(MOST).clamp(1, MOST)),
+        ..Filter::default()
+    };
+    let runs = app.engine.list(&filter).await?;
+    Ok(raw(json!({ "runs": runs })))
+}
+
+/// `GET /v1/runs/{run_id}`
+pub async fn show(State(app): State<Arc<App>>, Path(run_id): Path<String>) -> Result<Response, Problem> {
+    Ok(raw(snapshot(&app.history(&run_id).await?)))
+}
+
+/// A run as it is, up to its last event.
+pub fn snapshot(history: &History) -> Json {
+    let mut all: Json = serde_json::from_str(&history.envelope.to_json()).unwrap_or_default();
+    if let Some(fields) = all.as_object_mut() {
+        fields.insert("run".into(), json!(history.record));
+        fields.insert("seq".into(), history.events.len().into());
+        fields.insert("steps".into(), json!(timeline(&history.events)));
+    }
+    all
+}

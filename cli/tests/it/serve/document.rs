@@ -1,0 +1,101 @@
+//! The OpenAPI document is true: every route is in it, real answers fit it, and our own reader of such documents takes it.
+
+use super::support::{Answer, served};
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+struct Held {
+    document: Value,
+    seen: BTreeSet<String>,
+}
+
+impl Held {
+    /// Holds an answer against what the document says of it.
+    #[track_caller]
+    fn holds(&mut self, method: &str, path: &str, answer: &Answer) {
+        let operation = &self.document["paths"][path][method];
+        assert!(operation.is_object(), "{method} {path} is not described");
+        self.seen.insert(operation["operationId"].as_str().unwrap().to_owned());
+        let response = &operation["responses"][answer.status.to_string()];
+        assert!(response.is_object(), "{method} {path}: {} is not described: {answer:?}", answer.status);
+        let schema = &response["content"]["application/json"]["schema"];
+        if schema.is_null() {
+            return;
+        }
+        let whole = json!({ "components": self.document["components"], "allOf": [schema] });
+        let validator: Validator = jsonschema::draft202012::new(&whole).unwrap();
+        let json = answer.json();
+        let wrong: Vec<String> =
+            validator.iter_errors(&json).map(|error| format!("{error} at {}", error.instance_path())).collect();
+        assert!(wrong.is_empty(), "{method} {path}: {wrong:?} in {json}");
+    }
+}
+
+#[test]
+fn every_route_and_its_answers_are_described() {
+    let server = served("");
+    let document = server.get("/openapi.json").ok(200);
+    let mut held = Held { document, seen: BTreeSet::new() };
+    for path in ["/healthz", "/openapi.json", "/v1/flows", "/v1/runs"] {
+        held.holds("get", path, &server.get(path));
+    }
+    held.holds("get", "/v1/flows/{flow}", &server.get("/v1/flows/shop.careful"));
+    held.holds("get", "/v1/flows/{flow}", &server.get("/v1/flows/none"));
+    let start = "/v1/flows/{flow}/runs";
+    let started = server.post("/v1/flows/shop.careful/runs", &json!({ "args": { "what": "it" } }));
+    held.holds("post", start, &started);
+    held.holds("post", start, &server.post("/v1/flows/shop.careful/runs", &json!({})));
+    held.holds("post", start, &server.post("/v1/flows/none/runs", &json!({})));
+    let run_id = started.json()["run_id"].as_str().unwrap().to_owned();
+    server.until(&run_id, &["waiting"]);
+    held.holds("get", "/v1/runs", &server.get("/v1/runs"));
+    held.holds("get", "/v1/runs", &server.get("/v1/runs?x=1"));
+    held.holds("get", "/v1/runs/{run_id}", &server.get(&format!("/v1/runs/{run_id}")));
+    held.holds("get", "/v1/runs/{run_id}", &server.get("/v1/runs/none"));
+    held.holds("get", "/v1/runs/{run_id}/events", &server.get(&format!("/v1/runs/{run_id}/events")));
+    let steer = [
+        ("pause", json!({})),
+        ("resume", json!({})),
+        ("signal", json!({ "event": "e" })),
+        ("decide", json!({ "decision": "again" })),
+        ("decide", json!({ "decision": "agian" })),
+        ("retry", json!({})),
+        ("answer", json!({ "value": 1 })),
+        ("answer", json!({ "value": { "approved": true } })),
+        ("cancel", json!({ "raeson": "" })),
+        ("cancel", json!({ "reason": "enough" })),
+    ];
+    for (what, body) in steer {
+        held.holds(
+            "post",
+            &format!("/v1/runs/{{run_id}}/{what}"),
+            &server.post(&format!("/v1/runs/{run_id}/{what}"), &body),
+        );
+    }
+    held.holds("get", "/v1/events", &server.send("GET", "/v1/events", &["Last-Event-ID: x"], b""));
+    let operations =
+        held.document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let all: BTreeSet<String> =
+        operations.map(|operation| operation["operationId"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(held.seen, all, "an operation was not tried");
+    server.kill();
+}
+
+#[test]
+fn our_own_reader_of_such_documents_takes_it_and_calls_by_it() {
+    let server = served("");
+    let document = server.get("/openapi.json").ok(200);
+    let toml = format!("[tools.weir]\nopenapi = \"weir.openapi.json\"\nbase_url = \"http://{}\"\n", server.address);
+    let here = crate::support::folder(&[("weir.toml", &toml), ("weir.openapi.json", &document.to_string())]);
+    let synced = here.weir(&["tools", "sync"]);
+    assert_eq!(synced.code, 0, "{synced:?}");
+    let listed = here.weir(&["tools", "list", "--format", "json"]);
+    for name in ["weir.start_run", "weir.show_run", "weir.answer_run"] {
+        assert!(listed.stdout.contains(name), "{name} in {}", listed.stdout);
+    }
+    let called =
+        here.weir(&["tools", "call", "weir.list_flows", "--format", "json", "--grant", "weir.read,weir.write"]);
+    assert!(called.code == 0 && called.stdout.contains("shop.careful"), "{called:?}");
+    server.kill();
+}

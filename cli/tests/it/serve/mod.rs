@@ -1,0 +1,9 @@
+//! `weir serve` from the outside.
+
+mod access;
+mod api;
+mod document;
+mod events;
+mod killed;
+mod mcp;
+mod support;
