@@ -140,5 +140,6 @@ fn started(n: i64) -> Event {
         flags: Default::default(),
         untrusted: false,
         secret: false,
+        thread: None,
     }))
 }

@@ -19,6 +19,9 @@ use weir_stdlib::value::Value;
 /// A key may have at most so many bytes.
 const LONGEST_KEY: usize = 255;
 
+/// A thread's name may have at most so many bytes.
+const LONGEST_THREAD: usize = 200;
+
 /// `GET /v1/flows`
 pub async fn list(State(app): State<Arc<App>>) -> Json<Json_> {
     let flows: Vec<Json_> = app.offers.values().map(Offer::summary).collect();
@@ -37,10 +40,14 @@ pub async fn start(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = body.only(&["args"])?;
+    let body = body.only(&["args", "thread"])?;
     let key = key(&headers)?;
+    let thread = body.text("thread")?.map(str::to_owned);
+    if thread.as_ref().is_some_and(|thread| thread.is_empty() || thread.len() > LONGEST_THREAD) {
+        return Err(Problem::unfit(format!("`thread` has 1 to {LONGEST_THREAD} bytes")));
+    }
     let args = body.value("args").unwrap_or_else(|| Value::record::<&str>([]));
-    let begun = app.begin(&flow, &args, key, None).await?;
+    let begun = app.begin(&flow, &args, key, thread).await?;
     let status = if begun.known { StatusCode::OK } else { StatusCode::CREATED };
     let place = [(header::LOCATION, format!("/v1/runs/{}", begun.run_id))];
     if events::wanted(&headers) {
@@ -97,9 +104,9 @@ impl App {
             delivery: self.delivery,
             flags: self.flags.clone(),
             untrusted: true,
+            thread: thread.map(Into::into),
             ..StartRequest::new(self.name.clone())
         };
-        let _ = thread;
         Ok(self.engine.begin(Arc::clone(&offer.plan), request).await?)
     }
 

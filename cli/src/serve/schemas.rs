@@ -49,7 +49,8 @@ fn asked() -> Json {
     json!({
         "Nothing": body(&[], json!({})),
         "Start": body(&[], json!({
-            "args": { "type": "object", "description": "the arguments, as `input_schema` of the flow says" }
+            "args": { "type": "object", "description": "the arguments, as `input_schema` of the flow says" },
+            "thread": { "type": "string", "description": "runs of one conversation or subject have the same", "maxLength": 200 }
         })),
         "Answer": body(&["value"], json!({ "step": step, "value": any })),
         "Decide": body(&["decision"], json!({
@@ -118,6 +119,7 @@ fn runs() -> Json {
             }
         },
         "Events": object(json!({ "events": events })),
+        "ThreadEvents": object(json!({ "thread": text(), "events": events })),
         "Step": {
             "type": "object", "required": ["step", "flow", "state", "attempts", "started_at"],
             "properties": {

@@ -190,6 +190,7 @@ impl RunLoop {
             flags: spawn.flags,
             untrusted: spawn.untrusted,
             secret: spawn.secret,
+            thread: self.thread.clone(),
         };
         let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
         let key = spawn.key;

@@ -184,6 +184,8 @@ pub struct StartRequest {
     pub ephemeral: bool,
     /// The arguments come from outside (a served flow).
     pub untrusted: bool,
+    /// Runs of one conversation or subject have the same.
+    pub thread: Option<EcoString>,
 }
 
 impl StartRequest {
@@ -199,6 +201,7 @@ impl StartRequest {
             project: project.into(),
             ephemeral: false,
             untrusted: false,
+            thread: None,
         }
     }
 }

@@ -180,6 +180,9 @@ pub struct Started {
     /// Whether the arguments hold secrets (a run started with secret arguments).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
+    /// Runs of one conversation or subject have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<EcoString>,
 }
 
 /// Something that an engine is to do.

@@ -389,6 +389,7 @@ pub fn started(args: Value) -> Started {
         flags: IndexMap::from_iter([(EcoString::from("on"), true)]),
         untrusted: false,
         secret: false,
+        thread: None,
     }
 }
 
