@@ -11,9 +11,6 @@ use std::time::{Duration, Instant};
 /// Letters typed for each figure.
 const EDITS: usize = 200;
 
-/// Modules (of about 60 lines) in one file.
-const IN_A_FILE: usize = 4;
-
 /// Prints the table.
 pub fn run() {
     let Some(weir) = crate::process::binary() else {
@@ -22,13 +19,13 @@ pub fn run() {
     };
     line("from a letter typed to the answer, ms          completion         hover     diagnostics");
     line("                                             p50     p99     p50     p99     p50     p99");
-    for (what, lines, in_a_file) in [
+    for (what, lines, parts) in [
         ("one file", 100, usize::MAX),
-        ("files of 250 lines", 1_000, IN_A_FILE),
-        ("files of 250 lines", 5_000, IN_A_FILE),
+        ("files of 500 lines", 1_000, 1),
+        ("files of 500 lines", 5_000, 1),
         ("one file", 5_000, usize::MAX),
     ] {
-        match measure(&weir, lines, in_a_file) {
+        match measure(&weir, lines, parts) {
             Some((lines, rows)) => {
                 let figures: String =
                     rows.iter().map(|(p50, p99)| format!("{:>8.1}{:>8.1}", ms(*p50), ms(*p99))).collect();
@@ -45,7 +42,8 @@ fn ms(time: Duration) -> f64 {
 
 type Percentiles = (Duration, Duration);
 
-fn measure(weir: &Path, lines: usize, in_a_file: usize) -> Option<(usize, Vec<Percentiles>)> {
+/// `parts`: how many files of the project, of some 500 lines each, are joined into one.
+fn measure(weir: &Path, lines: usize, parts: usize) -> Option<(usize, Vec<Percentiles>)> {
     let folder = std::env::temp_dir().join(format!("weir-bench-editor-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(folder.join("flows")).ok()?;
@@ -53,7 +51,7 @@ fn measure(weir: &Path, lines: usize, in_a_file: usize) -> Option<(usize, Vec<Pe
     let (source, _, lines) = crate::source::project(lines);
     let texts: Vec<&str> = source.files.iter().map(|file| file.text.as_str()).collect();
     let mut last = (PathBuf::new(), String::new());
-    for (at, chunk) in texts.chunks(in_a_file.min(texts.len().max(1))).enumerate() {
+    for (at, chunk) in texts.chunks(parts.min(texts.len().max(1))).enumerate() {
         let path = folder.join(format!("flows/m{at}.flow"));
         last = (path, chunk.concat());
         std::fs::write(&last.0, &last.1).ok()?;

@@ -141,5 +141,7 @@ fn started(n: i64) -> Event {
         untrusted: false,
         secret: false,
         thread: None,
+        behind: None,
+        seed: None,
     }))
 }

@@ -33,6 +33,8 @@ pub enum Command {
     Runs(RunsArgs),
     /// Serve the project: runs over HTTP and as MCP tools, and carry them on
     Serve(ServeArgs),
+    /// Who let what be done: the records of every call and decision
+    Audit(AuditArgs),
     /// What a rule means, with a wrong and a right example
     Explain(ExplainArgs),
     /// Print a completion script for a shell
@@ -409,6 +411,54 @@ pub struct RunsRetryArgs {
     /// Corrected arguments of the flow, all of them, as one JSON object
     #[arg(long, value_name = "JSON")]
     pub args: Option<String>,
+}
+
+/// `weir audit`
+#[derive(Parser)]
+pub struct AuditArgs {
+    /// Project folder [default: the project of the working directory]
+    #[arg(long, value_name = "FOLDER", global = true)]
+    pub project: Option<PathBuf>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
+    pub format: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// The commands of `weir audit`.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Show records, the last ones
+    List(AuditListArgs),
+    /// Follow the chain of all records and say where it breaks; exits with 1 if it does
+    Verify(AuditVerifyArgs),
+}
+
+/// `weir audit list`
+#[derive(Parser)]
+pub struct AuditListArgs {
+    /// Only of this run: its id, or the beginning of it
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+    /// Only calls of this tool, e.g. `mail.send`, or of this server, e.g. `mail`
+    #[arg(long, value_name = "TOOL")]
+    pub tool: Option<String>,
+    /// Only these kinds, e.g. `call.refused`, or `call`
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    pub what: Vec<String>,
+    /// At most so many; 0: all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+}
+
+/// `weir audit verify`
+#[derive(Parser)]
+pub struct AuditVerifyArgs {
+    /// An end that was noted earlier: that record must still be the same
+    #[arg(long, value_name = "NUMBER:HASH")]
+    pub noted: Option<String>,
 }
 
 /// `weir explain`

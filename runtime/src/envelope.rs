@@ -2,7 +2,7 @@
 //! label are masked.
 
 use crate::machine::path;
-use crate::machine::{Effect, Machine, Status, Timer};
+use crate::machine::{Effect, Machine, Run, Status, Timer};
 use ecow::EcoString;
 use serde::ser::Error;
 use serde::{Serialize, Serializer};
@@ -106,7 +106,7 @@ pub struct ReportEntry {
 pub struct Waiting {
     /// Path of the step.
     pub step: EcoString,
-    /// `ask`, `receive`, `wait`; `unknown` or `escalated` for an operator.
+    /// `ask`, `receive`, `wait`; `unknown` or `escalated` for an operator; `outbox` for an archiver that is run again.
     pub kind: &'static str,
     /// The question, or the name of the event.
     pub question: Option<String>,
@@ -139,6 +139,11 @@ impl Envelope {
     pub(crate) fn of(machine: &Machine) -> Envelope {
         let run = machine.record();
         let status = machine.status();
+        Envelope::at(machine, run, status)
+    }
+
+    /// The same with another word on how the run is.
+    pub(crate) fn at(machine: &Machine, run: &Run, status: Status) -> Envelope {
         let failure = run.failure.as_deref().or_else(|| machine.attention().map(|(_, failure)| failure));
         let blocked = failure.is_some_and(|failure| failure.code == "blocked");
         let left = run.left.clone();
@@ -203,7 +208,7 @@ impl Envelope {
     }
 }
 
-fn records(value: Option<&Value>) -> Vec<Record> {
+pub(crate) fn records(value: Option<&Value>) -> Vec<Record> {
     let record = |value: &Value, around: &Labels| Record {
         value: value.clone().joined(around).mask(),
         provenance: around.join(&value.deep_labels()).origins().cloned().collect(),
@@ -236,6 +241,14 @@ fn report(machine: &Machine) -> Vec<ReportEntry> {
 fn waiting(machine: &Machine) -> Vec<Waiting> {
     let mut waiting: Vec<Waiting> = machine.owed().filter_map(waits_for).collect();
     waiting.sort_by(|a, b| path::compare(&a.step, &b.step));
+    waiting.extend(machine.outbox_until().map(|(key, until)| Waiting {
+        step: key.step.clone(),
+        kind: "outbox",
+        question: None,
+        ty: None,
+        from: None,
+        until: Some(until.to_string().into()),
+    }));
     if machine.over() { Vec::new() } else { waiting }
 }
 

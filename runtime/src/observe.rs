@@ -26,6 +26,12 @@ pub struct Observed {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The tool that the step calls.
+    #[serde(skip_serializing_if = "EcoString::is_empty")]
+    pub tool: EcoString,
+    /// When the next attempt begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_in_ms: Option<u64>,
     /// How long the step or run took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
@@ -46,6 +52,8 @@ impl Observed {
             step: note.step,
             attempt: note.attempt,
             reason: note.reason,
+            tool: note.tool,
+            retry_in_ms: note.retry_in_ms,
             duration_ms: note.duration_ms,
             at: note.at,
             trace_id: trace_id.clone(),

@@ -3,6 +3,7 @@
 use crate::machine::NoteKind;
 use crate::observe::Observed;
 use ecow::EcoString;
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 /// One step.
@@ -29,12 +30,15 @@ pub struct StepLine {
 /// The steps, in the order in which they began.
 pub fn timeline(events: &[Observed]) -> Vec<StepLine> {
     let mut lines: Vec<StepLine> = Vec::new();
+    // For look-ups only.
+    let mut places: FxHashMap<EcoString, usize> = FxHashMap::default();
     for event in events.iter().filter(|event| !event.step.is_empty()) {
         let state = state(event.event);
-        let at = lines.iter().rposition(|line| line.step == event.step);
+        let at = places.get(&event.step).copied();
         let line = match at.and_then(|at| lines.get_mut(at)) {
             Some(line) => line,
             None => {
+                places.insert(event.step.clone(), lines.len());
                 lines.push(begun(event));
                 let Some(line) = lines.last_mut() else { continue };
                 line

@@ -5,6 +5,7 @@ use ecow::EcoString;
 use indexmap::IndexMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use weir_compiler::registry::Definition;
 use weir_lang::types::Type;
 use weir_stdlib::value::Value;
@@ -98,6 +99,35 @@ pub struct Call {
     pub grants: Vec<EcoString>,
     /// What the tool's server said of it when the program was compiled.
     pub definition: Option<Arc<Definition>>,
+    /// Takes the tool's word of how far it is; only the last one counts. None: nobody listens.
+    pub progress: Option<watch::Sender<Progress>>,
+}
+
+/// How far a call is, in the tool's own measure. It comes from outside.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// So much is done.
+    pub done: f64,
+    /// Of so much, where the tool knows.
+    pub total: Option<f64>,
+    /// In the tool's words.
+    pub text: Option<String>,
+}
+
+/// Longest text of a tool's that is told, in characters.
+const PROGRESS_TEXT: usize = 200;
+
+impl std::fmt::Display for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.total {
+            Some(total) => write!(f, "{} of {total}", self.done)?,
+            None => write!(f, "{}", self.done)?,
+        }
+        match self.text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            Some(text) => write!(f, ": {}", text.chars().take(PROGRESS_TEXT).collect::<String>()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A tool's failure.

@@ -22,11 +22,11 @@ use weir_runtime::engine::{
     Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, validate,
 };
 use weir_runtime::journal::{
-    Appended, Batch, Created, Filter, Journal, JournalError, Loaded, MemoryJournal, NewRun, Post, RunRecord, Ticket,
-    Trouble,
+    Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
+    NewRun, Place, Post, RunRecord, Ticket, Trouble,
 };
 use weir_runtime::machine::NoteKind;
-use weir_runtime::tool::{Call, Continuation, Fault, Outcome, Tool, ToolQuestion, Unfinished};
+use weir_runtime::tool::{Call, Continuation, Fault, Outcome, Progress, Tool, ToolQuestion, Unfinished};
 use weir_stdlib::value::Value;
 
 type Script = Box<dyn Fn(&Call, u32) -> Reply + Send + Sync>;
@@ -34,6 +34,8 @@ type Script = Box<dyn Fn(&Call, u32) -> Reply + Send + Sync>;
 enum Reply {
     Now(Result<Value, Fault>),
     Slowly(Duration),
+    /// Says how far it is, oftener than anybody wants to hear, before it is through.
+    Telling(f64),
     Panic,
 }
 
@@ -91,6 +93,14 @@ impl Tool for Fake {
             Reply::Slowly(time) => {
                 tokio::time::sleep(time).await;
                 Ok(Value::record([("id", Value::text("slow"))]))
+            }
+            Reply::Telling(total) => {
+                let progress = call.progress.as_ref().unwrap();
+                for done in 1..=1000 {
+                    progress.send_replace(Progress { done: f64::from(done), total: Some(total), text: None });
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                Ok(Value::record([("id", Value::text("told"))]))
             }
             Reply::Panic => panic!("the tool fell over"),
         };
@@ -160,6 +170,23 @@ async fn time_limits_panics_and_retries() {
     let plan = one(Role::Coordinator, vec![quick(read("slow", 0)), quick(read("bad", 1))]);
     let envelope = engine(&fake).start(Arc::new(plan), request()).await.unwrap();
     assert_eq!((envelope.exit_code(), envelope.metadata.attempts), (0, 4));
+}
+
+#[tokio::test]
+async fn a_tool_that_says_how_far_it_is_is_heard_now_and_then() {
+    let fake = fake(|_, _| Reply::Telling(1000.0));
+    let engine = engine(&fake);
+    let mut watch = engine.watch();
+    let envelope = engine.start(Arc::new(one(Role::Coordinator, vec![write("w", 0)])), request()).await.unwrap();
+    let mut told = Vec::new();
+    while let Ok(one) = watch.try_recv() {
+        told.extend((one.event == NoteKind::StepProgress).then_some(one));
+    }
+    assert!((1..100).contains(&told.len()), "{}", told.len());
+    assert_eq!((told[0].step.as_str(), told[0].flow.as_str(), told[0].attempt), ("w", "main", Some(1)));
+    assert!(told[0].reason.as_ref().unwrap().ends_with(" of 1000"), "{told:?}");
+    let kept = engine.history(&envelope.metadata.run_id).await.unwrap().events;
+    assert!(!kept.iter().any(|one| one.event == NoteKind::StepProgress));
 }
 
 #[tokio::test]
@@ -314,23 +341,10 @@ async fn started_runs_are_waited_for() {
 #[tokio::test]
 async fn what_cannot_be_done_yet_is_refused_before_anything_starts() {
     let fake = obliging();
-    let mut main = flow(
-        Role::Coordinator,
-        "main",
-        block(vec![
-            write("a", 0),
-            start("go", 0, &[], 0).with(|act| {
-                if let Target::Start { delay, .. } = &mut act.target {
-                    *delay = Some(ms(1000));
-                }
-            }),
-        ]),
-    );
-    main.clauses.concurrency = Some((1, None));
-    let plan = plan(vec![main]);
-    assert_eq!(validate(&plan).len(), 2);
+    let plan = one(Role::Agent, vec![write("a", 0)]);
+    assert_eq!(validate(&plan).len(), 1);
     let error = engine(&fake).start(Arc::new(plan), request()).await.unwrap_err();
-    assert!(error.to_string().contains("`main`: `concurrency` cannot be carried out yet"), "{error}");
+    assert!(error.to_string().contains("`main`: `agent` cannot be carried out yet"), "{error}");
     let error = LocalEngine::new(Arc::new(MemoryJournal::new()), Toolbox::new())
         .start(Arc::new(one(Role::Coordinator, vec![])), request())
         .await
@@ -385,6 +399,15 @@ impl Journal for Failing {
         load(run_id: &str) -> Result<Option<Loaded>, JournalError>;
         list(filter: &Filter) -> Result<Vec<RunRecord>, JournalError>;
         forget(before: &str, limit: usize) -> Ticket<usize>;
+        audit(lines: Vec<String>) -> Ticket<()>;
+        audited(after: u64, limit: usize) -> Result<AuditPage, JournalError>;
+        enqueue(run: NewRun, place: Place) -> Ticket<Created>;
+        admit(run_id: &str, now: i64) -> Ticket<Admitted>;
+        queued(run_id: &str) -> Result<Option<String>, JournalError>;
+        due(now: i64, limit: usize) -> Result<Vec<Due>, JournalError>;
+        depth(now: i64) -> Result<Depth, JournalError>;
+        remember(name: &str, text: String) -> Ticket<()>;
+        recall(name: &str) -> Result<Option<String>, JournalError>;
     }
 }
 
@@ -409,7 +432,7 @@ async fn a_journal_that_cannot_be_written_stops_the_run_before_its_next_call() {
 async fn cut_off(loaded: &Loaded, cut: usize) -> Arc<MemoryJournal> {
     let journal = Arc::new(MemoryJournal::new());
     let (plan, lines) = (loaded.plan.as_str().into(), loaded.lines[..cut].to_vec());
-    journal.create(NewRun { run: loaded.run.clone(), plan, start_key: None, lines }).await.unwrap();
+    journal.create(NewRun { run: loaded.run.clone(), plan, start_key: None, lines, audit: vec![] }).await.unwrap();
     journal
 }
 

@@ -5,8 +5,8 @@ use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use weir_runtime::journal::{
-    Appended, Batch, Created, EphemeralJournal, Filter, Journal, JournalError, Line, MemoryJournal, NewRun, RunRecord,
-    SqliteJournal, Trouble, conformance,
+    Admitted, Appended, Batch, Created, Depth, EphemeralJournal, Filter, Journal, JournalError, Line, MemoryJournal,
+    NewRun, RunRecord, SqliteJournal, Trouble, conformance,
 };
 
 /// A place for a new journal under the build's own folder for tests.
@@ -32,7 +32,7 @@ fn run(id: &str) -> RunRecord {
 }
 
 fn create(journal: &SqliteJournal, id: &str) {
-    let new = NewRun { run: run(id), plan: "{}".into(), start_key: None, lines: vec![] };
+    let new = NewRun { run: run(id), plan: "{}".into(), start_key: None, lines: vec![], audit: vec![] };
     assert_eq!(journal.create(new).wait().unwrap(), Created::New);
 }
 
@@ -204,6 +204,29 @@ fn a_journal_of_version_1_is_brought_up_with_all_that_it_holds() {
     let keys: i64 =
         Connection::open(&file).unwrap().query_row("SELECT count(*) FROM keys", [], |row| row.get(0)).unwrap();
     assert_eq!(keys, 1);
+}
+
+#[test]
+fn a_journal_of_version_2_is_brought_up_with_all_that_it_holds() {
+    let file = new_file();
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let kept = include_str!("../../tests/data/journal-2.sql");
+    Connection::open(&file).unwrap().execute_batch(kept).unwrap();
+    let journal = SqliteJournal::open(&file).unwrap();
+    let runs = journal.list(&Filter::default()).unwrap();
+    let found: Vec<_> = runs.iter().map(|run| (run.flow.as_str(), run.status.as_str())).collect();
+    assert_eq!(
+        found,
+        [("a.keeps", "succeeded"), ("a.parent", "succeeded"), ("a.undoes", "compensated"), ("a.main", "waiting")]
+    );
+    let lines: Vec<_> = runs.iter().map(|run| journal.load(&run.run_id).unwrap().unwrap().lines.len()).collect();
+    assert_eq!(lines, [3, 2, 6, 3]);
+    assert_eq!(runs[0].parent.as_ref(), Some(&runs[1].run_id));
+    // What is new works on it.
+    let main = runs[3].run_id.as_str();
+    assert!(matches!(journal.admit(main, 0).wait().unwrap(), Admitted::Go(_)));
+    assert_eq!(journal.depth(0).unwrap(), Depth::default());
+    assert_eq!(journal.recall("server crm").unwrap(), None);
 }
 
 #[test]

@@ -41,16 +41,18 @@ fn run(id: &str) -> RunRecord {
         started_at: "2026-11-05T10:00:00Z".into(),
         finished_at: None,
         parent: None,
+        thread: None,
     }
 }
 
 /// Two runs, one with a large value and a key.
 fn fill(folder: &Path) {
     let journal = SqliteJournal::open(folder.join("weir.db")).unwrap();
-    let first = NewRun { run: run("r1"), plan: "{\"plan\":1}".into(), start_key: None, lines: vec![line("0")] };
+    let first =
+        NewRun { run: run("r1"), plan: "{\"plan\":1}".into(), start_key: None, lines: vec![line("0")], audit: vec![] };
     journal.create(first.clone()).wait().unwrap();
     journal.create(NewRun { run: run("r2"), ..first }).wait().unwrap();
-    let call = DueCall { line: Some(line("\"claimed\"")), claim: Some(key("k")) };
+    let call = DueCall { line: Some(line("\"claimed\"")), claim: Some(key("k")), audit: None };
     let batch = Batch { run_id: "r1".into(), token: 1, seq: 1, calls: vec![call], sync: true, ..Batch::default() };
     journal.append(batch.clone()).wait().unwrap();
     let large = Line { text: "\"done\"".into(), large: Some(format!("\"{}\"", "y".repeat(9_000))) };
@@ -70,7 +72,7 @@ fn look(folder: &Path) -> Result<Vec<String>, JournalError> {
     }
     seen.push(journal.list(&Filter::default())?.len().to_string());
     let token = journal.claim("r1").wait()?;
-    let call = DueCall { line: Some(line("\"again\"")), claim: Some(key("k")) };
+    let call = DueCall { line: Some(line("\"again\"")), claim: Some(key("k")), audit: None };
     let batch = Batch { run_id: "r1".into(), token, seq: 3, calls: vec![call], sync: true, ..Batch::default() };
     let claimed = journal.append(batch).wait()?.claimed;
     seen.push(matches!(&claimed[0], Claimed::Recorded(value) if *value == Value::int(7)).to_string());

@@ -157,6 +157,9 @@ pub fn module_of(root: &Path, config: Option<&str>, file: &Path) -> Option<Strin
 }
 
 /// Path as shown, text, and what is wrong with its bytes (its place not yet known).
+/// The largest lock file, in bytes: some ten thousand tools.
+const LOCK: u64 = 64 << 20;
+
 type ConfigText = (String, String, Option<Diagnostic>);
 
 fn read_config(root: &Path) -> Result<Option<ConfigText>, Error> {
@@ -174,6 +177,11 @@ fn read_lock(root: &Path) -> Result<Option<(EcoString, String)>, Error> {
     let path = root.join(LOCK_FILE);
     if !path.is_file() {
         return Ok(None);
+    }
+    if std::fs::metadata(&path).is_ok_and(|about| about.len() > LOCK) {
+        let message = format!("`{}` is larger than {} MiB", shown(&path), LOCK >> 20);
+        return Err(Error::usage(message)
+            .help("move it away; `weir tools sync` writes it anew, and `deny` in weir.toml leaves tools out"));
     }
     Ok(Some((shown(&path).into(), read_whole(&path)?)))
 }

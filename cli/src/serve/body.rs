@@ -23,7 +23,8 @@ impl Body {
                 let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
                 let takes = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
                 let guess = did_you_mean(name, known.iter().copied());
-                let help = guess.map_or_else(|| format!("it takes {takes}"), |guess| format!("{guess} it takes {takes}"));
+                let help =
+                    guess.map_or_else(|| format!("it takes {takes}"), |guess| format!("{guess} it takes {takes}"));
                 return Err(Problem::bad("unknown_field", format!("the body has no field `{shown}`")).help(help));
             }
         }
@@ -39,9 +40,10 @@ impl Body {
     pub fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
         match self.0.get(name).filter(|value| !value.is_null()) {
             None => Ok(None),
-            Some(value) => value.as_str().map(Some).ok_or_else(|| {
-                Problem::unfit(format!("`{name}` is a string, and {} is not", value.kind()))
-            }),
+            Some(value) => value
+                .as_str()
+                .map(Some)
+                .ok_or_else(|| Problem::unfit(format!("`{name}` is a string, and {} is not", value.kind()))),
         }
     }
 

@@ -40,8 +40,11 @@ impl Hosts {
         let host = uri.authority().map(|authority| authority.as_str()).or_else(|| text(header::HOST));
         let host = host.unwrap_or_default();
         if !self.has(host) {
-            return Err(foreign("foreign_host", format!("`{}` is no name of this server", crate::escape::short(host, 80)))
-                .help("name it in `hosts` under `[serve]` in weir.toml if it is one"));
+            return Err(foreign(
+                "foreign_host",
+                format!("`{}` is no name of this server", crate::escape::short(host, 80)),
+            )
+            .help("name it in `hosts` under `[serve]` in weir.toml if it is one"));
         }
         let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
         let same = origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));

@@ -33,7 +33,8 @@ fn count() -> Json {
 
 /// An object that has all of these fields, and may have others.
 fn object(fields: Json) -> Json {
-    let required: Vec<Json> = fields.as_object().into_iter().flat_map(|fields| fields.keys().cloned().map(Json::from)).collect();
+    let required: Vec<Json> =
+        fields.as_object().into_iter().flat_map(|fields| fields.keys().cloned().map(Json::from)).collect();
     json!({ "type": "object", "properties": fields, "required": required })
 }
 
@@ -61,6 +62,10 @@ fn asked() -> Json {
             "event": text(), "key": { "type": "string", "description": "matched with the key of a `receive`" },
             "value": any, "id": { "type": "string", "description": "counted once by this id" }
         })),
+        "Sent": body(&["event"], json!({
+            "event": text(), "value": any, "id": { "type": "string", "description": "the same id starts once" }
+        })),
+        "Any": {},
         "Cancel": body(&[], json!({ "reason": text() })),
         "Retry": body(&[], json!({ "args": { "type": "object", "description": "corrected arguments, all of them" } }))
     })
@@ -73,9 +78,12 @@ fn told() -> Json {
     let mut flow = summary.clone();
     if let Some(flow) = flow.as_object_mut() {
         flow.insert("refused".into(), json!({ "type": ["array", "null"], "items": text() }));
-        flow.insert("params".into(), json!({ "type": "array", "items": object(json!({
+        flow.insert(
+            "params".into(),
+            json!({ "type": "array", "items": object(json!({
             "name": text(), "type": text(), "optional": { "type": "boolean" }, "doc": maybe_text()
-        })) }));
+        })) }),
+        );
         flow.insert("returns".into(), maybe_text());
         flow.insert("can".into(), json!({ "type": "array", "items": text() }));
         flow.insert("input_schema".into(), schema.clone());
@@ -105,6 +113,9 @@ fn runs() -> Json {
             "run_id": text(), "status": status,
             "known": { "type": "boolean", "description": "it was started under this key before" }
         })),
+        "Came": object(json!({ "campaigns": { "type": "array", "items": object(json!({
+            "campaign": text(), "run_id": maybe_text(), "known": { "type": "boolean" }, "skipped": maybe_text()
+        })) } })),
         "State": object(json!({ "run_id": text(), "status": status })),
         "Run": object(json!({
             "run_id": text(), "flow": text(), "program": text(), "status": status, "started_at": text(),

@@ -12,6 +12,7 @@
 
 mod arguments;
 mod asking;
+mod audit;
 mod blocks;
 mod check;
 mod cli_page;

@@ -96,7 +96,15 @@ coordinator clear() can store.write {
 
 coordinator made_at() -> json can store.write {
   done = store.put(collection: "made", id: "{uuid()}", value: 1)
+  at = store.put(collection: "made", id: "{now()}", value: 1)
   fail conflict "no"
+}
+
+coordinator named() -> string can store.write, files.read {
+  name = uuid()
+  store.put(collection: "made", id: name, value: 1)
+  text = files.read(path: "late.txt")
+  return name
 }
 
 coordinator count() -> int can store.read {
@@ -118,6 +126,14 @@ fn a_failed_run_is_retried_from_the_step_that_failed() {
     let other = here.weir(&["run", "a.flow:made_at"]).code(1).json();
     let other = other["metadata"]["run_id"].as_str().unwrap();
     here.weir(&["runs", "retry", other]).code(1).says(&["has been done with other input"]).silent();
+    here.weir(&["run", "a.flow:clear"]).code(0);
+    let before = here.weir(&["run", "a.flow:count"]).json()["records"][0]["value"].clone();
+    let named = here.weir(&["run", "a.flow:named"]).code(1).json();
+    here.write("late.txt", "x");
+    let again = here.weir(&["runs", "retry", named["metadata"]["run_id"].as_str().unwrap()]).code(0).json();
+    assert!(again["records"][0]["value"].is_string());
+    let after = here.weir(&["run", "a.flow:count"]).json()["records"][0]["value"].clone();
+    assert_eq!(after.as_i64(), before.as_i64().map(|count| count + 1), "made once, under the same name");
     here.weir(&["runs", "retry", &id, "--args", r#"{"m": 7}"#]).code(2).says(&["`n: int` of `a.main` is missing"]);
     let done = again["metadata"]["run_id"].as_str().unwrap();
     here.weir(&["runs", "retry", done]).code(1).says(&["only a run that has failed"]).silent();

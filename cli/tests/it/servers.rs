@@ -69,6 +69,16 @@ fn a_server_that_fails_does_not_keep_others_from_being_written() {
 }
 
 #[test]
+fn a_lock_file_without_end_is_not_read() {
+    let here = synced();
+    let lock = std::fs::File::options().write(true).open(here.path("weir.lock.json")).unwrap();
+    lock.set_len(1 << 40).unwrap();
+    for args in [&["check"][..], &["run", "a.flow"], &["tools", "list"], &["tools", "sync"]] {
+        here.weir(args).code(2).says(&["weir.lock.json` is larger than 64 MiB", "move it away"]);
+    }
+}
+
+#[test]
 fn a_server_that_is_gone_from_the_project_leaves_the_lock() {
     let here = synced();
     here.write("weir.toml", "");

@@ -211,9 +211,6 @@ impl Book {
         }
         let mut steps = Steps { plan, scope: Scope::new(plan, flow), known: self, free };
         let mut work = steps.block(&flow.body);
-        if let Some(before) = flow.clauses.before {
-            work.then(&self.flow(before, free));
-        }
         for hook in [flow.clauses.after, flow.clauses.on_error].into_iter().flatten() {
             if let Some(hook) = plan.flows.get(hook as usize) {
                 let slot = work.starts.entry(hook.name.clone()).or_default();

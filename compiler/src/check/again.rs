@@ -1,6 +1,7 @@
-//! Checking again while somebody types: what was parsed is remembered by file, so that an edit costs one file's parsing,
-//! and a check that nobody waits for any more stops.
+//! Checking again while somebody types: what was parsed is remembered by file, and what was found out about its flows,
+//! so that an edit costs one file's work, and a check that nobody waits for any more stops.
 
+use super::bodies::Kept;
 use super::{Checked, Checker};
 use crate::project::{ProjectSource, SourceFile};
 use ecow::EcoString;
@@ -29,6 +30,7 @@ impl From<Parsed> for Read {
 #[derive(Debug, Default)]
 pub struct Memory {
     files: FxHashMap<EcoString, Remembered>,
+    kept: Kept,
 }
 
 /// A file as it was parsed last.
@@ -40,13 +42,16 @@ struct Remembered {
 }
 
 impl Memory {
-    /// The same as [`crate::check`], parsing only files whose text is another one than last time. None when `stop` was
-    /// set meanwhile.
+    /// The same as [`crate::check`], parsing only files whose text is another one than last time, and looking into the
+    /// flows of the others only where something outside of flows has changed. None when `stop` was set meanwhile.
     pub fn check(&mut self, source: ProjectSource, stop: &Arc<AtomicBool>) -> Option<Checked> {
         let parsed = self.read_all(&source.files);
-        let mut checker = Checker { stop: stop.clone(), ..Checker::default() };
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.hold_against(&source, &parsed);
+        let mut checker = Checker { stop: stop.clone(), kept: Some(kept), ..Checker::default() };
         checker.collect(&source, parsed);
         checker.judge();
+        self.kept = checker.kept.take().unwrap_or_default();
         if checker.stopped() { None } else { Some(checker.finish(source)) }
     }
 
@@ -88,5 +93,40 @@ impl Memory {
         let read: Read = weir_lang::parse(id, &file.text).into();
         self.files.insert(file.path.clone(), Remembered { file: id, text: file.text.clone(), read: read.clone() });
         read
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use super::*;
+
+    fn source(first: &str, second: &str) -> ProjectSource {
+        let file = |name: &str, text: &str| SourceFile {
+            path: format!("{name}.flow").into(),
+            module: name.into(),
+            text: text.to_owned(),
+        };
+        ProjectSource { files: vec![file("a", first), file("b", second)], ..ProjectSource::default() }
+    }
+
+    #[test]
+    fn only_what_stands_outside_of_bodies_makes_others_looked_at_again() {
+        const CALLS: &str = "coordinator main() -> int {\n  x = a.one()\n  return x\n}\n";
+        let one = |ty: &str, value: &str| format!("transformer one() -> {ty} {{\n  return {value}\n}}\n");
+        let (mut memory, stop) = (Memory::default(), Arc::default());
+        let mut errors = |ty: &str, value: &str| {
+            let before = memory.kept.outside;
+            let checked = memory.check(source(&one(ty, value), CALLS), &stop).unwrap();
+            let errors =
+                checked.diagnostics.iter().filter(|one| one.severity == weir_lang::diagnostic::Severity::Error);
+            let files: Vec<u32> = errors.map(|one| one.loc().file.0).collect();
+            (files, memory.kept.outside == before)
+        };
+        assert_eq!(errors("int", "1"), (vec![], false));
+        assert_eq!(errors("int", "12"), (vec![], true));
+        assert_eq!(errors("int", "\"x\""), (vec![0], true));
+        assert_eq!(errors("string", "\"x\""), (vec![1], false));
+        assert_eq!(errors("string", "\"y\""), (vec![1], true));
     }
 }

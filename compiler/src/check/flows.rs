@@ -12,11 +12,17 @@ use weir_lang::types::{Type, fits};
 impl Checker {
     pub(super) fn check_flows(&mut self) {
         self.collect_placed();
-        for place in 0..self.program.flows.len() {
+        let mut by_module = vec![Vec::new(); self.program.modules.len()];
+        for (place, flow) in self.program.flows.iter().enumerate() {
+            if let Some(places) = by_module.get_mut(flow.at.module) {
+                places.push(place);
+            }
+        }
+        for (module, places) in by_module.into_iter().enumerate() {
             if self.stopped() {
                 return;
             }
-            self.check_flow_at(place);
+            self.check_bodies(module, &places);
         }
     }
 
@@ -174,9 +180,9 @@ impl Checker {
                 }
             }
             FlowClauseKind::Budget(parts) => parts.iter().for_each(|part| self.check_budget(module, part)),
-            FlowClauseKind::Before(path) => self.check_hook(module, path, "before", Some(params)),
-            FlowClauseKind::After(path) => self.check_hook(module, path, "after", None),
-            FlowClauseKind::OnError(path) => self.check_hook(module, path, "on error", None),
+            FlowClauseKind::Before(path) => self.check_hook(module, role, path, "before", Some(params)),
+            FlowClauseKind::After(path) => self.check_hook(module, role, path, "after", None),
+            FlowClauseKind::OnError(path) => self.check_hook(module, role, path, "on error", None),
             FlowClauseKind::Sample(expr) => {
                 let share = self.program.constant_f64(module, expr);
                 let loc = self.program.loc(module, clause.span);
@@ -257,8 +263,21 @@ impl Checker {
     }
 
     /// `before` takes a validator with the flow's parameters, the others a flow of one `Envelope`.
-    fn check_hook(&mut self, module: usize, path: &Path, word: &str, params: Option<&[super::program::Param]>) {
+    fn check_hook(
+        &mut self,
+        module: usize,
+        role: Role,
+        path: &Path,
+        word: &str,
+        params: Option<&[super::program::Param]>,
+    ) {
         let loc = self.program.loc(module, path.span);
+        if matches!(role, Role::Transformer | Role::Validator) {
+            let message =
+                format!("`{word}` cannot stand at a {}, which is evaluated in the flow that uses it", role.word());
+            self.report(errors::invalid_clause(loc, message, "give the clause to that flow"));
+            return;
+        }
         let Some(Callee::Flow(flow)) = self.program.callee(module, path) else {
             let flows = self.program.flows.iter().map(|flow| flow.name.as_str());
             let near = errors::nearest(&path.text(), flows).map(str::to_string);

@@ -2,6 +2,7 @@
 
 mod again;
 mod blame;
+mod bodies;
 mod body;
 mod branch;
 mod call;
@@ -94,6 +95,8 @@ pub(crate) struct Facts {
     pub each: FxHashSet<(usize, ExprId)>,
     /// Types written in casts, `ask` and `receive`.
     pub written: FxHashMap<(usize, ExprId), Type>,
+    /// The type of each campaign's `event`, by module and the first byte of its name.
+    pub events: FxHashMap<(usize, u32), Type>,
     /// What each flow does, by place.
     pub effects: Vec<Effects>,
     /// The type of each expression, by module and number.
@@ -174,6 +177,11 @@ impl Checked {
         }
         crate::lower::lower(self, flow)
     }
+
+    /// What starts flows by itself, in the order of the files. `None` while the project has errors.
+    pub fn campaigns(&self) -> Option<Vec<crate::plan::CampaignPlan>> {
+        (!self.has_errors()).then(|| crate::lower::campaigns(self))
+    }
 }
 
 /// Checks a project: parses every file, resolves names, types, roles, effects.
@@ -244,6 +252,8 @@ pub(crate) struct Checker {
     decimals: FxHashSet<(usize, ExprId)>,
     each: FxHashSet<(usize, ExprId)>,
     written: FxHashMap<(usize, ExprId), Type>,
+    /// The type of each campaign's `event`.
+    events: FxHashMap<(usize, u32), Type>,
     effects: Vec<Effects>,
     servers: locked::Servers,
     /// Locked tools that flows call, each with the first place.
@@ -262,6 +272,8 @@ pub(crate) struct Checker {
     bindings: FxHashMap<(usize, u32), Type>,
     /// Set from outside when nobody waits for the answer any more.
     stop: Arc<AtomicBool>,
+    /// Bodies that were checked before, where checks follow each other.
+    kept: Option<bodies::Kept>,
 }
 
 impl Checker {
@@ -432,6 +444,7 @@ impl Checker {
                 decimals: self.decimals,
                 each: self.each,
                 written: self.written,
+                events: self.events,
                 effects: self.effects,
                 expr_types: self.expr_types,
                 bindings: self.bindings,

@@ -2,11 +2,14 @@
 
 mod acts;
 mod block;
+mod campaigns;
 mod exprs;
 mod function;
 mod policy;
 mod reads;
 mod steps;
+
+pub(crate) use campaigns::campaigns;
 
 use crate::check::Checked;
 use crate::check::program::{FlowDecl, Program};
@@ -179,10 +182,11 @@ impl<'a> Lower<'a> {
         let decl = program.flows.get(place)?;
         let tree = program.flow_ast(place)?;
         let clauses = self.clauses(decl, tree);
+        let before = self.before(decl, tree);
         let function = self.is_function(place).then(|| self.function(place));
         let mut body = steps::FlowBody::new(self, decl, tree);
         let params = body.params();
-        let block = if function.is_some() { Default::default() } else { body.body() };
+        let block = if function.is_some() { Default::default() } else { body.body(before) };
         let slots = body.slots();
         Some(FlowPlan {
             name: decl.name.clone(),
@@ -255,6 +259,15 @@ impl<'a> Lower<'a> {
             }
         }
         out
+    }
+
+    /// The validator that a flow begins with.
+    fn before(&self, decl: &FlowDecl, tree: &'a Flow) -> Option<&'a weir_lang::ast::Path> {
+        let path = tree.clauses.iter().find_map(|clause| match &clause.kind {
+            FlowClauseKind::Before(path) => Some(path),
+            _ => None,
+        })?;
+        self.program.callee(decl.at.module, path).map(|_| path)
     }
 
     fn hook(&mut self, module: usize, path: &weir_lang::ast::Path) -> Option<u32> {

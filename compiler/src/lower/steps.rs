@@ -88,10 +88,10 @@ impl<'l, 'a> FlowBody<'l, 'a> {
         self.outer.slots
     }
 
-    /// The whole body.
-    pub fn body(&mut self) -> BlockPlan {
+    /// The whole body, behind the validator that `before` names.
+    pub fn body(&mut self, before: Option<&Path>) -> BlockPlan {
         let tree = self.tree;
-        self.block(&tree.body)
+        self.block_behind(before, &tree.body)
     }
 
     /// The innermost frame.
@@ -110,7 +110,14 @@ impl<'l, 'a> FlowBody<'l, 'a> {
 
     /// A block of its own, in the frame that is open; the last expression is its value.
     pub(super) fn block(&mut self, block: &Block) -> BlockPlan {
+        self.block_behind(None, block)
+    }
+
+    fn block_behind(&mut self, before: Option<&Path>, block: &Block) -> BlockPlan {
         self.in_block(|body| {
+            if let Some(validator) = before {
+                body.check_parameters(validator);
+            }
             let mut value = None;
             for (at, step) in block.steps.iter().enumerate() {
                 match &step.kind {
@@ -466,6 +473,19 @@ impl<'l, 'a> FlowBody<'l, 'a> {
         let rest = super::acts::record(names.iter().skip(1).zip(placed));
         let plan = CheckPlan { flow, first, rest, each: false };
         self.add(&callee.text(), span, None, Kind::Check(Box::new(plan)), EffectClass::Barrier, &[]);
+    }
+
+    /// `before`: the flow's parameters, in their order, are checked first.
+    fn check_parameters(&mut self, callee: &Path) {
+        let Some((flow, names)) = self.validator(callee) else { return };
+        let mut slots = (0..self.decl.params.len()).map(|at| {
+            let at = u16::try_from(at).unwrap_or(u16::MAX);
+            Some(Pure::Slot { up: 0, at })
+        });
+        let first = slots.next().flatten().unwrap_or(Pure::Const(Value::NULL));
+        let rest = super::acts::record(names.iter().skip(1).zip(slots));
+        let plan = CheckPlan { flow, first, rest, each: false };
+        self.add("hook:before", callee.span, None, Kind::Check(Box::new(plan)), EffectClass::Barrier, &[]);
     }
 
     /// The plan's place of a validator and the names of its parameters.

@@ -26,6 +26,12 @@ pub struct Config {
     /// `[serve]`
     #[serde(default)]
     pub serve: ServeSection,
+    /// `[campaigns]`
+    #[serde(default)]
+    pub campaigns: CampaignsSection,
+    /// `[webhooks."/path"]`
+    #[serde(default)]
+    pub webhooks: IndexMap<EcoString, WebhookSection>,
 }
 
 /// `[serve]`: what `weir serve` offers, and to whom.
@@ -64,6 +70,55 @@ pub enum ServeRole {
     Operator,
     /// Looks, and answers the questions of runs.
     Approver,
+}
+
+/// `[campaigns]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignsSection {
+    /// What becomes of the times at which nothing ran.
+    #[serde(default)]
+    pub missed: Missed,
+}
+
+/// `missed = "…"`: what becomes of the times of a campaign at which nothing ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missed {
+    /// The last one is made up for.
+    #[default]
+    Last,
+    /// None is.
+    Skip,
+    /// Each is, the last hundred at most.
+    All,
+}
+
+/// `[webhooks."/path"]`: what a call of a webhook has to prove.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSection {
+    /// The secret that calls are signed with: `env:NAME` or `file:PATH`.
+    pub secret: String,
+    /// How they are signed.
+    #[serde(default)]
+    pub signature: Signing,
+    /// How old a call may be, in milliseconds. Default: 5 minutes.
+    #[serde(default, deserialize_with = "millis")]
+    pub window: Option<i64>,
+    /// How long its body may be, in bytes. Default: 1 MiB.
+    pub max_bytes: Option<u64>,
+}
+
+/// `signature = "…"`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signing {
+    /// <https://www.standardwebhooks.com>: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+    #[default]
+    Standard,
+    /// `x-hub-signature-256`, as GitHub signs.
+    Github,
 }
 
 /// `[runs]`: how runs are kept.

@@ -1,7 +1,7 @@
 //! Carrying out effects: calls as tasks with a time limit, questions, starts.
 
 use super::EngineError;
-use super::local::{Child, LocalEngine, Question, Told};
+use super::local::{Child, LocalEngine, Question, Word};
 use super::queue::When;
 use super::run::RunLoop;
 use crate::envelope::Envelope;
@@ -9,29 +9,36 @@ use crate::journal::Claimed;
 use crate::limits::{Change, Permit};
 use crate::machine::{AskEffect, CallEffect, Key, NoteKind, SpawnEffect, Started};
 use crate::observe::Observed;
-use crate::tool::{Call, Fault, Outcome};
+use crate::tool::{Call, Fault, Outcome, Progress};
 use ecow::EcoString;
 use futures_util::FutureExt;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use weir_compiler::plan::{Plan, ToolPlan};
 use weir_stdlib::value::{Data, Value};
+
+/// How often at most it is told how far a call is.
+const PROGRESS: Duration = Duration::from_millis(250);
 
 /// What a run's loop is sent.
 pub(super) enum Message {
     /// A call has ended.
     Called { key: Key, outcome: Result<Outcome, Fault>, recorded: bool, misfit: Option<EcoString> },
+    /// A tool says how far a call is.
+    Progressed { key: Key, progress: Progress },
     /// It is the turn of a call that waited at its server's gate, or it is refused.
     Turn { call: Box<CallEffect>, answer: Result<Permit, Fault> },
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
     /// From outside.
-    Told { what: Told, reply: oneshot::Sender<Result<(), EngineError>> },
+    Told { word: Word, reply: oneshot::Sender<Result<(), EngineError>> },
     /// From another process.
-    Posted { number: i64, what: Option<Told> },
+    Posted { number: i64, word: Option<Word> },
     /// The process is ending: nothing new is begun, and another one goes on.
     Drain,
     /// The journal cannot be used.
@@ -95,6 +102,7 @@ impl RunLoop {
         let timeout = self.time_left(&call);
         let name = call.tool.clone();
         let plan = self.plan.tools.get(&name).cloned();
+        let (progress, heard) = watch::channel(Progress::default());
         let types = Arc::clone(&self.plan);
         let ask = Call {
             tool: name.split_once('.').map_or(name.as_str(), |(_, tool)| tool).into(),
@@ -106,6 +114,7 @@ impl RunLoop {
             timeout,
             grants: call.grants.to_vec(),
             definition: plan.as_ref().and_then(|tool| tool.definition.clone()),
+            progress: Some(progress),
         };
         let (key, rest) = (call.key, call.rest);
         if let Some(permit) = &mut permit {
@@ -116,7 +125,14 @@ impl RunLoop {
             let work =
                 AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
                     .catch_unwind();
-            let outcome = match tokio::time::timeout(timeout, work).await {
+            let tell = pass_on(heard, sender.clone(), key.clone());
+            let ended = async {
+                tokio::select! {
+                    ended = tokio::time::timeout(timeout, work) => ended,
+                    never = tell => match never {},
+                }
+            };
+            let outcome = match ended.await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
                 Err(_) => {
@@ -178,7 +194,7 @@ impl RunLoop {
         let plan = self.plan_of(spawn.flow);
         let at = self.engine.inner.clock.now();
         let source = self.machine.record().flow.clone();
-        let when = When { due: spawn.due.filter(|due| *due > at), source, priority: None };
+        let when = When { due: spawn.due.filter(|due| *due > at), source, ..When::default() };
         let started = Started {
             at,
             run_id: spawn.run_id.clone(),
@@ -191,11 +207,13 @@ impl RunLoop {
             untrusted: spawn.untrusted,
             secret: spawn.secret,
             thread: self.thread.clone(),
+            behind: spawn.behind,
+            seed: None,
         };
         let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
         let key = spawn.key;
         let (run_id, name) = (spawn.run_id, spawn.name);
-        self.calls.insert(key.clone(), super::run::InFlight { reads: false, claim: None });
+        self.calls.insert(key.clone(), super::run::InFlight::start());
         self.children.push(tokio::spawn(async move {
             let child = engine.child(plan, started, parent, when).await;
             let (outcome, child) = match child {
@@ -222,6 +240,16 @@ impl RunLoop {
     fn plan_of(&self, flow: u32) -> Arc<Plan> {
         Arc::new(Plan { entry: flow, ..(*self.plan).clone() })
     }
+}
+
+/// Passes on how far a call is, not oftener than is good for anybody, until it ends.
+async fn pass_on(mut heard: watch::Receiver<Progress>, sender: UnboundedSender<Message>, key: Key) -> Infallible {
+    while heard.changed().await.is_ok() {
+        let progress = heard.borrow_and_update().clone();
+        let _ = sender.send(Message::Progressed { key: key.clone(), progress });
+        tokio::time::sleep(PROGRESS).await;
+    }
+    std::future::pending().await
 }
 
 /// The arguments with the idempotency key in the parameter that takes it. A key that goes into a header is left to the

@@ -74,6 +74,8 @@ pub trait Answerer: Send + Sync {
 #[derive(Clone)]
 pub struct LocalEngine {
     pub(super) inner: Arc<Inner>,
+    /// On whose behalf.
+    pub(super) by: Option<EcoString>,
 }
 
 pub(super) struct Inner {
@@ -144,7 +146,12 @@ impl LocalEngine {
             news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
         };
-        LocalEngine { inner: Arc::new(inner) }
+        LocalEngine { inner: Arc::new(inner), by: None }
+    }
+
+    /// The same engine on somebody's behalf: the audit says so of what is started, answered and decided through it.
+    pub fn by(&self, who: impl Into<EcoString>) -> Self {
+        LocalEngine { inner: Arc::clone(&self.inner), by: Some(who.into()) }
     }
 
     fn change(self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -167,7 +174,7 @@ impl LocalEngine {
         };
         change(&mut inner);
         inner.gates = gates(&inner.tools, &inner.clock, &inner.journal);
-        LocalEngine { inner: Arc::new(inner) }
+        LocalEngine { inner: Arc::new(inner), by: self.by }
     }
 
     /// The same with somebody who answers questions. Set up before runs are started and watched.
@@ -233,9 +240,10 @@ impl LocalEngine {
     /// Tells a run something: its loop when it is under way here, the process that carries it on where there is one,
     /// else its journal.
     async fn tell(&self, run_id: &str, what: Told) -> Result<(), EngineError> {
+        let word = Word { by: self.by.clone(), what };
         if let Some(sender) = self.sender(run_id) {
             let (reply, answer) = tokio::sync::oneshot::channel();
-            if sender.send(Message::Told { what: what.clone(), reply }).is_ok()
+            if sender.send(Message::Told { word: word.clone(), reply }).is_ok()
                 && let Ok(result) = answer.await
             {
                 return result;
@@ -243,26 +251,26 @@ impl LocalEngine {
         }
         match self.take_over(run_id).await {
             Ok(mut run) => {
-                let told = match run.event_of(&what) {
+                let told = match run.event_of(&word.what) {
                     // It is told when it has begun.
-                    Ok(Event::Received { .. }) if run.queued.is_some() => self.post(run_id, &what).await,
-                    Ok(event) => run.note_down(event).await,
+                    Ok(Event::Received { .. }) if run.queued.is_some() => self.post(run_id, &word).await,
+                    Ok(event) => run.note_down(event, word.by).await,
                     Err(error) => Err(error),
                 };
                 let rested = run.rest().await;
                 told.and(rested)
             }
             Err(EngineError::Held(_)) => {
-                RunLoop::load(self, run_id)?.event_of(&what)?;
-                self.post(run_id, &what).await
+                RunLoop::load(self, run_id)?.event_of(&word.what)?;
+                self.post(run_id, &word).await
             }
             Err(error) => Err(error),
         }
     }
 
     /// Leaves word for whoever carries a run on.
-    async fn post(&self, run_id: &str, what: &Told) -> Result<(), EngineError> {
-        let text = serde_json::to_string(what).unwrap_or_default();
+    async fn post(&self, run_id: &str, word: &Word) -> Result<(), EngineError> {
+        let text = serde_json::to_string(word).unwrap_or_default();
         let posted = self.inner.journal.post(run_id, text).await;
         posted.map_err(|source| EngineError::of(run_id, source))
     }
@@ -311,8 +319,8 @@ impl LocalEngine {
                 let runs = inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
                 for post in posts {
                     if let Some(run) = runs.get(&post.run_id) {
-                        let what = serde_json::from_str(&post.text).ok();
-                        let _ = run.send(Message::Posted { number: post.number, what });
+                        let word = Word::read(&post.text);
+                        let _ = run.send(Message::Posted { number: post.number, word });
                     }
                 }
             }
@@ -342,7 +350,8 @@ impl LocalEngine {
         run.taking = self.taking(&run.run_id);
         run.register();
         let run_record = RunRecord { parent, ..record };
-        let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines });
+        let audit = run.begun(parent_of(&run_record));
+        let created = self.inner.journal.create(NewRun { run: run_record, plan, start_key, lines, audit });
         (run, created)
     }
 
@@ -448,6 +457,26 @@ pub(super) async fn spawned(run: RunLoop) -> Result<Envelope, EngineError> {
     match tokio::spawn(run.drive()).await {
         Ok(result) => result,
         Err(_) => Err(EngineError::Broken(run_id)),
+    }
+}
+
+/// Who starts a run that another run starts.
+fn parent_of(record: &RunRecord) -> Option<EcoString> {
+    record.parent.as_ref().map(|parent| format!("run {parent}").into())
+}
+
+/// What a run is told, and by whom.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Word {
+    pub by: Option<EcoString>,
+    pub what: Told,
+}
+
+impl Word {
+    /// As it was left for the run; what an earlier Weir left says nobody.
+    pub(super) fn read(text: &str) -> Option<Word> {
+        let plain = || serde_json::from_str(text).ok().map(|what| Word { by: None, what });
+        serde_json::from_str(text).ok().or_else(plain)
     }
 }
 
@@ -580,7 +609,8 @@ impl Engine for LocalEngine {
             _ => None,
         });
         let questions = questions.collect();
-        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions })
+        let rounds = run.machine.rounds();
+        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions, rounds })
     }
 
     fn watch(&self) -> UnboundedReceiver<Observed> {

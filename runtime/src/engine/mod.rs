@@ -1,7 +1,9 @@
 //! Engines move data: they append an event to the journal, apply it to the machine and carry out the effects. Every way
 //! in (command line, HTTP, campaigns) goes through [`Engine`].
 
+mod audit;
 mod carry;
+mod followed;
 mod line;
 mod local;
 mod queue;
@@ -14,6 +16,7 @@ mod turn;
 mod turns;
 mod validate;
 
+pub use followed::Followed;
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
 pub use queue::{Queued, When};
 pub use toolbox::Toolbox;
@@ -154,6 +157,8 @@ pub struct History {
     pub events: Vec<Observed>,
     /// What the open questions ask for, by step.
     pub(crate) questions: Vec<(EcoString, Type)>,
+    /// Rounds of the lists that are being gone through.
+    pub(crate) rounds: Vec<(EcoString, usize)>,
 }
 
 impl History {

@@ -2,7 +2,7 @@
 //! that rest. What decides is in the journal, so it holds over all processes on it.
 
 use super::carry::Message;
-use super::local::{LocalEngine, spawned};
+use super::local::{LocalEngine, Word, spawned};
 use super::run::RunLoop;
 use super::turn::Turn;
 use super::{EngineError, StartRequest, validate};
@@ -33,6 +33,8 @@ pub struct When {
     pub source: EcoString,
     /// Larger goes first; None: what the flow's own `priority` says.
     pub priority: Option<i64>,
+    /// Not before this run is over.
+    pub behind: Option<EcoString>,
 }
 
 /// A run in the queue.
@@ -85,7 +87,11 @@ impl LocalEngine {
         if request.ephemeral {
             refused.extend(super::validate::delayed(plan));
         }
-        if refused.is_empty() { Ok(()) } else { Err(EngineError::Refused(refused)) }
+        if refused.is_empty() {
+            return Ok(());
+        }
+        self.refused(plan, &refused);
+        Err(EngineError::Refused(refused))
     }
 
     /// What a run of this plan begins with.
@@ -102,6 +108,8 @@ impl LocalEngine {
             untrusted: request.untrusted,
             secret: false,
             thread: request.thread,
+            behind: None,
+            seed: None,
         }
     }
 
@@ -123,11 +131,12 @@ impl LocalEngine {
             source: when.source.clone(),
             slot: run.machine.slot(&started.args).map_err(super::refused)?,
             rate: clauses.limit,
+            behind: when.behind.clone(),
             started: Some(serde_json::to_string(started).unwrap_or_default()),
         };
         let reason = when.due.map(|due| format!("begins at {due}"));
         let record = RunRecord { parent, status: Status::Queued.word().into(), ..record };
-        let new = NewRun { run: record, plan: text, start_key, lines: Vec::new() };
+        let new = NewRun { run: record, plan: text, start_key, lines: Vec::new(), audit: Vec::new() };
         let created = self.inner.journal.enqueue(new, place).await;
         let created = created.map_err(|source| EngineError::of(&run_id, source))?;
         if created == Created::New {
@@ -231,6 +240,21 @@ impl LocalEngine {
         }
     }
 
+    /// What was remembered under a name.
+    pub(crate) fn recall(&self, name: &str) -> Result<Option<String>, EngineError> {
+        self.inner.journal.recall(name).map_err(|source| EngineError::of("", source))
+    }
+
+    /// Remembers a text under a name.
+    pub(crate) async fn remember(&self, name: &str, text: String) -> Result<(), EngineError> {
+        self.inner.journal.remember(name, text).await.map_err(|source| EngineError::of("", source))
+    }
+
+    /// Lets those who watch know of something.
+    pub(crate) fn tell_of(&self, run_id: &EcoString, flow: &str, event: NoteKind, reason: String) {
+        self.observe([self.noted(run_id, flow, event, Some(reason))]);
+    }
+
     /// Something about a run that its machine does not decide.
     pub(super) fn noted(&self, run_id: &EcoString, flow: &str, event: NoteKind, reason: Option<String>) -> Observed {
         let note = Note {
@@ -239,6 +263,8 @@ impl LocalEngine {
             step: EcoString::new(),
             attempt: None,
             reason,
+            tool: EcoString::new(),
+            retry_in_ms: None,
             duration_ms: None,
             at: self.inner.clock.now(),
         };
@@ -263,7 +289,10 @@ impl RunLoop {
     pub(super) fn begin_now(&mut self, turn: &mut Turn) -> bool {
         let Some(mut started) = self.queued.take() else { return false };
         started.at = self.engine.inner.clock.now();
+        let said = turn.audit.len();
         self.hear(turn, Event::Started(started));
+        let begun = self.begun(None);
+        turn.audit.splice(said..said, begun);
         true
     }
 
@@ -271,8 +300,7 @@ impl RunLoop {
     pub(super) fn hear_what_was_left(&self) -> Result<(), EngineError> {
         let posts = self.engine.inner.journal.posts().map_err(|source| self.journal_error(source))?;
         for post in posts.into_iter().filter(|post| post.run_id == self.run_id) {
-            let _ =
-                self.sender.send(Message::Posted { number: post.number, what: serde_json::from_str(&post.text).ok() });
+            let _ = self.sender.send(Message::Posted { number: post.number, word: Word::read(&post.text) });
         }
         Ok(())
     }

@@ -76,7 +76,9 @@ impl RunLoop {
         }
         self.claimed.clear();
         for call in unknown {
-            self.hear(&mut turn, self.nobody_knows(&call));
+            let event = self.nobody_knows(&call);
+            turn.audit.extend(self.found_unknown(&call, &event));
+            self.hear(&mut turn, event);
         }
         self.end_turn(turn).await
     }

@@ -33,10 +33,13 @@ impl LocalEngine {
             // What it did was undone, so nothing is left to take over.
             old.events.clear();
         }
+        let first = old.started.seed.clone().unwrap_or_else(|| old.started.run_id.clone());
+        let seed = (!old.events.is_empty()).then_some(first);
         let started = Started {
             at: self.inner.clock.now(),
             run_id: LocalEngine::new_run_id(),
             args: args.unwrap_or_else(|| old.started.args.clone()),
+            seed,
             ..old.started.clone()
         };
         let (mut run, record, plan) = self.prepare(old_run.machine.plan(), &started);
@@ -45,7 +48,8 @@ impl LocalEngine {
         run.seq = lines.len() as u64;
         run.taking = self.taking(&run.run_id);
         run.register();
-        let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines }).await;
+        let audit = run.begun_anew(run_id);
+        let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines, audit }).await;
         created.map_err(|source| EngineError::of(run_id, source))?;
         Ok(run)
     }

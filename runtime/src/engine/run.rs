@@ -8,9 +8,9 @@ use super::timers::Timers;
 use super::turn::Turn;
 use crate::envelope::Envelope;
 use crate::journal::{Appended, Created, JournalError, Line, Ticket};
-use crate::machine::{Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
+use crate::machine::{CallEffect, Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
 use crate::observe::Observed;
-use crate::tool::Outcome;
+use crate::tool::{Outcome, Progress};
 use ecow::EcoString;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -71,6 +71,8 @@ pub(super) struct RunLoop {
     pub taking: Option<Taking>,
     /// Everybody may find the loop, as long as it is there.
     listed: Option<Listed>,
+    /// What was refused before the first call: goes into the audit with the run itself.
+    pub first_refusals: Vec<String>,
     /// Let go of already.
     pub released: bool,
     /// What the run begins with, where it has not begun.
@@ -97,8 +99,23 @@ impl Drop for Listed {
 
 /// A call in flight.
 pub(super) struct InFlight {
+    /// Empty for what is no call of a tool.
+    pub tool: EcoString,
+    pub repeatable: bool,
     pub reads: bool,
     pub claim: Option<Claim>,
+}
+
+impl InFlight {
+    /// The start of a run.
+    pub(super) fn start() -> InFlight {
+        InFlight { tool: EcoString::new(), repeatable: true, reads: false, claim: None }
+    }
+
+    /// A call that its server's gate has not let through.
+    pub(super) fn at_the_gate(call: &CallEffect) -> InFlight {
+        InFlight { tool: call.tool.clone(), repeatable: true, reads: call.reads, claim: None }
+    }
 }
 
 impl RunLoop {
@@ -132,6 +149,7 @@ impl RunLoop {
             status: "running",
             taking: None,
             listed: None,
+            first_refusals: Vec::new(),
             released: false,
             queued: None,
             drains: false,
@@ -141,8 +159,9 @@ impl RunLoop {
     /// The first event of a run that is being created, as a line. What follows from it is carried out when the run is
     /// driven.
     pub(super) fn begin_with(&mut self, event: Event) -> Line {
-        let notes = self.machine.apply(&event).notes;
-        self.untold = self.numbered(notes);
+        let applied = self.machine.apply(&event);
+        self.first_refusals = self.refusals(applied.refused);
+        self.untold = self.numbered(applied.notes);
         self.seq = 1;
         line::Line::event(&event)
     }
@@ -204,6 +223,13 @@ impl RunLoop {
         }
     }
 
+    /// A tool says how far it is. Nothing hangs on it, so it is told and not kept.
+    fn progressed(&self, key: &Key, progress: &Progress) {
+        if self.calls.contains_key(key) {
+            self.engine.observe([self.observed(key, NoteKind::StepProgress, progress.to_string())]);
+        }
+    }
+
     /// Turns messages into events, and takes these in together.
     async fn take(&mut self, batch: Vec<Message>) -> Result<(), EngineError> {
         let mut turn = Turn::default();
@@ -222,6 +248,7 @@ impl RunLoop {
                     };
                     self.called(&mut turn, &key, &outcome, recorded, &event);
                 }
+                Message::Progressed { key, progress } => self.progressed(&key, &progress),
                 Message::Turn { call, answer } => {
                     if self.waiting.remove(&call.key).is_some() {
                         match answer {
@@ -234,22 +261,22 @@ impl RunLoop {
                     self.asking.remove(&key);
                     if let Some(value) = value {
                         match self.machine.check_answer(&key.step, &value) {
-                            Ok(key) => self.hear(&mut turn, Event::Answered { at, key, value }),
+                            Ok(key) => self.heed(&mut turn, Event::Answered { at, key, value }, self.engine.by.clone()),
                             Err(problem) => again.push((key, problem)),
                         }
                     }
                 }
-                Message::Told { what, reply } => match self.event_of(&what) {
+                Message::Told { word, reply } => match self.event_of(&word.what) {
                     Ok(event) => {
-                        self.hear(&mut turn, event);
+                        self.heed(&mut turn, event, word.by);
                         replies.push(reply);
                     }
                     Err(error) => drop(reply.send(Err(error))),
                 },
-                Message::Posted { number, what } => {
+                Message::Posted { number, word } => {
                     turn.posts.push(number);
-                    if let Some(event) = what.and_then(|what| self.event_of(&what).ok()) {
-                        self.hear(&mut turn, event);
+                    if let Some((event, by)) = word.and_then(|word| Some((self.event_of(&word.what).ok()?, word.by))) {
+                        self.heed(&mut turn, event, by);
                     }
                 }
                 Message::Drain => self.drain(),
@@ -302,9 +329,9 @@ impl RunLoop {
 
     /// Writes an event down without carrying out what follows: that is done when the run is driven. A run that has not
     /// begun is told before it begins: it is cancelled, and does nothing.
-    pub(super) async fn note_down(&mut self, event: Event) -> Result<(), EngineError> {
+    pub(super) async fn note_down(&mut self, event: Event, by: Option<EcoString>) -> Result<(), EngineError> {
         let mut turn = Turn::default();
-        self.hear(&mut turn, event);
+        self.heed(&mut turn, event, by);
         self.begin_now(&mut turn);
         turn.effects.clear();
         self.end_turn(turn).await
@@ -340,6 +367,10 @@ impl RunLoop {
         for effect in self.machine.pending() {
             match effect {
                 Effect::Ask(_) | Effect::Receive(_) | Effect::Attend(_) => waits = true,
+                // An archiver's next try is left to whoever carries the run on then.
+                Effect::Sleep { timer: Timer::Outbox, until, .. } if until > self.engine.inner.clock.now() => {
+                    waits = true
+                }
                 Effect::Sleep { timer: Timer::Limit | Timer::Deadline | Timer::Budget, .. } => {}
                 Effect::Sleep { until, .. } if self.may_lie(until) => waits = true,
                 _ => return false,

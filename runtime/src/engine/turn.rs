@@ -11,6 +11,7 @@ use crate::limits::Permit;
 use crate::machine::{CallEffect, Claim, Decision, Effect, Event, Key, Note};
 use crate::observe::Observed;
 use crate::tool::{Fault, Happened, Outcome};
+use ecow::EcoString;
 use weir_stdlib::value::Value;
 
 /// Batches that may be on their way to the journal without being waited for.
@@ -26,6 +27,8 @@ pub(super) struct Turn {
     /// Calls whose turn it is at the gates of their servers.
     pub admitted: Vec<(CallEffect, Permit)>,
     notes: Vec<Note>,
+    /// Records of the audit.
+    pub audit: Vec<String>,
     /// Must be durable before anything follows.
     sync: bool,
 }
@@ -53,6 +56,9 @@ impl RunLoop {
             self.until.remove(key);
         }
         turn.sync |= unfinished || call.as_ref().is_none_or(|call| !call.reads);
+        if let Some(call) = &call {
+            turn.audit.extend(self.came_of(call, key, outcome, recorded));
+        }
         if let Some(claim) = call.and_then(|call| call.claim).filter(|_| !recorded) {
             turn.keys.extend(self.settled(claim, outcome));
         }
@@ -95,9 +101,17 @@ impl RunLoop {
         Some(KeyChange::Affirm(claim.scope, claim.key, value.clone()))
     }
 
+    /// The same from a person or from outside: it is recorded who.
+    pub(super) fn heed(&mut self, turn: &mut Turn, event: Event, by: Option<EcoString>) {
+        turn.audit.extend(self.decision(&event, by));
+        self.hear(turn, event);
+    }
+
     fn apply(&mut self, turn: &mut Turn, event: &Event) {
         turn.lines.push(Line::event(event));
         let applied = self.machine.apply(event);
+        let refused = self.refusals(applied.refused);
+        turn.audit.extend(refused);
         turn.notes.extend(applied.notes);
         turn.effects.extend(applied.effects);
     }
@@ -139,7 +153,12 @@ impl RunLoop {
 
     /// A call that is due: written down before it is made if it changes something, its key claimed if it has one.
     pub(super) fn due(&mut self, call: CallEffect, permit: Option<Permit>, due: &mut Due) {
-        let in_flight = InFlight { reads: call.reads, claim: call.claim.clone() };
+        let in_flight = InFlight {
+            tool: call.tool.clone(),
+            repeatable: call.repeatable,
+            reads: call.reads,
+            claim: call.claim.clone(),
+        };
         self.calls.insert(call.key.clone(), in_flight);
         if let Some(refused) = self.held_beside(&call) {
             let _ = self.sender.send(refused);
@@ -155,12 +174,13 @@ impl RunLoop {
             self.held.insert((claim.scope.clone(), claim.key.clone()), call.key.step.clone());
         }
         let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash()));
-        due.records.push(DueCall { line, claim });
+        let audit = Some(self.attempted(&call));
+        due.records.push(DueCall { line, claim, audit });
         due.calls.push((call, permit));
     }
 
     /// Hands the turn over to the journal; waits where something may follow only when it is durable.
-    async fn write(&mut self, turn: &mut Turn, calls: Vec<DueCall>) -> Result<Vec<Claimed>, EngineError> {
+    async fn write(&mut self, turn: &mut Turn, mut calls: Vec<DueCall>) -> Result<Vec<Claimed>, EngineError> {
         if self.released {
             // The run is over: what still comes in changes nothing.
             return Ok(vec![Claimed::New; calls.len()]);
@@ -170,12 +190,16 @@ impl RunLoop {
         let over = self.machine.over();
         let sync = turn.sync || recorded || over || !turn.keys.is_empty() || !turn.posts.is_empty();
         let plain = vec![Claimed::New; calls.len()];
+        if !recorded {
+            turn.audit.extend(calls.iter_mut().filter_map(|call| call.audit.take()));
+        }
         let batch = Batch {
             run_id: self.run_id.clone(),
             token: self.token,
             seq: self.seq,
             lines: std::mem::take(&mut turn.lines),
             calls: if recorded { calls } else { Vec::new() },
+            audit: std::mem::take(&mut turn.audit),
             keys: std::mem::take(&mut turn.keys),
             posts: std::mem::take(&mut turn.posts),
             status,
@@ -184,7 +208,7 @@ impl RunLoop {
             wake: None,
             sync,
         };
-        if !sync && batch.lines.is_empty() && batch.status.is_none() {
+        if !sync && batch.lines.is_empty() && batch.status.is_none() && batch.audit.is_empty() {
             return Ok(plain);
         }
         let lines = batch.lines.len() as u64;
@@ -207,7 +231,11 @@ impl RunLoop {
         self.behind.push_back(ticket);
         while let Some(first) = self.behind.front_mut() {
             match first.now() {
-                Some(result) => drop(result.map_err(|source| self.journal_error(source))?),
+                Some(Ok(_)) => {}
+                Some(Err(source)) => {
+                    self.was_created().await?;
+                    return Err(self.journal_error(source));
+                }
                 None if self.behind.len() > BEHIND => {
                     let Some(first) = self.behind.pop_front() else { break };
                     first.await.map_err(|source| self.journal_error(source))?;
@@ -222,13 +250,19 @@ impl RunLoop {
 
     /// What was handed over earlier is written by now, or says why it could not be.
     async fn caught_up(&mut self) -> Result<(), EngineError> {
-        if let Some(created) = self.created.take() {
-            created.await.map_err(|source| self.journal_error(source))?;
-        }
+        self.was_created().await?;
         while let Some(ticket) = self.behind.pop_front() {
             ticket.await.map_err(|source| self.journal_error(source))?;
         }
         Ok(())
+    }
+
+    /// A run that could not be created says why: what follows from that says less.
+    async fn was_created(&mut self) -> Result<(), EngineError> {
+        match self.created.take() {
+            Some(created) => created.await.map(drop).map_err(|source| self.journal_error(source)),
+            None => Ok(()),
+        }
     }
 
     /// The run has ended, or rests until somebody outside says something: everything is durable, and others may go on

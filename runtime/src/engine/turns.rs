@@ -8,6 +8,7 @@ use crate::limits::{Admission, Waiting};
 use crate::machine::{CallEffect, Key, Note, NoteKind};
 use crate::observe::Observed;
 use crate::tool::Fault;
+use ecow::EcoString;
 
 impl RunLoop {
     /// A call that is due goes through its server's gate, where there is one.
@@ -19,7 +20,7 @@ impl RunLoop {
             Admission::Go(permit) => self.due(call, Some(permit), due),
             Admission::Wait(waiting) => self.wait(call, waiting),
             Admission::Refused(fault) => {
-                self.calls.insert(call.key.clone(), InFlight { reads: call.reads, claim: None });
+                self.calls.insert(call.key.clone(), InFlight::at_the_gate(&call));
                 let _ = self.sender.send(Message::called(call.key, Err(fault)));
             }
         }
@@ -27,7 +28,7 @@ impl RunLoop {
 
     fn wait(&mut self, call: CallEffect, waiting: Waiting) {
         self.engine.observe([self.observed(&call.key, NoteKind::StepQueued, waiting.reason.clone())]);
-        self.calls.insert(call.key.clone(), InFlight { reads: call.reads, claim: None });
+        self.calls.insert(call.key.clone(), InFlight { tool: EcoString::new(), ..InFlight::at_the_gate(&call) });
         let (sender, key, call) = (self.sender.clone(), call.key.clone(), Box::new(call));
         let waits = self.tasks.spawn(async move {
             let answer = waiting.turn().await;
@@ -67,10 +68,12 @@ impl RunLoop {
     pub(super) fn observed(&self, key: &Key, event: NoteKind, reason: String) -> Observed {
         let note = Note {
             event,
-            flow: self.machine.record().flow.clone(),
+            flow: self.machine.flow_of(key).unwrap_or_else(|| self.machine.record().flow.clone()),
             step: key.step.clone(),
             attempt: Some(key.attempt),
             reason: Some(reason),
+            tool: self.calls.get(key).map(|call| call.tool.clone()).unwrap_or_default(),
+            retry_in_ms: None,
             duration_ms: None,
             at: self.engine.inner.clock.now(),
         };

@@ -53,11 +53,7 @@ fn clauses(flow: &FlowPlan, lines: &mut Vec<String>) {
             lines.push(format!("`{name}`: `{clause}` cannot be carried out yet: {instead}"));
         }
     };
-    let clauses = &flow.clauses;
     refuse(flow.role == Role::Agent, "agent", "call its tools from a coordinator");
-    refuse(clauses.before.is_some(), "before", "`check` the arguments in the first step");
-    refuse(clauses.after.is_some(), "after", "call the flow in the last step");
-    refuse(clauses.on_error.is_some(), "on error", "`catch` the error");
 }
 
 /// One line for each call of a flow that limits its runs: what is called is no run of its own.

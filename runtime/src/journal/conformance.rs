@@ -1,9 +1,12 @@
 //! What every journal must do, as a suite that any implementation can be held to.
 
+mod queue;
+
 use super::{
     Appended, Batch, Claimed, Created, DueCall, Filter, Journal, JournalError, KeyChange, KeyClaim, Line, Loaded,
     NewRun, RunRecord, StatusChange, Trouble,
 };
+use crate::audit::Chain;
 use std::fmt::Debug;
 use weir_stdlib::value::{Data, Value};
 
@@ -16,7 +19,7 @@ pub type Verdict = Result<(), String>;
 /// The first promise that it breaks.
 pub fn check(new: &dyn Fn() -> Box<dyn Journal>) -> Verdict {
     type Promise = (&'static str, fn(&dyn Journal) -> Verdict);
-    let promises: [Promise; 14] = [
+    let promises: [Promise; 21] = [
         ("a run comes back as it was written", comes_back),
         ("one id is one run", one_id_one_run),
         ("one start key is one run", one_key_one_run),
@@ -31,6 +34,13 @@ pub fn check(new: &dyn Fn() -> Box<dyn Journal>) -> Verdict {
         ("only the holder completes or gives up", holder),
         ("word that is left stays until it is dealt with", posts),
         ("old finished runs are forgotten, their keys are not", forgotten),
+        ("what is recorded is one chain, in its order, and says of calls only those that are made", audited),
+        ("a queued run begins when its time has come, once", queue::begins),
+        ("queued runs come by priority, and sources take turns", queue::order),
+        ("no more go at once than may, whoever died or waits", queue::room),
+        ("no more begin in a stretch of time than may", queue::rate),
+        ("a run that rests is woken", queue::wakes),
+        ("what is remembered is known", queue::remembers),
     ];
     promises.iter().try_for_each(|(name, promise)| promise(&*new()).map_err(|why| format!("{name}: {why}")))
 }
@@ -104,6 +114,9 @@ fn in_turn(journal: &dyn Journal) -> Verdict {
     held(journal.append(batch("r1", 1, 5, &["\"gap\""])).wait())?;
     refused(journal.append(batch("nobody", 1, 0, &["\"a\""])).wait())?;
     ok(journal.append(batch("r1", 1, 2, &["\"ø\\n\""])).wait())?;
+    let last: Vec<String> = ok(journal.lines("r1", 2))?.into_iter().map(|line| line.text).collect();
+    same("the lines from the third on", last, vec!["\"ø\\n\"".to_owned()])?;
+    same("the lines behind the last", ok(journal.lines("r1", 3))?.len(), 0)?;
     same("the lines", texts(journal, "r1")?, vec!["\"a\"".into(), "\"b\"".into(), "\"ø\\n\"".into()])
 }
 
@@ -241,6 +254,29 @@ fn forgotten(journal: &dyn Journal) -> Verdict {
     expect(journal, "r3", key("k", 1), |claimed| matches!(claimed, Claimed::Recorded(_)))
 }
 
+fn audited(journal: &dyn Journal) -> Verdict {
+    let new = |id: &str| NewRun { audit: vec![format!("\"{id} began\"")], ..new_run(id) };
+    same("a new run", ok(journal.create(new("r1")).wait())?, Created::New)?;
+    same("another", ok(journal.create(new("r2")).wait())?, Created::New)?;
+    refused(journal.create(new("r1")).wait())?;
+    for (id, what) in [("r1", "made"), ("r2", "not made")] {
+        let audit = Some(format!("\"call {what}\""));
+        let call = DueCall { line: None, claim: Some(key("k", 1)), audit };
+        let turn = Batch { audit: vec![format!("\"{id} said\"")], calls: vec![call], ..batch(id, 1, 0, &["1"]) };
+        ok(journal.append(turn).wait())?;
+    }
+    held(journal.append(Batch { audit: vec!["\"out of turn\"".into()], ..batch("r1", 1, 9, &["1"]) }).wait())?;
+    ok(journal.audit(vec!["\"beside\"".into()]).wait())?;
+    let (first, rest) = (ok(journal.audited(0, 2))?, ok(journal.audited(2, 100))?);
+    let mut chain = Chain::default();
+    let links: Vec<_> = first.links.iter().chain(&rest.links).collect();
+    links.iter().for_each(|link| chain.follow(link));
+    let texts: Vec<&str> = links.iter().map(|link| link.text.trim_matches('"')).collect();
+    let expected = vec!["r1 began", "r2 began", "r1 said", "call made", "r2 said", "beside"];
+    same("what was recorded", texts, expected)?;
+    same("its breaks", chain.end(rest.head).breaks, Vec::new())
+}
+
 fn run(id: &str) -> RunRecord {
     RunRecord {
         run_id: id.into(),
@@ -255,7 +291,7 @@ fn run(id: &str) -> RunRecord {
 }
 
 fn new_run(id: &str) -> NewRun {
-    NewRun { run: run(id), plan: "{\"plan\":1}".into(), start_key: None, lines: vec![] }
+    NewRun { run: run(id), plan: "{\"plan\":1}".into(), start_key: None, lines: vec![], audit: vec![] }
 }
 
 fn create(journal: &dyn Journal, id: &str) -> Verdict {
@@ -288,7 +324,7 @@ fn exact(value: &Value) -> String {
 /// Claims a key for a call, whose line is written where the claim is granted.
 fn claims(journal: &dyn Journal, run_id: &str, claim: KeyClaim) -> Result<Claimed, String> {
     let seq = texts(journal, run_id)?.len() as u64;
-    let call = DueCall { line: Some(Line { text: "\"call\"".into(), large: None }), claim: Some(claim) };
+    let call = DueCall { line: Some(Line { text: "\"call\"".into(), large: None }), claim: Some(claim), audit: None };
     let appended = ok(journal.append(Batch { calls: vec![call], ..batch(run_id, 1, seq, &[]) }).wait())?;
     appended.claimed.into_iter().next().ok_or_else(|| "a claim without an answer".to_owned())
 }

@@ -3,8 +3,8 @@
 mod queue;
 
 use super::{
-    Admitted, Appended, Batch, Claimed, Created, Depth, Due, Filter, Journal, JournalError, KeyChange, KeyClaim, Line,
-    Loaded, NO_RUN, NewRun, Place, Post, RUN_EXISTS, RunRecord, SqliteJournal, Ticket, Trouble,
+    Admitted, Appended, AuditPage, Batch, Claimed, Created, Depth, Due, Filter, Journal, JournalError, KeyChange,
+    KeyClaim, Line, Loaded, NO_RUN, NewRun, Place, Post, RUN_EXISTS, RunRecord, SqliteJournal, Ticket, Trouble,
 };
 use ecow::EcoString;
 use indexmap::IndexMap;
@@ -30,6 +30,7 @@ struct State {
     /// When runs of a flow that has a limit began.
     begun: Vec<(EcoString, i64)>,
     memory: BTreeMap<String, String>,
+    audit: AuditPage,
 }
 
 struct Run {
@@ -84,10 +85,12 @@ impl State {
         }
         self.runs
             .insert(run_id, Run { record: new.run, lines: new.lines, token: 1, held: true, holds: false, slot: None });
+        self.audit(new.audit);
         Ok(Created::New)
     }
 
-    fn append(&mut self, batch: Batch) -> Result<Appended, JournalError> {
+    /// Whether the batch is the next one, from whoever carries the run on.
+    fn in_turn(&self, batch: &Batch) -> Result<(), JournalError> {
         let what = || format!("cannot write line {} of run {}", batch.seq, batch.run_id);
         let run = self.runs.get(&batch.run_id).ok_or_else(|| no_run(what()))?;
         let next = run.lines.len() as u64;
@@ -97,13 +100,19 @@ impl State {
         if next != batch.seq {
             return Err(error(what(), super::out_of_turn(next, batch.seq), Trouble::Held));
         }
+        Ok(())
+    }
+
+    fn append(&mut self, batch: Batch) -> Result<Appended, JournalError> {
+        self.in_turn(&batch)?;
         self.settle(&batch.run_id, &batch.keys)?;
-        let mut lines = batch.lines;
+        let (mut lines, mut audit) = (batch.lines, batch.audit);
         let mut claimed = Vec::with_capacity(batch.calls.len());
         for call in batch.calls {
             let answer = self.maybe(&batch.run_id, call.claim.as_ref());
             if matches!(answer, Claimed::New) {
                 lines.extend(call.line);
+                audit.extend(call.audit);
             }
             claimed.push(answer);
         }
@@ -122,7 +131,15 @@ impl State {
             None if batch.release || batch.seq == 0 => drop(self.queue.shift_remove(&batch.run_id)),
             None => {}
         }
+        self.audit(audit);
         Ok(Appended { seq, claimed })
+    }
+
+    fn audit(&mut self, lines: Vec<String>) {
+        for line in lines {
+            let link = self.audit.head.next(line);
+            self.audit.links.push(link);
+        }
     }
 
     fn maybe(&mut self, run_id: &EcoString, claim: Option<&KeyClaim>) -> Claimed {
@@ -178,7 +195,10 @@ impl State {
                 && filter.thread.as_ref().is_none_or(|thread| run.thread.as_ref() == Some(thread))
                 && filter.id.as_ref().is_none_or(|id| run.run_id.starts_with(id.as_str()))
                 && (!filter.unfinished || run.finished_at.is_none())
-                && filter.active_since.as_ref().is_none_or(|since| run.finished_at.as_ref().is_none_or(|at| at >= since))
+                && filter
+                    .active_since
+                    .as_ref()
+                    .is_none_or(|since| run.finished_at.as_ref().is_none_or(|at| at >= since))
                 && !filter.cut_off
         };
         let most = if filter.limit == 0 { usize::MAX } else { filter.limit };
@@ -239,6 +259,17 @@ impl Journal for MemoryJournal {
         Ok(self.state().list(filter))
     }
 
+    fn audit(&self, lines: Vec<String>) -> Ticket<()> {
+        self.state().audit(lines);
+        Ticket::known(Ok(()))
+    }
+
+    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
+        let page = &self.state().audit;
+        let links = page.links.iter().filter(|link| link.number > after).take(limit).cloned().collect();
+        Ok(AuditPage { links, head: page.head })
+    }
+
     fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {
         let mut state = self.state();
         let old = |run: &Run| run.record.finished_at.as_ref().is_some_and(|at| at.as_str() < before);
@@ -280,7 +311,7 @@ impl Journal for MemoryJournal {
     }
 }
 
-/// `weir run --ephemeral`: the run is forgotten, its keys are not, so that nothing is sent twice.
+/// `weir run --ephemeral`: the run is forgotten; its keys are not, so that nothing is sent twice, nor is its audit.
 pub struct EphemeralJournal {
     /// Where the runs are.
     pub runs: MemoryJournal,
@@ -291,11 +322,15 @@ pub struct EphemeralJournal {
 impl EphemeralJournal {
     /// Asks the keys' journal first, then writes down what it said.
     fn with_keys(&self, mut batch: Batch) -> Result<Appended, JournalError> {
+        self.runs.state().in_turn(&batch)?;
         let keys = std::mem::take(&mut batch.keys);
         let claims: Vec<Option<KeyClaim>> = batch.calls.iter().map(|call| call.claim.clone()).collect();
-        let claimed = match keys.is_empty() && claims.iter().all(Option::is_none) {
+        let audit = std::mem::take(&mut batch.audit);
+        let due: Vec<Option<String>> = batch.calls.iter_mut().map(|call| call.audit.take()).collect();
+        let nothing = keys.is_empty() && audit.is_empty();
+        let claimed = match nothing && claims.iter().all(Option::is_none) && due.iter().all(Option::is_none) {
             true => vec![Claimed::New; claims.len()],
-            false => keys_now(self.keys.keys(&batch.run_id, claims, keys))?,
+            false => keys_now(self.keys.keys(&batch.run_id, claims, keys, audit, due))?,
         };
         let calls = std::mem::take(&mut batch.calls).into_iter().zip(&claimed);
         let made = calls.filter(|(_, claimed)| matches!(claimed, Claimed::New));
@@ -315,8 +350,15 @@ fn keys_now<T: Send>(ticket: Ticket<T>) -> Result<T, JournalError> {
 }
 
 impl Journal for EphemeralJournal {
-    fn create(&self, run: NewRun) -> Ticket<Created> {
-        self.runs.create(run)
+    fn create(&self, mut run: NewRun) -> Ticket<Created> {
+        let audit = std::mem::take(&mut run.audit);
+        let mut created = self.runs.create(run);
+        let result = created.now().unwrap_or_else(|| Ok(Created::New));
+        if matches!(result, Ok(Created::New)) {
+            // What cannot be written now cannot be before the first call either, and that one is waited for.
+            drop(self.keys.audit(audit));
+        }
+        Ticket::known(result)
     }
 
     fn append(&self, batch: Batch) -> Ticket<Appended> {
@@ -345,6 +387,14 @@ impl Journal for EphemeralJournal {
 
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
         self.runs.list(filter)
+    }
+
+    fn audit(&self, lines: Vec<String>) -> Ticket<()> {
+        self.keys.audit(lines)
+    }
+
+    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
+        self.keys.audited(after, limit)
     }
 
     fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {

@@ -16,6 +16,7 @@ pub use queue::{Admitted, Depth, Due, Place};
 pub use sqlite::{Durability, SqliteJournal};
 pub use ticket::Ticket;
 
+use crate::audit::{Head, Link};
 use ecow::EcoString;
 use std::sync::Arc;
 use weir_stdlib::value::{Hash, Value};
@@ -52,11 +53,34 @@ pub trait Journal: Send + Sync {
     /// A journal that cannot be read, or is damaged: the record is named.
     fn load(&self, run_id: &str) -> Result<Option<Loaded>, JournalError>;
 
+    /// The lines of a run from this one on, in order.
+    ///
+    /// # Errors
+    /// No such run; as [`Journal::load`].
+    fn lines(&self, run_id: &str, from: u64) -> Result<Vec<Line>, JournalError> {
+        let loaded = self.load(run_id)?;
+        let loaded = loaded.ok_or_else(|| JournalError {
+            what: format!("cannot read run {run_id}"),
+            why: NO_RUN.into(),
+            trouble: Trouble::NoRun,
+        })?;
+        Ok(loaded.lines.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect())
+    }
+
     /// Newest runs first.
     ///
     /// # Errors
     /// A journal that cannot be read.
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError>;
+
+    /// Writes records of the audit that belong to no batch; see [`crate::audit`].
+    fn audit(&self, lines: Vec<String>) -> Ticket<()>;
+
+    /// At most so many records of the audit behind this number, in order, and its end.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError>;
 
     /// Whether others, too, write to this journal.
     fn is_shared(&self) -> bool {
@@ -115,6 +139,8 @@ pub struct NewRun {
     pub start_key: Option<EcoString>,
     /// Its first lines.
     pub lines: Vec<Line>,
+    /// Records of the audit, written with it where it is new.
+    pub audit: Vec<String>,
 }
 
 /// What came of a new run.
@@ -139,6 +165,8 @@ pub struct Batch {
     pub lines: Vec<Line>,
     /// Calls that are about to be made.
     pub calls: Vec<DueCall>,
+    /// Records of the audit.
+    pub audit: Vec<String>,
     /// Keys whose calls have ended.
     pub keys: Vec<KeyChange>,
     /// Posts that are dealt with.
@@ -171,6 +199,17 @@ pub struct DueCall {
     pub line: Option<Line>,
     /// The idempotency key to claim.
     pub claim: Option<KeyClaim>,
+    /// Record of the audit, written where the call is made.
+    pub audit: Option<String>,
+}
+
+/// Records of the audit, and its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditPage {
+    /// In order.
+    pub links: Vec<Link>,
+    /// Kept apart from them.
+    pub head: Head,
 }
 
 /// A key whose call has ended.

@@ -1,7 +1,6 @@
 //! Beginning calls, questions, receipts and starts: arguments, permission, gate, budget, and the effect of each
 //! attempt.
 
-use super::Machine;
 use super::ambient::{self, later};
 use super::code::{ActCode, Code, Deed};
 use super::event::{AskEffect, CallEffect, Claim, Effect, Key, ReceiveEffect, SpawnEffect, Timer};
@@ -9,6 +8,7 @@ use super::failure::{Failure, Fallible};
 use super::note::NoteKind;
 use super::state::{ActRun, BlockId, Caller, FlowId, Place, State, TaskId, Value0, Waiter};
 use super::steps::Begun;
+use super::{Machine, Refusal};
 use ecow::EcoString;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -16,6 +16,9 @@ use weir_compiler::plan::ToolPlan;
 use weir_lang::ast::Role;
 use weir_stdlib::pure::Pure;
 use weir_stdlib::value::Value;
+
+/// Time of a monitor's call, in milliseconds: whoever calls it does not wait longer for telemetry.
+const MONITOR_MS: u64 = 1_000;
 
 impl Machine {
     /// Begins a step with clauses. Its own failures go through its handlers, so it is a task from the start.
@@ -27,7 +30,9 @@ impl Machine {
         task.attempt = 0;
         task.act = Some(Box::default());
         let task = self.open_task(block, task);
-        self.run.steps += u64::from(!matches!(act.target, Deed::Flow { .. }));
+        if !matches!(act.target, Deed::Flow { .. }) {
+            self.count_act(code, block);
+        }
         if let Err(failure) = self.prepare(code, task, block, act).and_then(|()| self.attempt(code, task, act)) {
             self.act_failed(code, task, failure);
         }
@@ -174,22 +179,25 @@ impl Machine {
     ) -> Fallible<()> {
         let tool = code.tool(tool).ok_or_else(Box::<Failure>::default)?;
         let can = self.flows.get(flow).map(|flow| Arc::clone(&flow.can)).unwrap_or_default();
-        permitted(code, tool, &can, act.undo.as_ref(), &self.flow_name(flow))?;
+        let allowed = permitted(code, tool, &can, act.undo.as_ref(), &self.flow_name(flow));
+        self.allowed(id, &path, &tool.name, allowed)?;
         let role = self.flows.get(flow).and_then(|flow| code.flow(flow.code)).map(|flow| flow.role);
         if role == Some(Role::Delivery) && tool.sends() && !self.run.delivery {
-            self.gate(code, id, flow, &path);
+            self.gate(code, id, flow, &path, &tool.name);
             return Ok(());
         }
-        self.charge(flow, tool)?;
+        let charged = self.charge(flow, tool);
+        self.allowed(id, &path, &tool.name, charged)?;
         self.run.attempts += 1;
         let Some(task) = self.tasks.get(id) else { return Ok(()) };
         let Some(run) = &task.act else { return Ok(()) };
+        let most = if role == Some(Role::Monitor) { MONITOR_MS } else { u64::MAX };
         let claim = run.claim.clone();
         let effect = CallEffect {
             key: Key::new(path, task.attempt),
             tool: tool.name.clone(),
             args: run.args.0.clone(),
-            timeout_ms: run.timeout_ms.unwrap_or(tool.timeout_ms),
+            timeout_ms: run.timeout_ms.unwrap_or(tool.timeout_ms).min(most),
             send_key: claim.as_ref().filter(|_| tool.accepts_key.is_some()).map(|claim| claim.key.clone()),
             claim,
             repeatable: act.repeatable,
@@ -201,9 +209,24 @@ impl Machine {
         Ok(())
     }
 
+    /// Remembers what was not allowed.
+    fn allowed(&mut self, id: TaskId, path: &EcoString, what: &EcoString, allowed: Fallible<()>) -> Fallible<()> {
+        if let Err(failure) = &allowed {
+            self.refuse(id, path, what, &failure.code, failure.text());
+        }
+        allowed
+    }
+
+    fn refuse(&mut self, id: TaskId, path: &EcoString, what: &EcoString, code: &str, reason: String) {
+        let attempt = self.tasks.get(id).map_or(1, |task| task.attempt);
+        let key = Key::new(path.clone(), attempt);
+        self.out.refused.push(Refusal { key, what: what.clone(), code: code.into(), reason });
+    }
+
     /// The gate is closed: the delivery ends here, as `disabled`.
-    fn gate(&mut self, code: &Code, id: TaskId, flow: FlowId, path: &EcoString) {
+    fn gate(&mut self, code: &Code, id: TaskId, flow: FlowId, path: &EcoString, tool: &EcoString) {
         let reason = "deliveries are off: the run needs `--allow-delivery` or the project `allow_delivery = true`";
+        self.refuse(id, path, tool, "disabled", reason.into());
         self.note_task(id, path, NoteKind::DeliveryGated, Some(reason.into()));
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.delivered = Some(delivery_status("disabled", Value::NULL));
@@ -268,7 +291,7 @@ impl Machine {
         if let Some(missing) = plan.can.iter().find(|capability| !can.contains(capability)) {
             let message =
                 format!("`{}` needs `{missing}`, which was not passed on to `{}`", plan.name, self.flow_name(flow));
-            return Err(Failure::new("permission", message));
+            return self.allowed(id, &path, &plan.name, Err(Failure::new("permission", message)));
         }
         let Some(task) = self.tasks.get(id) else { return Ok(()) };
         let bound = task.act.as_ref().map(|run| run.bound.clone()).unwrap_or_default();
@@ -288,6 +311,7 @@ impl Machine {
             untrusted: labels.untrusted(),
             secret: labels.secret(),
             due,
+            behind: None,
         };
         self.owe(id, Effect::Spawn(Box::new(effect)));
         Ok(())

@@ -101,6 +101,7 @@ impl Machine {
             untrusted: labels.untrusted(),
             secret: labels.secret(),
             due: None,
+            behind: None,
         })
     }
 
@@ -251,12 +252,20 @@ impl Machine {
 
 impl Decision {
     /// For people.
-    fn words(&self) -> &'static str {
+    pub(crate) fn words(&self) -> &'static str {
         match self {
             Decision::Happened(_) => "it happened",
             Decision::Again => "call again",
             Decision::Skip(_) => "skip it",
             Decision::GiveUp => "give up",
+        }
+    }
+
+    /// What it carries.
+    pub(crate) fn value(&self) -> Option<&Value> {
+        match self {
+            Decision::Happened(value) | Decision::Skip(value) => Some(value),
+            Decision::Again | Decision::GiveUp => None,
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Code {
     pub(super) blocks: Vec<Block>,
     pub(super) tools: Vec<ToolPlan>,
     pub(super) functions: Vec<Function>,
+    /// A flow is told of its end to others, with the number of its steps.
+    pub(super) hooked: bool,
 }
 
 /// A flow.
@@ -159,7 +161,8 @@ impl Code {
         let tools = plan.tools.values().map(|tool| maker.tool(tool)).collect();
         let functions = plan.functions.iter().map(|function| maker.function(function)).collect();
         let blocks = maker.blocks;
-        Arc::new(Code { flows, blocks, tools, functions, plan })
+        let hooked = plan.flows.iter().any(|flow| flow.clauses.after.or(flow.clauses.on_error).is_some());
+        Arc::new(Code { flows, blocks, tools, functions, hooked, plan })
     }
 
     pub(super) fn program(&self) -> Program<'_> {

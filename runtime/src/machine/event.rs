@@ -35,6 +35,8 @@ pub enum Timer {
     Deadline,
     /// A flow's `budget` of time.
     Budget,
+    /// Before an archiver is run again.
+    Outbox,
 }
 
 /// Something that happened. The first event for a key counts, later ones are ignored.
@@ -183,6 +185,12 @@ pub struct Started {
     /// Runs of one conversation or subject have the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<EcoString>,
+    /// What it follows, where it is a hook or an archiver's outbox; its failure raises an alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<EcoString>,
+    /// The run whose steps it takes over: `uuid()` and `random()` give again what they gave there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<EcoString>,
 }
 
 /// Something that an engine is to do.
@@ -382,4 +390,7 @@ pub struct SpawnEffect {
     /// Not before this time; None: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// As in [`Started::behind`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<EcoString>,
 }

@@ -126,7 +126,10 @@ impl Machine {
             in_saga,
             exempt,
             touched: false,
+            risky: false,
             calls: 0,
+            steps: 0,
+            began: self.run.now,
             cost: 0.0,
             clocks: Vec::new(),
             phase: Phase::Running(None),
@@ -256,6 +259,7 @@ impl Machine {
 
     fn flow_succeeded(&mut self, code: &Code, id: FlowId, value: Value) {
         let around = self.flow_around(id);
+        self.hook(code, id, Ok(&value));
         let Some(flow) = self.close_flow(id) else { return };
         if let Some(caller) = around.and_then(|around| self.flows.get_mut(around)) {
             caller.partial |= flow.partial;
@@ -274,6 +278,10 @@ impl Machine {
 
     /// The flow failed and has undone what it had to: the caller learns of it.
     pub(super) fn flow_gave_up(&mut self, code: &Code, id: FlowId, mut failure: Box<Failure>) {
+        if self.put_into_outbox(id, &failure) {
+            return;
+        }
+        self.hook(code, id, Err(&failure));
         let Some(flow) = self.close_flow(id) else { return };
         if flow.touched {
             failure.happened = crate::tool::Happened::Maybe;
@@ -283,7 +291,9 @@ impl Machine {
         let name = plan.map(|plan| plan.name.clone()).unwrap_or_default();
         match flow.caller {
             Caller::Entry => self.run_failed(failure, role == Some(Role::Saga), flow.partial),
-            Caller::Act(task) if self.absorbs(role, task, &failure) => self.absorb(code, task, role, &name, &failure),
+            Caller::Act(task) if self.absorbs(role, task, &failure) => {
+                self.absorb(code, task, role, &name, &failure, flow.risky)
+            }
             Caller::Act(task) => self.act_failed(code, task, failure),
             Caller::Check(task) => self.check_ended(code, task, Some(failure)),
             Caller::Checks(task, index) => self.checks_ended(code, task, index, Some(failure)),
@@ -297,7 +307,15 @@ impl Machine {
         matches!(role, Some(Role::Monitor | Role::Archiver)) && !stopping && !failure.lasting
     }
 
-    fn absorb(&mut self, code: &Code, task: super::state::TaskId, role: Option<Role>, name: &str, failure: &Failure) {
+    fn absorb(
+        &mut self,
+        code: &Code,
+        task: super::state::TaskId,
+        role: Option<Role>,
+        name: &str,
+        failure: &Failure,
+        risky: bool,
+    ) {
         let path = self.task_path(task);
         let (kind, what) = match role {
             Some(Role::Archiver) => (NoteKind::Alert, "archiver"),
@@ -309,12 +327,16 @@ impl Machine {
             kind,
             Some(format!("{what} `{name}` failed and was left out: {}", failure.shown())),
         );
+        // What has been written in part, or may have been, is not written again by itself.
+        if role == Some(Role::Archiver) && !risky && failure.code != "unknown" {
+            self.archive_later(code, task);
+        }
         self.settle_owed(task, None);
         self.finish_task(code, task, Value::NULL);
     }
 
     /// Takes a flow and its frame away, and stops its clocks.
-    fn close_flow(&mut self, id: FlowId) -> Option<Flow> {
+    pub(super) fn close_flow(&mut self, id: FlowId) -> Option<Flow> {
         let frame = self.flows.get(id)?.frame;
         if self.flows.get(id).is_some_and(|flow| !flow.clocks.is_empty()) {
             let path = self.frame_path(frame);
@@ -335,7 +357,7 @@ impl Machine {
 }
 
 /// What both may do.
-fn common(own: &Arc<[EcoString]>, passed: &[EcoString]) -> Arc<[EcoString]> {
+pub(super) fn common(own: &Arc<[EcoString]>, passed: &[EcoString]) -> Arc<[EcoString]> {
     if own.iter().all(|capability| passed.contains(capability)) {
         return Arc::clone(own);
     }

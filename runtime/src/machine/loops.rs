@@ -7,11 +7,24 @@ use super::code::{Code, Op};
 use super::failure::{Failure, Fallible};
 use super::state::{BlockId, Frame, FrameId, LoopRun, Owner, Place, Round, State, Stop, TaskId};
 use super::steps::Begun;
+use ecow::EcoString;
 use std::collections::BTreeMap;
 use weir_stdlib::pure::Pure;
 use weir_stdlib::value::Value;
 
 impl Machine {
+    /// How many rounds each loop over a list that is under way has.
+    pub(crate) fn rounds(&self) -> Vec<(EcoString, usize)> {
+        let mut all = Vec::new();
+        for (_, id) in self.blocks.iter().flat_map(|block| &block.live) {
+            let Some(State::Loop(run)) = self.tasks.get(*id).map(|task| &task.state) else { continue };
+            if run.state.is_none() {
+                all.push((self.task_path(*id), run.total));
+            }
+        }
+        all
+    }
+
     /// `for`
     pub(super) fn begin_for(
         &mut self,

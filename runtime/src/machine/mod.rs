@@ -15,6 +15,7 @@ mod event;
 mod failure;
 mod flow;
 mod handle;
+mod hooks;
 mod loops;
 mod merge;
 mod note;
@@ -37,12 +38,12 @@ pub use event::{
 };
 pub use note::{Note, NoteKind};
 pub use run::Status;
-pub(crate) use run::trace_id;
+pub(crate) use run::{Run, trace_id};
 
 use crate::envelope::Envelope;
 use ecow::EcoString;
+use hooks::Outbox;
 use jiff::Timestamp;
-use run::Run;
 use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
 use state::{Block, Flow, FlowId, Frame, Task, TaskId, Waiter, Work};
@@ -69,6 +70,21 @@ pub struct Applied {
     pub effects: Vec<Effect>,
     /// Decisions with their reasons.
     pub notes: Vec<Note>,
+    /// What was to be done and is not allowed: nothing was called.
+    pub refused: Vec<Refusal>,
+}
+
+/// A call, start or run that is not allowed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Step and attempt; of the run as a whole, an empty step.
+    pub key: Key,
+    /// The tool, or the flow that was to be started.
+    pub what: EcoString,
+    /// `permission`, `budget`, or `disabled` for a closed gate.
+    pub code: EcoString,
+    /// Why, secrets masked.
+    pub reason: String,
 }
 
 /// A run.
@@ -97,6 +113,12 @@ pub struct Machine {
     entry: Option<FlowId>,
     /// Why a run that has not begun is not to begin.
     called_off: Option<EcoString>,
+    /// Runs that are to be started because a flow has ended: the run ends when all of them exist.
+    hooks: Vec<Effect>,
+    /// How the run will have ended then.
+    ending: Option<Status>,
+    /// An archiver that is run again: the attempt, and its clock.
+    outbox: Outbox,
     /// Flows that undo.
     undoings: usize,
     /// How often something was stopped while steps of it were under way.
@@ -140,6 +162,9 @@ impl Machine {
             unknowns: 0,
             entry: None,
             called_off: None,
+            hooks: Vec::new(),
+            ending: None,
+            outbox: Outbox::default(),
             undoings: 0,
             stops: 0,
             out: Applied::default(),
@@ -172,8 +197,9 @@ impl Machine {
         let steps = self.tasks.iter().flat_map(|task| task.owed.iter());
         let flows = self.flows.iter().flat_map(|flow| flow.clocks.iter());
         let undos = self.flows.iter().filter_map(Flow::undo_owed);
+        let hooks = self.hooks.iter().chain(&self.outbox.clock);
         let mut owed: Vec<Effect> =
-            steps.chain(flows).chain(undos).filter(|effect| !self.is_held(effect)).cloned().collect();
+            steps.chain(flows).chain(undos).chain(hooks).filter(|effect| !self.is_held(effect)).cloned().collect();
         owed.sort_by(|a, b| {
             let (x, y) = (a.key(), b.key());
             let by_path = match (x, y) {
@@ -190,11 +216,15 @@ impl Machine {
         if let Some(status) = self.run.ended {
             return status;
         }
-        if self.entry.is_none() {
+        let archives_later = self.outbox.clock.is_some();
+        if self.entry.is_none() && !archives_later {
             return Status::Queued;
         }
         if self.paused {
             return Status::Paused;
+        }
+        if archives_later {
+            return Status::Waiting;
         }
         if self.unknowns > 0 {
             return Status::NeedsAttention;

@@ -1,9 +1,10 @@
 //! Decisions that people can watch: every one becomes an observed event.
 
-use super::Machine;
+use super::code::Deed;
 use super::failure::Failure;
 use super::run::Status;
-use super::state::{BlockId, FlowId, State, TaskId};
+use super::state::{BlockId, FlowId, State, TaskId, Waiter};
+use super::{Key, Machine};
 use ecow::EcoString;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -59,6 +60,9 @@ pub enum NoteKind {
     /// One attempt failed; the reason says what follows.
     #[serde(rename = "step.attempt_failed")]
     AttemptFailed,
+    /// How far the tool says that a call is. Told while it lasts, and nowhere kept.
+    #[serde(rename = "step.progress")]
+    StepProgress,
     /// A step gave its value.
     #[serde(rename = "step.succeeded")]
     StepSucceeded,
@@ -83,6 +87,12 @@ pub enum NoteKind {
     /// A budget is used up.
     #[serde(rename = "budget.spent")]
     BudgetSpent,
+    /// A campaign has started its flow.
+    #[serde(rename = "campaign.started")]
+    CampaignStarted,
+    /// A campaign has not started its flow; the reason says why.
+    #[serde(rename = "campaign.skipped")]
+    CampaignSkipped,
     /// A server has failed too often: its calls are refused for a while.
     #[serde(rename = "breaker.opened")]
     BreakerOpened,
@@ -107,6 +117,10 @@ pub struct Note {
     pub attempt: Option<u32>,
     /// Why.
     pub reason: Option<String>,
+    /// The tool that the step calls.
+    pub tool: EcoString,
+    /// When the next attempt begins, in milliseconds from now.
+    pub retry_in_ms: Option<u64>,
     /// How long the step or run took.
     pub duration_ms: Option<i64>,
     /// When.
@@ -122,7 +136,19 @@ impl Machine {
         attempt: Option<u32>,
         reason: Option<String>,
     ) {
-        self.out.notes.push(Note { event, flow, step, attempt, reason, duration_ms: None, at: self.run.now });
+        let at = self.run.now;
+        let tool = EcoString::new();
+        self.out.notes.push(Note {
+            event,
+            flow,
+            step,
+            attempt,
+            reason,
+            tool,
+            retry_in_ms: None,
+            duration_ms: None,
+            at,
+        });
     }
 
     /// A decision about a step under way.
@@ -133,7 +159,30 @@ impl Machine {
         }
         let flow = self.task_flow(id).map(|flow| self.flow_name(flow)).unwrap_or_default();
         let attempt = self.tasks.get(id).map(|task| task.attempt.max(1));
+        let tool = self.tool_of(id);
         self.note(event, flow, path.clone(), attempt, reason);
+        if let Some(note) = self.out.notes.last_mut() {
+            note.tool = tool;
+        }
+    }
+
+    /// The tool that a step calls; empty where it calls none.
+    fn tool_of(&self, id: TaskId) -> EcoString {
+        let Some((_, act)) = self.act_of(&self.code, id) else { return EcoString::new() };
+        match &act.target {
+            Deed::Tool { tool, .. } => self.code.tool(*tool).map(|tool| tool.name.clone()).unwrap_or_default(),
+            _ => EcoString::new(),
+        }
+    }
+
+    /// Full name of the flow that a call under way belongs to.
+    pub(crate) fn flow_of(&self, key: &Key) -> Option<EcoString> {
+        let flow = match *self.waiters.get(&key.step)? {
+            Waiter::Task(id) => self.task_flow(id)?,
+            Waiter::Undo(id) => id,
+            Waiter::Hook => return None,
+        };
+        Some(self.flow_name(flow))
     }
 
     /// A decision about a step that is no task.

@@ -174,6 +174,10 @@ impl Machine {
             && let Some((next, at, reason)) = self.retry(id, act, &failure, &path)
         {
             self.note_task(id, &path, NoteKind::AttemptFailed, Some(reason));
+            let delay = at.duration_since(self.run.now).as_millis();
+            if let Some(note) = self.out.notes.last_mut() {
+                note.retry_in_ms = u64::try_from(delay).ok();
+            }
             self.owe(id, Effect::Sleep { key: Key::new(path, next), timer: Timer::Retry, until: at });
             return;
         }
@@ -195,6 +199,10 @@ impl Machine {
         path: &EcoString,
     ) -> Option<(u32, jiff::Timestamp, String)> {
         if !matches!(act.target, Deed::Tool { .. } | Deed::Flow { .. }) || failure.code == "unknown" {
+            return None;
+        }
+        let flow = self.task_flow(id).and_then(|flow| self.flows.get(flow)).and_then(|flow| self.code.flow(flow.code));
+        if flow.is_some_and(|flow| flow.role == Role::Monitor) {
             return None;
         }
         let plan = act.policy.iter().find(|arm| failure.taken_by(&arm.codes))?.retry.as_ref()?;

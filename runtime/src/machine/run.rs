@@ -80,6 +80,8 @@ impl Status {
 pub(crate) struct Run {
     pub flow: EcoString,
     pub id: EcoString,
+    /// What `uuid()` and `random()` are made from.
+    pub seed: EcoString,
     pub program: EcoString,
     pub project: EcoString,
     pub trace: EcoString,
@@ -127,6 +129,7 @@ impl Run {
         Run {
             flow: code.plan.entry_flow().map(|flow| flow.name.clone()).unwrap_or_default(),
             id: EcoString::new(),
+            seed: EcoString::new(),
             program: EcoString::new(),
             project: EcoString::new(),
             trace: EcoString::new(),
@@ -153,6 +156,7 @@ impl Run {
 
     pub(super) fn begin(&mut self, started: &Started) {
         self.id = started.run_id.clone();
+        self.seed = started.seed.clone().unwrap_or_else(|| started.run_id.clone());
         self.program = started.program.clone();
         self.project = started.project.clone();
         self.trace = trace_id(&started.run_id);

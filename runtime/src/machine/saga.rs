@@ -33,6 +33,9 @@ impl Machine {
             effect = Some(self.run.effects.len());
             let (step, id) = (self.task_path(id), value.field("id"));
             self.run.effects.push(SideEffect { step, tool: tool.name.clone(), id, undone: false });
+            if let Some(flow) = self.flows.get_mut(flow) {
+                flow.risky |= !act.repeatable;
+            }
         }
         if act.is_final {
             self.pass_final(flow);

@@ -228,7 +228,12 @@ pub(super) struct Flow {
     pub exempt: bool,
     /// A call that does not only read has been made.
     pub touched: bool,
+    /// A call that must not be repeated has succeeded.
+    pub risky: bool,
     pub calls: u64,
+    /// Steps in it, where hooks are told of them.
+    pub steps: u64,
+    pub began: Timestamp,
     pub cost: f64,
     pub clocks: Vec<Effect>,
     pub phase: Phase,
@@ -302,6 +307,8 @@ pub(super) enum UndoDeed {
 pub(super) enum Waiter {
     Task(TaskId),
     Undo(FlowId),
+    /// The start of a run because a flow has ended.
+    Hook,
 }
 
 /// What is left to do inside one `apply`, first in first out.

@@ -200,8 +200,8 @@ impl Machine {
                 let zone = self.eval(code, id, name, zone)?;
                 ambient::today(now, &zone)?
             }
-            Ambient::Uuid => Value::text(ambient::uuid(&self.run.id, &path).as_str()),
-            Ambient::Random => Value::new(Data::Number(ambient::share(&self.run.id, &path, "random", 0))),
+            Ambient::Uuid => Value::text(ambient::uuid(&self.run.seed, &path).as_str()),
+            Ambient::Random => Value::new(Data::Number(ambient::share(&self.run.seed, &path, "random", 0))),
             Ambient::Flag(flag) => {
                 let flag = self.eval(code, id, name, flag)?;
                 let flag = flag.as_str().unwrap_or_default();

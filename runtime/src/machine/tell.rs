@@ -6,9 +6,10 @@ use super::failure::Failure;
 use super::note::NoteKind;
 use super::run::Status;
 use super::state::{Caller, FlowId, Phase, Place, State, Stop, TaskId, Waiter};
-use super::{MAIL, Machine, Mail};
+use super::{MAIL, Machine, Mail, Refusal};
 use crate::tool::Unfinished;
 use ecow::EcoString;
+use weir_lang::ast::Role;
 use weir_stdlib::narrow::Boundary;
 use weir_stdlib::value::{Labels, Origin, Value};
 
@@ -32,6 +33,7 @@ impl Machine {
                 self.done(code, key, value, *recorded, misfit.as_deref());
             }
             Event::Failed { key, fault, .. } => match self.waiters.get(&key.step).copied() {
+                Some(Waiter::Hook) => self.hook_settled(key, Some(fault)),
                 Some(Waiter::Task(id)) if self.helped(id, key) => {
                     let reason = format!("nobody could be told: {fault}");
                     self.note_task(id, &key.step, NoteKind::Alert, Some(reason));
@@ -56,6 +58,7 @@ impl Machine {
 
     fn start(&mut self, code: &Code, started: &Started) {
         self.run.begin(started);
+        self.outbox.behind = started.behind.clone();
         self.note_run(NoteKind::RunStarted, None);
         let number = code.plan.entry;
         if let Some(reason) = self.called_off.take() {
@@ -70,6 +73,12 @@ impl Machine {
                  `--grant {missing}`",
                 plan.name
             );
+            self.out.refused.push(Refusal {
+                key: Key::new(EcoString::new(), 0),
+                what: plan.name.clone(),
+                code: "permission".into(),
+                reason: message.clone(),
+            });
             return self.run_failed(Failure::new("permission", message), false, false);
         }
         let mut labels = Labels::NONE;
@@ -90,6 +99,7 @@ impl Machine {
                 Err(failure) => self.run_failed(failure, false, false),
             };
         }
+        self.outbox.remember(started.behind.is_some() && plan.role == Role::Archiver, &bound);
         match self.open_flow(code, number, bound, Place::Entry, Caller::Entry, None) {
             Ok(flow) => self.entry = Some(flow),
             Err(failure) => self.run_failed(failure, false, false),
@@ -111,6 +121,7 @@ impl Machine {
                 Some(_) => self.undo_done(id),
                 None => {}
             },
+            Some(Waiter::Hook) => self.hook_settled(key, None),
             None => {}
         }
     }
@@ -127,7 +138,7 @@ impl Machine {
                     self.undo_unfinished(id, *call, left.clone());
                 }
             }
-            None => {}
+            Some(Waiter::Hook) | None => {}
         }
     }
 
@@ -142,6 +153,9 @@ impl Machine {
     fn woke(&mut self, code: &Code, key: &Key, timer: Timer) {
         if matches!(timer, Timer::Deadline | Timer::Budget) {
             return self.flow_clock(code, key, timer);
+        }
+        if timer == Timer::Outbox {
+            return self.archive_again(code, key);
         }
         match self.waiters.get(&key.step).copied() {
             Some(Waiter::Undo(id)) if self.undo_settle(id, key, Some(timer)).is_some() => self.undo_woke(code, id),
@@ -179,7 +193,7 @@ impl Machine {
                     _ => self.act_failed(code, id, failure),
                 }
             }
-            Timer::Deadline | Timer::Budget => {}
+            Timer::Deadline | Timer::Budget | Timer::Outbox => {}
         }
     }
 
@@ -302,6 +316,9 @@ impl Machine {
     /// Ends the run: what is in flight is awaited, sagas undo what they did. While the entry flow undoes, nothing
     /// changes.
     fn cancel(&mut self, code: &Code, reason: &str) {
+        if self.leave_outbox(reason) {
+            return;
+        }
         let Some(entry) = self.entry else { return };
         if self.flows.get(entry).is_some_and(|flow| matches!(flow.phase, Phase::Running(_))) {
             self.abort_flow(code, entry, &Stop::Abort(cancelled(reason)));
@@ -323,11 +340,9 @@ impl Machine {
     }
 
     fn finish(&mut self, status: Status, partial: bool) {
-        self.run.ended = Some(status);
         self.run.partial = partial;
-        self.run.finished_at = Some(self.run.now);
-        self.note_end(status);
-        self.out.effects.push(Effect::Finish);
+        self.ending = Some(status);
+        self.end_when_hooked();
     }
 
     /// Which flow a flow's step belongs to, for notes.

@@ -390,6 +390,8 @@ pub fn started(args: Value) -> Started {
         untrusted: false,
         secret: false,
         thread: None,
+        behind: None,
+        seed: None,
     }
 }
 

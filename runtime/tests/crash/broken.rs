@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use weir_runtime::journal::{
-    Appended, Batch, Claimed, Created, Filter, Journal, JournalError, Loaded, NewRun, Post, RunRecord, SqliteJournal,
-    Ticket,
+    Admitted, Appended, AuditPage, Batch, Claimed, Created, Depth, Due, Filter, Journal, JournalError, Loaded, NewRun,
+    Place, Post, RunRecord, SqliteJournal, Ticket,
 };
 
 /// Which journal a process works with.
@@ -116,8 +116,44 @@ impl Journal for Broken {
         self.journal.list(filter)
     }
 
+    fn audit(&self, lines: Vec<String>) -> Ticket<()> {
+        self.journal.audit(lines)
+    }
+
+    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
+        self.journal.audited(after, limit)
+    }
+
     fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {
         self.journal.forget(before, limit)
+    }
+
+    fn enqueue(&self, run: NewRun, place: Place) -> Ticket<Created> {
+        self.journal.enqueue(run, place)
+    }
+
+    fn admit(&self, run_id: &str, now: i64) -> Ticket<Admitted> {
+        self.journal.admit(run_id, now)
+    }
+
+    fn queued(&self, run_id: &str) -> Result<Option<String>, JournalError> {
+        self.journal.queued(run_id)
+    }
+
+    fn due(&self, now: i64, limit: usize) -> Result<Vec<Due>, JournalError> {
+        self.journal.due(now, limit)
+    }
+
+    fn depth(&self, now: i64) -> Result<Depth, JournalError> {
+        self.journal.depth(now)
+    }
+
+    fn remember(&self, name: &str, text: String) -> Ticket<()> {
+        self.journal.remember(name, text)
+    }
+
+    fn recall(&self, name: &str) -> Result<Option<String>, JournalError> {
+        self.journal.recall(name)
     }
 }
 

@@ -7,11 +7,12 @@ use ecow::EcoString;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use weir_compiler::plan::Plan;
 use weir_runtime::engine::{Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox};
 use weir_runtime::envelope::Envelope;
 use weir_runtime::journal::{Filter, SqliteJournal};
-use weir_runtime::machine::Decision;
+use weir_runtime::machine::{Decision, Status};
 use weir_runtime::tool::{Call, Fault, Tool};
 use weir_stdlib::value::Value;
 
@@ -89,6 +90,9 @@ async fn go(folder: &Path) -> Result<Vec<String>, String> {
         for run in open {
             let envelope = engine.carry_on(&run.run_id).await.map_err(said)?;
             help(&engine, &envelope, folder).await.map_err(said)?;
+            if envelope.metadata.status == Status::Queued {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         }
     }
     Err("the runs do not come to an end".into())

@@ -110,6 +110,19 @@ coordinator part(n: string) can t.write {
   t.put(n: n)
 }"#
         }
+        "schedule" => {
+            r#"
+coordinator main() -> string can t.write {
+  t.put(n: "before")
+  start part(n: "later") after 5ms
+  last = t.put(n: "after")
+  return last.id
+}
+coordinator part(n: string) limit 5 per 1m concurrency 1 by n can t.write {
+  made = t.put(n: n)
+  t.put(n: made.id)
+}"#
+        }
         "keyed" => {
             r#"
 coordinator main() -> string can t.write {

@@ -46,7 +46,7 @@ macro_rules! sweeps {
     };
 }
 
-sweeps! { saga nested_saga compensates parallel_loop approval timer receive delivery sub_runs keyed retries long_loop }
+sweeps! { saga nested_saga compensates parallel_loop approval timer receive delivery sub_runs schedule keyed retries long_loop }
 
 #[test]
 fn the_sweep_finds_planted_faults() {

@@ -96,10 +96,7 @@ async fn results_become_values() {
 #[tokio::test]
 async fn nothing_of_our_environment_is_passed_on_and_credentials_are_masked() {
     let place = Place::new();
-    let mut section = place.section(&["old"]);
-    std::fs::write(place.folder.path().join("token"), "s3cret-token\n").unwrap();
-    section.env.insert("HOSTILE_TOKEN".into(), "file:token".to_owned());
-    let server = place.open(section, None);
+    let server = place.with_token("old");
     let env = run(&server, &call("env")).await.unwrap();
     let mut names: Vec<&str> = env.as_str().unwrap().lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     names.retain(|name| !["PATH", "HOME", "USER", "LANG", "TMPDIR", "HOSTILE_TOKEN"].contains(name));

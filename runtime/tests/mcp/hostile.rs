@@ -233,6 +233,16 @@ impl Server {
             "large" => answer(text(&"x".repeat(15 * 1024 * 1024))),
             "endless" => endless(b"x"),
             "endless_lines" => endless(b"noise\n"),
+            "progress_told" => {
+                let token = params["_meta"]["progressToken"].clone();
+                let secret = std::env::var("HOSTILE_TOKEN").unwrap_or_default();
+                for (other, said) in [(false, format!("with {secret}")), (true, "of another call".to_owned())] {
+                    let token = if other { json!("not yours") } else { token.clone() };
+                    send(&json!({"jsonrpc": "2.0", "method": "notifications/progress",
+                        "params": {"progressToken": token, "progress": 1.5, "total": 3, "message": said}}));
+                }
+                answer(text("done"));
+            }
             "progress_for_ever" => {
                 let token = params["_meta"]["progressToken"].clone();
                 loop {
@@ -400,6 +410,7 @@ fn tools() -> Vec<Value> {
         "large",
         "endless",
         "endless_lines",
+        "progress_told",
         "progress_for_ever",
         "progress_flood",
         "asks_for_ever",

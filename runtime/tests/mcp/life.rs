@@ -2,7 +2,7 @@
 
 use crate::support::{Place, call, listed, run};
 use std::time::{Duration, Instant};
-use weir_runtime::tool::Happened;
+use weir_runtime::tool::{Call, Happened, Progress};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_protocol_is_found() {
@@ -102,6 +102,23 @@ async fn progress_does_not_make_a_call_longer() {
     let dropped = tokio::time::timeout(Duration::from_millis(400), server.call(&call("progress_for_ever"))).await;
     assert!(dropped.is_err());
     server.close().await;
+}
+
+#[tokio::test]
+async fn progress_reaches_the_one_who_made_the_call() {
+    let place = Place::new();
+    for mode in ["old", "new"] {
+        let server = place.with_token(mode);
+        let (progress, mut heard) = tokio::sync::watch::channel(Progress::default());
+        let (other, unheard) = tokio::sync::watch::channel(Progress::default());
+        let told = Call { progress: Some(progress), ..call("progress_told") };
+        let beside = Call { progress: Some(other), step: "b".into(), ..call("echo") };
+        let (told, beside) = tokio::join!(run(&server, &told), run(&server, &beside));
+        assert_eq!((told.unwrap().as_str(), beside.is_ok()), (Some("done"), true));
+        assert_eq!(heard.borrow_and_update().to_string(), "1.5 of 3: with ***");
+        assert!(!unheard.has_changed().unwrap_or(false));
+        server.close().await;
+    }
 }
 
 #[tokio::test]

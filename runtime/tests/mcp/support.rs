@@ -47,6 +47,14 @@ impl Place {
         self.open(self.section(mode), None)
     }
 
+    /// The same with a credential in its environment.
+    pub fn with_token(&self, mode: &str) -> Arc<dyn Server> {
+        std::fs::write(self.folder.path().join("token"), "s3cret-token\n").unwrap();
+        let mut section = self.section(&[mode]);
+        section.env.insert("HOSTILE_TOKEN".into(), "file:token".to_owned());
+        self.open(section, None)
+    }
+
     pub fn section(&self, mode: &[&str]) -> ToolSection {
         let mut command = vec![env!("CARGO_BIN_EXE_weir-hostile-mcp").to_owned(), mode[0].to_owned()];
         command.push(self.log_file().display().to_string());
@@ -70,6 +78,7 @@ pub fn call(tool: &str) -> Call {
         timeout: Duration::from_secs(30),
         grants: Vec::new(),
         definition: None,
+        progress: None,
     }
 }
 

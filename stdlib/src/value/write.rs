@@ -25,6 +25,16 @@ impl Value {
         self.written(None, true)
     }
 
+    /// The beginning of [`Value::masked`], so many bytes of text or a little more, and whether something was left out. A
+    /// large value costs no more than what is written.
+    pub fn masked_within(&self, most: usize) -> (String, bool) {
+        let mut out = String::new();
+        let mut writer = Writer { out: &mut out, indent: None, mask: true, most, cut: false };
+        writer.value(self);
+        let cut = writer.cut;
+        (out, cut)
+    }
+
     /// The same value with every secret part replaced by the text `•••`; shared parts without secrets stay shared.
     pub fn mask(&self) -> Value {
         if !self.deep_labels().secret() {
@@ -54,13 +64,13 @@ impl Value {
         match &self.data {
             Data::String(text) => out.push_str(&text.text),
             _ if self.write_bare(out) => {}
-            _ => Writer { out, indent: None, mask: false }.value(self),
+            _ => Writer { out, indent: None, mask: false, most: usize::MAX, cut: false }.value(self),
         }
     }
 
     fn written(&self, indent: Option<usize>, mask: bool) -> String {
         let mut out = String::new();
-        Writer { out: &mut out, indent, mask }.value(self);
+        Writer { out: &mut out, indent, mask, most: usize::MAX, cut: false }.value(self);
         out
     }
 
@@ -83,6 +93,10 @@ struct Writer<'o> {
     out: &'o mut String,
     indent: Option<usize>,
     mask: bool,
+    /// From this length on, nothing more is written.
+    most: usize,
+    /// Something was left out.
+    cut: bool,
 }
 
 impl Writer<'_> {
@@ -97,7 +111,7 @@ impl Writer<'_> {
             Data::Number(number) => write_double(self.out, *number),
             Data::Decimal(number) => self.show(number),
             Data::RawNumber(text) => self.out.push_str(text),
-            Data::String(text) => write_string(self.out, &text.text),
+            Data::String(text) => self.text(&text.text),
             Data::Time(_) | Data::Date(_) | Data::Duration(_) => {
                 self.out.push('"');
                 value.write_bare(self.out);
@@ -106,6 +120,13 @@ impl Writer<'_> {
             Data::List(list) => self.group('[', ']', list.items.iter(), |writer, item| writer.value(item)),
             Data::Record(record) => self.group('{', '}', record.fields.iter(), Writer::field),
         }
+    }
+
+    fn text(&mut self, text: &str) {
+        let room = self.most.saturating_sub(self.out.len());
+        let fits = text.get(..text.floor_char_boundary(room)).unwrap_or_default();
+        self.cut |= fits.len() < text.len();
+        write_string(self.out, fits);
     }
 
     fn field(&mut self, (name, value): (&EcoString, &Value)) {
@@ -125,6 +146,10 @@ impl Writer<'_> {
         self.indent = outer.map(|depth| depth + 1);
         let mut any = false;
         for item in items {
+            if self.out.len() >= self.most {
+                self.cut = true;
+                break;
+            }
             if any {
                 self.out.push(',');
             }

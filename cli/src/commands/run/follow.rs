@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_compiler::plan::Plan;
 use weir_compiler::project::{Durability as Wanted, RunsSection};
+use weir_runtime::audit::{Entry, What};
 use weir_runtime::engine::{Engine, EngineError, LocalEngine, Signal, StartRequest, Toolbox};
 use weir_runtime::envelope::Envelope;
 use weir_runtime::journal::{
@@ -24,7 +25,11 @@ use weir_runtime::limits::Limits;
 use weir_runtime::machine::Decision;
 use weir_runtime::tool::Fault;
 use weir_runtime::tools::{RunControl, RunControlSlot};
+use weir_runtime::traces::{Exporter, Otlp};
 use weir_stdlib::value::Value;
+
+/// How long the end of a command waits for the collector of traces.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// Everything that a run needs.
 pub struct Prepared {
@@ -137,17 +142,19 @@ async fn attend(
     prepared.builtin.into_iter().for_each(|(name, server)| toolbox.add(name, server));
     prepared.outside.into_iter().for_each(|(name, server)| toolbox.add(name, server));
     prepared.limits.into_iter().for_each(|(name, limits)| toolbox.limit(name, limits));
-    if matches!(prepared.work, Work::Start(_)) {
+    if let Work::Start(request) = &prepared.work {
+        request.run_id.iter().for_each(|run_id| watch.expect(run_id));
         tell_of_cut_off(&*journal, &watch);
     }
     forget_old(&*journal, prepared.runs.keep);
-    let mut engine = LocalEngine::new(journal, toolbox);
+    let mut engine = LocalEngine::new(journal, toolbox).by(user());
     if !events && out::can_ask() {
         engine = engine.with_answerer(Arc::new(Keyboard::new(prepared.plan.types.clone(), watch.line())));
     }
     let control: Arc<dyn RunControl> = Arc::new(Control(engine.clone()));
     prepared.control.fill(&control);
     let mut observed = engine.watch();
+    let exporter = exporter(&engine, &watch);
     let run = prepared.work.done_by(engine.clone(), Arc::clone(&prepared.plan));
     tokio::pin!(run);
     let ended = loop {
@@ -167,6 +174,12 @@ async fn attend(
     while let Ok(one) = observed.try_recv() {
         watch.see(&one);
     }
+    if let Some(exporter) = exporter {
+        let lost = exporter.end(FLUSH).await;
+        if lost > 0 {
+            watch.aside(&format!("{lost} spans of its trace did not reach the collector"));
+        }
+    }
     around.gated = watch.end();
     match ended {
         Ok(envelope) => Ok((envelope, around)),
@@ -178,6 +191,24 @@ async fn attend(
     }
 }
 
+/// Exports traces, where the environment says where to. What it says wrong is told, and hinders nothing.
+fn exporter(engine: &LocalEngine, watch: &Watch) -> Option<Exporter> {
+    let started = Otlp::from_env(|name| std::env::var(name).ok()).and_then(|otlp| {
+        let start = |otlp| Exporter::start(otlp, engine.watch());
+        otlp.map(start).transpose()
+    });
+    started.unwrap_or_else(|problem| {
+        watch.aside(&problem);
+        None
+    })
+}
+
+/// Who runs this command, as its environment says: the audit names them.
+pub fn user() -> String {
+    let named = |name: &str| std::env::var(name).ok().filter(|user| !user.is_empty());
+    named("USER").or_else(|| named("LOGNAME")).or_else(|| named("USERNAME")).unwrap_or_else(|| "somebody".into())
+}
+
 /// The project's journal.
 pub fn journal(root: &Path, ephemeral: bool, durability: Wanted) -> Result<Arc<dyn Journal>, JournalError> {
     let durability = match durability {
@@ -186,6 +217,19 @@ pub fn journal(root: &Path, ephemeral: bool, durability: Wanted) -> Result<Arc<d
     };
     let keys = SqliteJournal::open_with(root.join(".weir").join("weir.db"), durability)?;
     Ok(if ephemeral { Arc::new(EphemeralJournal { runs: MemoryJournal::new(), keys }) } else { Arc::new(keys) })
+}
+
+/// Leaves in the audit that a run was refused before it was created. Nothing follows that would have to be stopped, so a
+/// journal that cannot be written is no further trouble.
+pub fn refused(root: &Path, flow: &str, grants: &[String], why: &str) {
+    let mut entry = Entry::new(jiff::Timestamp::now(), What::RunRefused, &EcoString::new());
+    entry.flow = flow.into();
+    entry.code = "permission".into();
+    entry.grants = grants.iter().map(|grant| grant.as_str().into()).collect();
+    let line = entry.because(why).by(Some(user().into())).line();
+    if let Ok(journal) = journal(root, false, Wanted::Normal) {
+        drop(journal.audit(vec![line]));
+    }
 }
 
 /// Runs that nobody carries on are named, so that they are not forgotten.

@@ -77,8 +77,13 @@ pub fn run(args: &RunArgs) -> Outcome {
 fn granted(flow: &FlowInfo, target: &Target, args: &RunArgs) -> Result<Vec<String>, Error> {
     let config = &target.checked.config;
     let granted = grants::grants(flow, config, &args.grant)?;
-    grants::suffice(flow, &granted, config.grants.is_some())?;
-    Ok(granted)
+    match grants::suffice(flow, &granted, config.grants.is_some()) {
+        Err(error) if !args.dry_run => {
+            follow::refused(&target.root, &target.flow, &granted, &error.messages.join("\n"));
+            Err(error)
+        }
+        other => other.map(|()| granted),
+    }
 }
 
 /// The scope of keys: the name in `weir.toml`, else the folder's.

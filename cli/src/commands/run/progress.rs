@@ -25,6 +25,8 @@ pub enum Seen<'a> {
     Started { step: &'a str, attempt: u32 },
     /// It is over.
     Ended { step: &'a str },
+    /// The tool says how far it is.
+    Progress { step: &'a str, reason: &'a str },
     /// An attempt failed.
     Retrying { step: &'a str, reason: &'a str },
     /// What it did was taken back.
@@ -69,7 +71,7 @@ impl Progress {
                 self.running.swap_remove(*step);
                 self.done += 1;
             }
-            Seen::Retrying { step, reason } => {
+            Seen::Retrying { step, reason } | Seen::Progress { step, reason } => {
                 self.remark = Some(format!("{}: {}", escape::line(step), escape::short(reason, 80)));
             }
             Seen::Undone { step } => self.remark = Some(format!("undone: {}", escape::line(step))),

@@ -70,9 +70,16 @@ impl Watch {
         }
     }
 
+    /// This run is under way, or about to be.
+    pub fn expect(&mut self, run_id: &EcoString) {
+        if !self.under_way.contains(run_id) {
+            self.under_way.push(run_id.clone());
+        }
+    }
+
     fn remember(&mut self, one: &Observed) {
         match one.event {
-            NoteKind::RunStarted => self.under_way.push(one.run_id.clone()),
+            NoteKind::RunStarted => self.expect(&one.run_id),
             NoteKind::DeliveryGated => self.gated.push(one.step.to_string()),
             event if ends(event) => self.under_way.retain(|run_id| *run_id != one.run_id),
             _ => {}
@@ -114,7 +121,8 @@ fn seen(one: &Observed) -> Option<Seen<'_>> {
         NoteKind::StepStarted => Seen::Started { step, attempt: one.attempt.unwrap_or(1) },
         NoteKind::StepSucceeded | NoteKind::StepFailed | NoteKind::StepSkipped => Seen::Ended { step },
         NoteKind::AttemptFailed => Seen::Retrying { step, reason },
-        NoteKind::RunWaiting | NoteKind::StepQueued => Seen::Waiting { reason },
+        NoteKind::StepProgress => Seen::Progress { step, reason },
+        NoteKind::RunWaiting | NoteKind::RunQueued | NoteKind::StepQueued => Seen::Waiting { reason },
         NoteKind::StepUndone => Seen::Undone { step },
         _ => return None,
     })

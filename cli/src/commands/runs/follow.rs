@@ -1,6 +1,6 @@
 //! `weir runs watch|signal|pause|resume|cancel|retry`: following a run, and bringing it further.
 
-use super::{Here, history, now, show};
+use super::{Here, history, now, said, show};
 use crate::args::{RunsCancelArgs, RunsRetryArgs, RunsSignalArgs};
 use crate::commands::run::follow::{Prepared, Saying, Work, follow};
 use crate::commands::run::summary::{self, Around};
@@ -97,17 +97,17 @@ pub fn pause(here: &Here, given: &str) -> Outcome {
 
 /// Tells every new decision until the run ends or rests.
 pub fn watch(here: &Here, given: &str) -> Outcome {
-    let mut told = 0;
+    let run_id = here.run_id(given)?;
+    let (mut followed, mut events) = here.looking().follow(&run_id).map_err(said)?;
     loop {
-        let history = history(here, given)?;
-        for event in history.events.iter().skip(told) {
+        for event in &events {
             out::result_line(&show::line(here.format, event));
         }
-        told = history.events.len();
-        let status = history.envelope.metadata.status;
-        if !matches!(status, Status::Queued | Status::Running | Status::Compensating) {
-            return Ok(summary::exit(&history.envelope, &Around::default()));
+        let envelope = followed.envelope();
+        if !matches!(envelope.metadata.status, Status::Queued | Status::Running | Status::Compensating) {
+            return Ok(summary::exit(&envelope, &Around::default()));
         }
         std::thread::sleep(LOOK);
+        events = followed.more().map_err(said)?;
     }
 }

@@ -6,9 +6,10 @@ use crate::exit::{Error, Exit, Outcome};
 use crate::out;
 use crate::suggest::did_you_mean;
 use comfy_table::{ContentArrangement, Table, presets};
-use serde_json::json;
+use serde_json::{Value, json};
 use weir_compiler::STATUSES;
 use weir_runtime::journal::{Filter, RunRecord};
+use weir_runtime::progress::Progress;
 
 /// Lists.
 pub fn run(here: &Here, args: &RunsListArgs) -> Outcome {
@@ -28,11 +29,26 @@ pub fn run(here: &Here, args: &RunsListArgs) -> Outcome {
     };
     let runs = here.journal.list(&filter).map_err(|error| Error::failed(error.to_string()))?;
     match here.format {
-        Format::Json => out::result_line(&json!({ "runs": runs }).to_string()),
+        Format::Json => {
+            let runs: Vec<Value> = runs.iter().map(|run| with_progress(here, run)).collect();
+            out::result_line(&json!({ "runs": runs }).to_string());
+        }
         Format::Human if runs.is_empty() => out::note_line("no such run"),
         Format::Human => out::result_line(&table(&runs)),
     }
     Ok(Exit::Done)
+}
+
+/// A run, with how far it has come where it has not ended. One that cannot be read is listed all the same.
+fn with_progress(here: &Here, run: &RunRecord) -> Value {
+    let mut shown = json!(run);
+    if run.finished_at.is_none()
+        && let Ok(history) = super::history(here, &run.run_id)
+        && let Some(shown) = shown.as_object_mut()
+    {
+        shown.insert("progress".to_owned(), json!(Progress::of(&history)));
+    }
+    shown
 }
 
 fn table(runs: &[RunRecord]) -> String {

@@ -6,7 +6,9 @@ mod follow;
 mod list;
 mod show;
 
-use super::run::follow::journal;
+pub use list::seconds;
+
+use super::run::follow::{journal, user};
 use crate::args::{Format, RunsArgs, RunsCommand};
 use crate::exit::{Error, Outcome};
 use crate::project::{load_folder, missing, project_above};
@@ -67,7 +69,7 @@ impl Here {
 
     /// An engine that looks, and calls nothing.
     fn looking(&self) -> LocalEngine {
-        LocalEngine::new(Arc::clone(&self.journal), Toolbox::new())
+        LocalEngine::new(Arc::clone(&self.journal), Toolbox::new()).by(user())
     }
 
     /// The run that is meant by an id or the beginning of one.
@@ -102,7 +104,7 @@ fn now<T>(work: impl Future<Output = Result<T, EngineError>>) -> Result<T, Error
     runtime.block_on(work).map_err(said)
 }
 
-fn said(error: EngineError) -> Error {
+pub fn said(error: EngineError) -> Error {
     match error {
         EngineError::NoRun(_) | EngineError::Unfit(_) | EngineError::Ended { .. } => Error::usage(error.to_string()),
         other => Error::failed(other.to_string()),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use weir_runtime::engine::History;
 use weir_runtime::envelope::Waiting;
 use weir_runtime::observe::Observed;
+use weir_runtime::progress::Progress;
 use weir_runtime::timeline::{StepLine, timeline};
 
 /// Shows one run.
@@ -22,7 +23,7 @@ pub fn show(here: &Here, given: &str) -> Outcome {
             let envelope: Value = serde_json::from_str(&history.envelope.to_json()).unwrap_or_default();
             let all = json!({ "run": history.record, "metadata": envelope.get("metadata"),
                 "records": envelope.get("records"),
-                "steps": steps, "moves": moves });
+                "steps": steps, "progress": Progress::of(&history), "moves": moves });
             out::result_line(&all.to_string());
         }
         Format::Human => out::result(&page(&history, &steps, &moves)),
@@ -67,6 +68,9 @@ fn page(history: &History, steps: &[StepLine], moves: &[String]) -> String {
         lines.push(format!("  why      {}: {}", error.code, escape::line(&error.message)));
     }
     lines.extend(history.envelope.metadata.reason.as_ref().map(|why| format!("  why      {}", escape::line(why))));
+    if !history.envelope.metadata.status.is_final() {
+        lines.push(format!("  so far   {}", so_far(&Progress::of(history))));
+    }
     lines.push(String::new());
     steps.iter().for_each(|step| lines.extend(step_lines(step)));
     if !moves.is_empty() {
@@ -75,6 +79,13 @@ fn page(history: &History, steps: &[StepLine], moves: &[String]) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// `3 of 7 steps (42 %), about 12 s left`
+fn so_far(progress: &Progress) -> String {
+    let left = progress.estimate_ms.map(|millis| format!(", about {} s left", (millis + 999) / 1_000));
+    let share = (progress.share * 100.0).floor();
+    format!("{} of {} steps ({share} %){}", progress.done, progress.total, left.unwrap_or_default())
 }
 
 fn step_lines(step: &StepLine) -> Vec<String> {

@@ -3,11 +3,12 @@
 use super::form;
 use super::{Door, Json};
 use crate::escape;
+use crate::serve::App;
 use crate::serve::access::Caller;
 use crate::serve::events::over;
+use crate::serve::flows::Start;
 use crate::serve::problem::Problem;
 use crate::serve::runs::snapshot;
-use crate::serve::App;
 use ecow::EcoString;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ElicitRequest, ElicitResult,
@@ -51,7 +52,7 @@ impl Call<'_> {
         }
         let args = Json::Object(request.arguments.unwrap_or_default()).to_string();
         let args = Value::from_json(&args).map_err(|error| Problem::unfit(error.to_string()))?;
-        let begun = self.app.begin(self.flow, &args, None, None).await?;
+        let begun = self.app.begin(self.flow, &args, Start { key: None, thread: None, by: self.caller.name.clone() }).await?;
         self.follow(&begun.run_id).await
     }
 
@@ -74,7 +75,7 @@ impl Call<'_> {
                     let ends = *self.app.stop.borrow();
                     if !ends {
                         // It may have ended just now; that is as good.
-                        let _ = self.app.engine.cancel(run_id, "cancelled by the MCP client").await;
+                        let _ = self.app.engine.by(self.caller.name.clone()).cancel(run_id, "cancelled by the MCP client").await;
                     }
                     return Ok(failed(format!("run {run_id} is cancelled")).into());
                 }
@@ -153,9 +154,9 @@ impl Call<'_> {
         forms: BTreeMap<EcoString, form::Form>,
     ) -> Result<Option<CallToolResponse>, Problem> {
         if self.context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
-            let requests = forms.into_iter().map(|(step, form)| {
-                (step.to_string(), InputRequest::Elicitation(ElicitRequest::new(form.request)))
-            });
+            let requests = forms
+                .into_iter()
+                .map(|(step, form)| (step.to_string(), InputRequest::Elicitation(ElicitRequest::new(form.request))));
             let wanted = InputRequiredResult::new(Some(requests.collect()), Some(run_id.to_string()));
             return Ok(Some(CallToolResponse::InputRequired(wanted)));
         }
@@ -210,7 +211,7 @@ impl Call<'_> {
         let Some(ty) = history.asks(step) else { return Ok(true) };
         let value = Value::from_json(&content.to_string()).map_err(|error| Problem::unfit(error.to_string()))?;
         let value = if form::is_wrapped(&ty, &history.plan.types) { value.field(form::ANSWER) } else { value };
-        self.app.answer(run_id, Some(step), &value).await?;
+        self.app.answer(run_id, Some(step), &value, &self.caller).await?;
         self.app.carry_on(run_id);
         Ok(true)
     }
@@ -219,9 +220,10 @@ impl Call<'_> {
     fn ended(&self, history: &History) -> CallToolResult {
         let metadata = &history.envelope.metadata;
         if metadata.status != Status::Succeeded {
-            let why = metadata.reason.clone().or_else(|| {
-                metadata.error.as_ref().map(|error| format!("{}: {}", error.code, error.message))
-            });
+            let why = metadata
+                .reason
+                .clone()
+                .or_else(|| metadata.error.as_ref().map(|error| format!("{}: {}", error.code, error.message)));
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
             let text = format!("run {} is {}{why}", metadata.run_id, metadata.status.word());
             return marked(failed(escape::lines(&text).into_owned()), &metadata.run_id);

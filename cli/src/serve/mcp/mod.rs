@@ -39,7 +39,8 @@ impl Door {
     pub fn new(app: &Arc<App>) -> Door {
         let mut names: IndexMap<String, String> = IndexMap::new();
         for (flow, _) in app.offers.iter().filter(|(_, offer)| offer.refused.is_none()) {
-            let plain: String = flow.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(LONGEST).collect();
+            let plain: String =
+                flow.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(LONGEST).collect();
             let numbered = (2..).map(|n| format!("{plain}_{n}"));
             let free = |name: &String| name != SHOW && !names.contains_key(name);
             let name = std::iter::once(plain.clone()).chain(numbered).find(free).unwrap_or(plain.clone());
@@ -113,8 +114,8 @@ fn caller(extensions: &Extensions) -> Caller {
 
 impl ServerHandler for Door {
     fn get_info(&self) -> ServerConfig {
-        let about = Implementation::new("weir", env!("CARGO_PKG_VERSION"))
-            .with_title(format!("Flows of {}", self.app.name));
+        let about =
+            Implementation::new("weir", env!("CARGO_PKG_VERSION")).with_title(format!("Flows of {}", self.app.name));
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build()).with_server_info(about).with_instructions(
             "Each tool runs a checked flow. A call that says that its run waits for an answer is answered by a person; \
              `weir_run` tells how that run is.",

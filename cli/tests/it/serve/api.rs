@@ -7,7 +7,8 @@ use serde_json::json;
 fn a_flow_is_described_started_and_looked_at() {
     let server = served("");
     let flows = server.get("/v1/flows").ok(200);
-    let names: Vec<&str> = flows["flows"].as_array().unwrap().iter().map(|flow| flow["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        flows["flows"].as_array().unwrap().iter().map(|flow| flow["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["shop.hello", "shop.careful", "shop.waits", "shop.paid", "shop.fails"]);
     let flow = server.get("/v1/flows/shop.hello").ok(200);
     assert_eq!(flow["params"][1]["type"], "int in 1..5");
@@ -35,7 +36,9 @@ fn what_is_wrong_is_told_and_nothing_is_started() {
     assert_eq!(wrong.problem(422), "bad_arguments");
     let details = wrong.json()["error"]["details"].to_string();
     assert!(details.contains("did you mean `name`?") && details.contains("`int in 1..5`"), "{details}");
-    assert!(server.post(runs, &json!({})).json()["error"]["details"][0].as_str().unwrap().contains("`name` is missing"));
+    assert!(
+        server.post(runs, &json!({})).json()["error"]["details"][0].as_str().unwrap().contains("`name` is missing")
+    );
     assert_eq!(server.post(runs, &json!({ "args": [1] })).problem(422), "bad_arguments");
     assert_eq!(server.post(runs, &json!({ "agrs": {} })).problem(400), "unknown_field");
     let json = ["Content-Type: application/json"];
@@ -79,7 +82,8 @@ fn a_key_starts_once() {
 #[test]
 fn a_question_is_answered_here_or_by_another_process() {
     let server = served("");
-    let tell = |run_id: &str, what: &str, body: serde_json::Value| server.post(&format!("/v1/runs/{run_id}/{what}"), &body);
+    let tell =
+        |run_id: &str, what: &str, body: serde_json::Value| server.post(&format!("/v1/runs/{run_id}/{what}"), &body);
     let run_id = server.start("careful", &json!({ "what": "this" }));
     let run = server.until(&run_id, &["waiting"]);
     assert_eq!(run["metadata"]["waiting"][0]["question"], "really this?");
@@ -104,7 +108,8 @@ fn a_question_is_answered_here_or_by_another_process() {
 #[test]
 fn runs_are_signalled_cancelled_and_retried() {
     let server = served("");
-    let tell = |run_id: &str, what: &str, body: serde_json::Value| server.post(&format!("/v1/runs/{run_id}/{what}"), &body);
+    let tell =
+        |run_id: &str, what: &str, body: serde_json::Value| server.post(&format!("/v1/runs/{run_id}/{what}"), &body);
     let paid = server.start("paid", &json!({}));
     server.until(&paid, &["waiting"]);
     tell(&paid, "signal", json!({ "event": "payment", "value": { "by": "Ann" }, "id": "p1" })).ok(200);

@@ -26,7 +26,8 @@ impl Held {
         let whole = json!({ "components": self.document["components"], "allOf": [schema] });
         let validator: Validator = jsonschema::draft202012::new(&whole).unwrap();
         let json = answer.json();
-        let wrong: Vec<String> = validator.iter_errors(&json).map(|error| format!("{error} at {}", error.instance_path())).collect();
+        let wrong: Vec<String> =
+            validator.iter_errors(&json).map(|error| format!("{error} at {}", error.instance_path())).collect();
         assert!(wrong.is_empty(), "{method} {path}: {wrong:?} in {json}");
     }
 }
@@ -56,6 +57,9 @@ fn every_route_and_its_answers_are_described() {
     let run_id = started.json()["run_id"].as_str().unwrap().to_owned();
     server.until(&run_id, &["waiting"]);
     held.holds("get", "/v1/runs", &server.get("/v1/runs"));
+    held.holds("get", "/metrics", &server.get("/metrics"));
+    held.holds("post", "/v1/events", &server.post("/v1/events", &json!({ "event": "none" })));
+    held.holds("post", "/hooks/{path}", &server.post("/hooks/none", &json!({})));
     held.holds("get", "/v1/threads/{thread}/events", &server.get("/v1/threads/t/events"));
     held.holds("get", "/v1/threads/{thread}/events", &server.get("/v1/threads/none/events"));
     held.holds("get", "/v1/runs", &server.get("/v1/runs?x=1"));
@@ -75,11 +79,17 @@ fn every_route_and_its_answers_are_described() {
         ("cancel", json!({ "reason": "enough" })),
     ];
     for (what, body) in steer {
-        held.holds("post", &format!("/v1/runs/{{run_id}}/{what}"), &server.post(&format!("/v1/runs/{run_id}/{what}"), &body));
+        held.holds(
+            "post",
+            &format!("/v1/runs/{{run_id}}/{what}"),
+            &server.post(&format!("/v1/runs/{run_id}/{what}"), &body),
+        );
     }
     held.holds("get", "/v1/events", &server.send("GET", "/v1/events", &["Last-Event-ID: x"], b""));
-    let operations = held.document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
-    let all: BTreeSet<String> = operations.map(|operation| operation["operationId"].as_str().unwrap().to_owned()).collect();
+    let operations =
+        held.document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let all: BTreeSet<String> =
+        operations.map(|operation| operation["operationId"].as_str().unwrap().to_owned()).collect();
     assert_eq!(held.seen, all, "an operation was not tried");
     server.kill();
 }
@@ -88,10 +98,7 @@ fn every_route_and_its_answers_are_described() {
 fn our_own_reader_of_such_documents_takes_it_and_calls_by_it() {
     let server = served("");
     let document = server.get("/openapi.json").ok(200);
-    let toml = format!(
-        "[tools.weir]\nopenapi = \"weir.openapi.json\"\nbase_url = \"http://{}\"\n",
-        server.address
-    );
+    let toml = format!("[tools.weir]\nopenapi = \"weir.openapi.json\"\nbase_url = \"http://{}\"\n", server.address);
     let here = crate::support::folder(&[("weir.toml", &toml), ("weir.openapi.json", &document.to_string())]);
     let synced = here.weir(&["tools", "sync"]);
     assert_eq!(synced.code, 0, "{synced:?}");
@@ -99,7 +106,8 @@ fn our_own_reader_of_such_documents_takes_it_and_calls_by_it() {
     for name in ["weir.start_run", "weir.show_run", "weir.answer_run"] {
         assert!(listed.stdout.contains(name), "{name} in {}", listed.stdout);
     }
-    let called = here.weir(&["tools", "call", "weir.list_flows", "--format", "json", "--grant", "weir.read,weir.write"]);
+    let called =
+        here.weir(&["tools", "call", "weir.list_flows", "--format", "json", "--grant", "weir.read,weir.write"]);
     assert!(called.code == 0 && called.stdout.contains("shop.careful"), "{called:?}");
     server.kill();
 }

@@ -30,7 +30,9 @@ fn every_accepted_start_is_found_after_kill_9() {
                         server.send("POST", &format!("/v1/flows/shop.{flow}/runs"), &headers, body.as_bytes())
                     }));
                     let Ok(answer) = done else { return };
-                    if answer.status == 201 && let Ok(begun) = serde_json::from_str::<serde_json::Value>(&answer.body) {
+                    if answer.status == 201
+                        && let Ok(begun) = serde_json::from_str::<serde_json::Value>(&answer.body)
+                    {
                         accepted.lock().unwrap().push(begun["run_id"].as_str().unwrap().to_owned());
                     }
                 }
@@ -47,7 +49,8 @@ fn every_accepted_start_is_found_after_kill_9() {
     let accepted = accepted.into_inner().unwrap();
     let server = again(server.kill(), &[]);
     let found = server.get("/v1/runs?limit=1000").ok(200);
-    let found: BTreeSet<&str> = found["runs"].as_array().unwrap().iter().map(|run| run["run_id"].as_str().unwrap()).collect();
+    let found: BTreeSet<&str> =
+        found["runs"].as_array().unwrap().iter().map(|run| run["run_id"].as_str().unwrap()).collect();
     let lost: Vec<&String> = accepted.iter().filter(|id| !found.contains(id.as_str())).collect();
     assert!(lost.is_empty(), "{} of {} were lost: {lost:?}", lost.len(), accepted.len());
     for run_id in accepted.iter().take(20) {

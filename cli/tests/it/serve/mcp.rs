@@ -2,8 +2,8 @@
 
 use super::support::{FLOWS, Served, again, served};
 use rmcp::model::{
-    CallToolRequestParams, ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction, ErrorData,
-    Implementation, ProgressNotificationParam,
+    CallToolRequestParams, ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
+    ErrorData, Implementation, ProgressNotificationParam,
 };
 use rmcp::service::{NotificationContext, PeerRequestOptions, RequestContext, RoleClient, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
@@ -74,7 +74,10 @@ async fn flows_are_tools_with_their_types() {
     let told = client.call_tool(call("shop_hello", &json!({ "name": "Ann" }))).await.unwrap();
     assert_eq!(told.structured_content, Some(json!({ "text": "hello Ann", "times": 1 })));
     let wrong = client.call_tool(call("shop_hello", &json!({ "nmae": "Ann" }))).await.unwrap();
-    assert!(wrong.is_error == Some(true) && format!("{:?}", wrong.content).contains("did you mean `name`?"), "{wrong:?}");
+    assert!(
+        wrong.is_error == Some(true) && format!("{:?}", wrong.content).contains("did you mean `name`?"),
+        "{wrong:?}"
+    );
     let failed = client.call_tool(call("shop_fails", &json!({ "file": "a" }))).await.unwrap();
     assert!(failed.is_error == Some(true) && format!("{:?}", failed.content).contains("not_found"), "{failed:?}");
     assert!(client.call_tool(call("shop_none", &json!({}))).await.is_err());

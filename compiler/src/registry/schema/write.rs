@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn our_own_reading_of_a_written_schema_takes_the_same_values() {
-        let ty = Type::record([("name", Type::STRING), ("sizes", Type::list(Type::INT)), ("at", Type::STRING.nullable())]);
+        let ty =
+            Type::record([("name", Type::STRING), ("sizes", Type::list(Type::INT)), ("at", Type::STRING.nullable())]);
         let read = super::super::to_type(&of_type(&ty, &table()), "a.b", "B", &TypeTable::default()).unwrap();
         assert_eq!(read.ty, ty);
     }

@@ -1,5 +1,6 @@
 //! Appending a batch to a run: its lines, its keys, its status.
 
+use super::audit;
 use super::keys;
 use super::queue;
 use super::sum;
@@ -22,12 +23,16 @@ pub(super) fn append(sql: &Connection, desk: &mut Desk, batch: &Batch) -> Result
         seq += 1;
     }
     keys::settle(sql, run_id, &batch.keys)?;
+    audit::append(sql, desk, &batch.audit)?;
     let mut claimed = Vec::with_capacity(batch.calls.len());
     for call in &batch.calls {
         let answer = keys::maybe(sql, run_id, call.claim.as_ref())?;
-        if let (Claimed::New, Some(text)) = (&answer, &call.line) {
-            line(sql, known.number, run_id, seq, text)?;
-            seq += 1;
+        if matches!(answer, Claimed::New) {
+            audit::append(sql, desk, &call.audit)?;
+            if let Some(text) = &call.line {
+                line(sql, known.number, run_id, seq, text)?;
+                seq += 1;
+            }
         }
         claimed.push(answer);
     }

@@ -1,6 +1,7 @@
 //! New runs, and word that is left for runs.
 
 use super::append;
+use super::audit;
 use super::lease;
 use super::queue;
 use super::sum;
@@ -42,6 +43,7 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
     for (seq, line) in (0..).zip(&new.lines) {
         append::line(sql, number, &run.run_id, seq, line)?;
     }
+    audit::append(sql, desk, &new.audit)?;
     let known = Known {
         number,
         flow: run.flow.to_string(),

@@ -5,15 +5,16 @@ use rusqlite::{Transaction, params};
 use rusqlite_migration::{HookResult, M, Migrations};
 
 /// The newest version.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
-/// Version 1: plans, runs, events, keys. Version 2: checksums, large values, workers, posts. Version 3: the
-/// queue, limits, memory.
+/// Version 1: plans, runs, events, keys. Version 2: checksums, large values, workers, posts. Version 3: the queue, limits,
+/// memory. Version 4: the audit.
 pub(super) fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../migrations/journal_1.sql")),
         M::up_with_hook(include_str!("../migrations/journal_2.sql"), with_sums),
         M::up(include_str!("../migrations/journal_3.sql")),
+        M::up(include_str!("../migrations/journal_4.sql")),
     ])
 }
 

@@ -2,6 +2,7 @@
 //! and commits together what has come in; reading has a connection of its own.
 
 mod append;
+mod audit;
 mod create;
 mod keys;
 mod lease;
@@ -15,8 +16,8 @@ mod writer;
 
 use super::database::{self, Kind};
 use super::{
-    Admitted, Appended, Batch, Created, Depth, Due, Filter, Journal, JournalError, KeyChange, KeyClaim, Loaded, NewRun,
-    Place, Post, RunRecord, Ticket, Trouble,
+    Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, KeyChange, KeyClaim,
+    Loaded, NewRun, Place, Post, RunRecord, Ticket, Trouble,
 };
 use crate::journal::Claimed;
 use rusqlite::Connection;
@@ -116,20 +117,30 @@ impl SqliteJournal {
         found.map_err(|stop| stop.error(what, &self.file))
     }
 
-    /// Claims and settles keys for a run that is not in this journal.
+    /// Claims and settles keys for a run that is not in this journal, and records what it does. `due` stands beside
+    /// `claims`: what is recorded of a call that is made.
     pub(super) fn keys(
         &self,
         run_id: &str,
         claims: Vec<Option<KeyClaim>>,
         changes: Vec<KeyChange>,
+        mut audit: Vec<String>,
+        due: Vec<Option<String>>,
     ) -> Ticket<Vec<Claimed>> {
         let run_id = run_id.to_owned();
         self.submit(
             true,
             || "cannot claim or record a key".into(),
-            move |sql, _| {
+            move |sql, desk| {
                 keys::settle(sql, &run_id, &changes)?;
-                claims.iter().map(|claim| keys::maybe(sql, &run_id, claim.as_ref())).collect()
+                let mut claimed = Vec::with_capacity(claims.len());
+                for (claim, line) in claims.iter().zip(due) {
+                    let answer = keys::maybe(sql, &run_id, claim.as_ref())?;
+                    audit.extend(line.filter(|_| matches!(answer, Claimed::New)));
+                    claimed.push(answer);
+                }
+                audit::append(sql, desk, &audit)?;
+                Ok(claimed)
             },
         )
     }
@@ -179,8 +190,20 @@ impl Journal for SqliteJournal {
         self.read(&format!("cannot read run {run_id}"), |sql| read::load(sql, run_id))
     }
 
+    fn lines(&self, run_id: &str, from: u64) -> Result<Vec<crate::journal::Line>, JournalError> {
+        self.read(&format!("cannot read run {run_id}"), |sql| read::from(sql, run_id, from))
+    }
+
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
         self.read("cannot list the runs", |sql| read::list(sql, filter, &self.file))
+    }
+
+    fn audit(&self, lines: Vec<String>) -> Ticket<()> {
+        self.submit(true, || "cannot write the audit".into(), move |sql, desk| audit::append(sql, desk, &lines))
+    }
+
+    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
+        self.read("cannot read the audit", |sql| audit::page(sql, after, limit))
     }
 
     fn is_shared(&self) -> bool {

@@ -4,8 +4,8 @@
 use super::append;
 use super::lease;
 use super::sum;
-use super::writer::Stop;
-use crate::journal::{Filter, Line, Loaded, Post, RunRecord};
+use super::writer::{Known, Stop};
+use crate::journal::{Filter, Line, Loaded, NO_RUN, Post, RunRecord, Trouble};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params, params_from_iter};
 use std::path::Path;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) fn load(sql: &Connection, run_id: &str) -> Result<Option<Loaded>, Sto
     let query = format!("SELECT {RUN} FROM runs WHERE number = ?1");
     let run = transaction.prepare_cached(&query)?.query_row([known.number], record)?;
     let plan = plan(&transaction, &run)?;
-    let lines = lines(&transaction, known.number, run_id, known.next)?;
+    let lines = lines(&transaction, &known, run_id, 0)?;
     Ok(Some(Loaded { run, plan, lines }))
 }
 
@@ -44,21 +44,29 @@ fn plan(sql: &Connection, run: &RunRecord) -> Result<String, Stop> {
     }
 }
 
-fn lines(sql: &Connection, number: i64, run_id: &str, next: u64) -> Result<Vec<Line>, Stop> {
+/// The lines of a run from this one on.
+pub(super) fn from(sql: &Connection, run_id: &str, from: u64) -> Result<Vec<Line>, Stop> {
+    let transaction = sql.unchecked_transaction()?;
+    let known = append::look(&transaction, run_id)?.ok_or_else(|| Stop::Said(Trouble::NoRun, NO_RUN.into()))?;
+    lines(&transaction, &known, run_id, from)
+}
+
+fn lines(sql: &Connection, known: &Known, run_id: &str, from: u64) -> Result<Vec<Line>, Stop> {
+    let next = known.next;
     let mut statement = sql.prepare_cached(
         "SELECT seq, events.json, large, sum, payloads.json FROM events LEFT JOIN payloads ON payloads.hash = large \
-         WHERE run = ?1 ORDER BY seq",
+         WHERE run = ?1 AND seq >= ?2 ORDER BY seq",
     )?;
-    let mut rows = statement.query([number])?;
+    let mut rows = statement.query(params![known.number, from])?;
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
-        let expected = lines.len() as u64;
+        let expected = from + lines.len() as u64;
         if row.get::<_, u64>(0)? != expected {
             return Err(Stop::damaged(format_args!("line {expected} of run {run_id} is missing")));
         }
         lines.push(line(row, run_id, expected)?);
     }
-    match lines.len() as u64 {
+    match from + lines.len() as u64 {
         found if found == next => Ok(lines),
         found if found < next => Err(Stop::damaged(format_args!("line {found} of run {run_id} is missing"))),
         _ => Err(Stop::damaged(format_args!("run {run_id} has lines behind line {next}, its last"))),

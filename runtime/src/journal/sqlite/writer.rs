@@ -2,7 +2,7 @@
 //! answers everybody.
 
 use super::mark::Mark;
-use super::{Durability, KIND, database, lease};
+use super::{Durability, KIND, audit, database, lease};
 use crate::journal::ticket::Reply;
 use crate::journal::{JournalError, Ticket, Trouble};
 use rusqlite::{Connection, TransactionBehavior};
@@ -117,6 +117,8 @@ pub(super) struct Desk {
     pub known: FxHashMap<String, Known>,
     /// The run that was written last, and how many lines it has.
     pub last: Option<(String, u64)>,
+    /// The end of the audit.
+    pub audit: audit::Tail,
     /// Runs were forgotten: the witness may speak of one of them.
     pub forgot: bool,
 }
@@ -135,7 +137,15 @@ pub(super) struct Known {
 
 impl Desk {
     pub(super) fn new(me: String, file: PathBuf) -> Desk {
-        Desk { me, file, living: None, known: FxHashMap::default(), last: None, forgot: false }
+        Desk {
+            me,
+            file,
+            living: None,
+            known: FxHashMap::default(),
+            last: None,
+            audit: audit::Tail::default(),
+            forgot: false,
+        }
     }
 }
 
@@ -188,6 +198,7 @@ impl Writer {
         let failed = self.transact(jobs, sync, beats, &mut finishes).err();
         if failed.is_some() {
             self.desk.known.clear();
+            self.desk.audit.forget();
         } else if sync && let Some((run_id, next)) = self.desk.last.take() {
             self.mark.set(&run_id, next);
         }
@@ -218,6 +229,11 @@ impl Writer {
                 return Err(why);
             }
         };
+        // Only now can no other process write any more.
+        if others_wrote(&transaction, &mut self.seen).map_err(told)? {
+            self.desk.known.clear();
+            self.desk.audit.forget();
+        }
         if beats {
             lease::beat(&transaction, &self.desk).map_err(told)?;
             self.beat = Instant::now();
@@ -236,21 +252,23 @@ impl Writer {
         if std::mem::take(&mut self.desk.forgot) {
             self.mark.clear();
         }
+        audit::seal(&transaction, &mut self.desk).map_err(told)?;
         transaction.commit().map_err(told)
     }
 
-    /// Sets how far a commit goes, and forgets what is known where another process has written.
+    /// Sets how far a commit goes.
     fn prepare(&mut self, sync: bool) -> Result<(), rusqlite::Error> {
         if self.synced != sync {
             let how = if sync { "full" } else { "normal" };
             self.connection.pragma_update(None, "synchronous", how)?;
             self.synced = sync;
         }
-        let version = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        if version != self.seen {
-            self.desk.known.clear();
-            self.seen = version;
-        }
         Ok(())
     }
+}
+
+/// Whether another process has written since this was asked last.
+fn others_wrote(sql: &Connection, seen: &mut i64) -> Result<bool, rusqlite::Error> {
+    let version = sql.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+    Ok(std::mem::replace(seen, version) != version)
 }

@@ -3,13 +3,11 @@
 use super::lines::{MESSAGE, UNREADABLE};
 use super::session::Session;
 use super::{http, questions};
-use crate::machine;
 use crate::tool::{Call, Continuation, Fault, Happened};
+use crate::traces;
 use rmcp::model::{CallToolRequestParams, ErrorCode, ErrorData, RequestParamsMeta};
 use rmcp::service::ServiceError;
-use rustc_hash::FxHasher;
 use serde_json::Value as Json;
-use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 /// How long the end of a process is waited for, to say how it ended.
@@ -25,19 +23,12 @@ pub(super) fn params(call: &Call, rest: Option<&Continuation>) -> Result<CallToo
         return Err(Fault::clean("invalid_input", format!("the arguments of `{}` are larger than 16 MiB", call.tool)));
     }
     let mut params = CallToolRequestParams::new(call.tool.to_string()).with_arguments(arguments);
-    params.set_traceparent(&traceparent(call));
+    params.set_traceparent(&traces::traceparent(call));
     if let Some(rest) = rest {
         params.request_state = rest.state.clone();
         params.input_responses = (!rest.answers.is_empty()).then(|| questions::responses(rest));
     }
     Ok(params)
-}
-
-/// The run's trace and, as its span, the attempt.
-fn traceparent(call: &Call) -> String {
-    let mut hasher = FxHasher::default();
-    (&call.run_id, &call.step, call.attempt).hash(&mut hasher);
-    format!("00-{}-{:016x}-01", machine::trace_id(&call.run_id), hasher.finish().max(1))
 }
 
 /// The fault for a call that brought no result.

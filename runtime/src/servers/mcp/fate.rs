@@ -1,5 +1,6 @@
 //! What became of a server's process, and the last that it wrote to its standard error: kept for messages.
 
+use super::progress::Hearers;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -11,6 +12,8 @@ const TAIL: usize = 4 * 1024;
 pub(super) struct Fate {
     inner: Mutex<Inner>,
     ended: watch::Sender<bool>,
+    /// Who hears how far a call is.
+    pub hearers: Hearers,
 }
 
 #[derive(Debug, Default)]
@@ -29,7 +32,7 @@ struct Noise {
 
 impl Fate {
     pub(super) fn new() -> Self {
-        Fate { inner: Mutex::default(), ended: watch::Sender::new(false) }
+        Fate { inner: Mutex::default(), ended: watch::Sender::new(false), hearers: Hearers::default() }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

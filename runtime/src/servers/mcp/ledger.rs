@@ -41,8 +41,10 @@ impl Ledger {
                     self.highest = self.highest.max(*number);
                 }
                 self.awaited.insert(request.id.to_string());
-                if let ClientRequest::InitializeRequest(initialize) = &mut request.request {
-                    old_era(&mut initialize.params.capabilities);
+                match &mut request.request {
+                    ClientRequest::InitializeRequest(initialize) => old_era(&mut initialize.params.capabilities),
+                    ClientRequest::CallToolRequest(call) => self.fate.hearers.sent(call),
+                    _ => {}
                 }
             }
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => self.asked = self.asked.saturating_sub(1),
@@ -86,7 +88,7 @@ impl Ledger {
             }
             JsonRpcMessage::Notification(note) => match &note.notification {
                 ServerNotification::ProgressNotification(progress) => {
-                    tracing::debug!(progress = ?progress.params, "progress of a tool call");
+                    self.fate.hearers.tell(&progress.params);
                     None
                 }
                 ServerNotification::LoggingMessageNotification(_) => None,

@@ -11,6 +11,7 @@ mod ledger;
 mod lines;
 mod listing;
 mod open;
+mod progress;
 mod questions;
 mod result;
 mod session;
@@ -43,6 +44,22 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Shortest credential that is masked in messages.
 const SECRET: usize = 6;
 
+/// Credentials that never stand in a message.
+#[derive(Clone, Debug)]
+struct Secrets(Arc<[String]>);
+
+impl Secrets {
+    /// The text without those that a server may have repeated.
+    fn mask(&self, mut text: String) -> String {
+        for secret in self.0.iter() {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), "***");
+            }
+        }
+        text
+    }
+}
+
 /// One MCP server.
 pub(super) struct McpServer {
     inner: Arc<Inner>,
@@ -55,7 +72,7 @@ struct Inner {
     root: PathBuf,
     locked: Option<Listing>,
     /// Resolved credentials, masked in messages.
-    secrets: Vec<String>,
+    secrets: Secrets,
     state: Mutex<State>,
     /// Deaths and failed starts since the last call that went well.
     failures: AtomicU32,
@@ -138,11 +155,7 @@ impl Inner {
 
     /// The same without the credentials that a server may have repeated.
     fn masked(&self, mut fault: Fault) -> Fault {
-        for secret in &self.secrets {
-            if fault.message.contains(secret.as_str()) {
-                fault.message = fault.message.replace(secret.as_str(), "***");
-            }
-        }
+        fault.message = self.secrets.mask(fault.message);
         fault
     }
 
@@ -170,7 +183,9 @@ impl Inner {
         if let Some((id, rest)) = rest.and_then(|rest| Some((rest.task.clone()?, rest))) {
             return task::follow(&session, &reading, &call.tool, &id, rest).await;
         }
-        let answered = session.peer.call_tool_once(call::params(call, rest)?).await;
+        let params = call::params(call, rest)?;
+        let _hearing = session.fate.hearers.hear(&params, call.progress.as_ref(), &self.secrets);
+        let answered = session.peer.call_tool_once(params).await;
         let answer = match answered {
             Ok(answer) => answer,
             Err(error) => return Err(call::fault(&session, &call.tool, &error).await),

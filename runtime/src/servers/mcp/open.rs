@@ -2,7 +2,7 @@
 //! that what is missing is said before anything runs.
 
 use super::start::{Launch, Stdio};
-use super::{Inner, McpServer, SECRET, State, http};
+use super::{Inner, McpServer, SECRET, Secrets, State, http};
 use crate::servers::{Server, credential};
 use ecow::EcoString;
 use indexmap::IndexMap;
@@ -43,7 +43,7 @@ pub fn open(
         launch,
         root: root.to_owned(),
         locked,
-        secrets,
+        secrets: Secrets(secrets.into()),
         state: Mutex::new(state),
         failures: Default::default(),
     };

@@ -194,7 +194,10 @@ impl Tool for OpenApi {
             (Some(param), Some(key)) => with_key(&call.args, param, key),
             _ => call.args.clone(),
         };
-        let sent = request::build(base, operation, &definition.input, &args, header, &self.credentials)?;
+        let mut sent = request::build(base, operation, &definition.input, &args, header, &self.credentials)?;
+        if let Ok(trace) = HeaderValue::from_str(&crate::traces::traceparent(call)) {
+            sent.headers.entry("traceparent").or_insert(trace);
+        }
         let received = client.send(sent.clone(), call.timeout, &|_| HeaderMap::new()).await?;
         answer::read(&sent, &received)
     }

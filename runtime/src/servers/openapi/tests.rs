@@ -65,6 +65,7 @@ impl Project {
             timeout: Duration::from_secs(20),
             grants: Vec::new(),
             definition: None,
+            progress: None,
         };
         self.server.call(&call).await
     }

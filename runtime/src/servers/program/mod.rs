@@ -175,15 +175,13 @@ type Told = Vec<(OsString, OsString)>;
 
 /// Who asks, as which attempt, and the trace that it belongs to.
 fn told(call: &Call) -> Told {
-    let (trace, span) = (crate::machine::trace_id(&call.run_id), crate::machine::trace_id(&call.step));
-    let span = span.get(..16).unwrap_or_default();
     let mut told = vec![
         ("WEIR_TOOL", call.tool.to_string()),
         ("WEIR_RUN", call.run_id.to_string()),
         ("WEIR_STEP", call.step.to_string()),
         ("WEIR_ATTEMPT", call.attempt.to_string()),
         ("WEIR_TIMEOUT_MS", call.timeout.as_millis().to_string()),
-        ("TRACEPARENT", format!("00-{trace}-{span}-01")),
+        ("TRACEPARENT", crate::traces::traceparent(call)),
     ];
     told.extend(call.key.as_ref().map(|key| ("WEIR_KEY", key.to_string())));
     // A zero character cannot stand in a variable.

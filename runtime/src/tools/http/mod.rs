@@ -88,6 +88,10 @@ fn request(call: &Call) -> Result<Sent, Fault> {
             HeaderValue::from_bytes(key.as_bytes()).map_err(|_| call.wrong("key", "a text without line breaks"))?;
         sent.headers.insert(HeaderName::from_static("idempotency-key"), value);
     }
+    let trace = HeaderValue::from_str(&crate::traces::traceparent(call)).ok();
+    if let (Some(trace), false) = (trace, sent.headers.contains_key("traceparent")) {
+        sent.headers.insert("traceparent", trace);
+    }
     body(&mut sent, call)?;
     Ok(sent)
 }
