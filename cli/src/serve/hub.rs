@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
+use weir_runtime::metrics::Metrics;
 use weir_runtime::observe::Observed;
 
 /// So many events of all runs are kept at hand.
@@ -47,9 +48,10 @@ impl Hub {
     }
 
     /// Takes in what is observed, until nothing more can come.
-    pub async fn pump(self: Arc<Hub>, mut observed: UnboundedReceiver<Observed>) {
+    pub async fn pump(self: Arc<Hub>, mut observed: UnboundedReceiver<Observed>, metrics: Arc<Metrics>) {
         let mut batch = Vec::new();
         while observed.recv_many(&mut batch, AT_ONCE).await > 0 {
+            batch.iter().for_each(|one| metrics.see(one));
             let next = self.add(batch.drain(..));
             self.latest.send_replace(next);
         }

@@ -7,6 +7,7 @@ mod body;
 mod events;
 mod flows;
 mod home;
+mod hooks;
 mod host;
 mod hub;
 mod keep;
@@ -43,8 +44,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use weir_compiler::project::ServeRole;
 use weir_lang::types::TypeTable;
+use weir_runtime::campaigns::{Campaigns, Proof};
 use weir_runtime::engine::{Engine, History, LocalEngine};
 use weir_runtime::journal::Journal;
+use weir_runtime::metrics::Metrics;
 
 /// How long an answer may take to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,6 +68,10 @@ pub struct App {
     tokens: Tokens,
     hosts: Hosts,
     hub: Arc<Hub>,
+    metrics: Arc<Metrics>,
+    campaigns: Campaigns,
+    /// What calls of webhooks have to prove, by path.
+    proofs: IndexMap<EcoString, Proof>,
     stop: watch::Receiver<bool>,
 }
 
