@@ -76,6 +76,18 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         method: "get",
+        path: "/metrics",
+        name: "metrics",
+        summary: "Figures for Prometheus, in the OpenMetrics text format",
+        role: VIEWER,
+        params: &[],
+        body: None,
+        answers: &[(200, "metrics")],
+        problems: &[],
+        handler: || get(home::metrics),
+    },
+    Route {
+        method: "get",
         path: "/openapi.json",
         name: "describe",
         summary: "This document",
@@ -339,6 +351,7 @@ fn responses(route: &Route) -> Json {
         let (kind, content) = match *schema {
             "" => continue,
             "events" => ("text/event-stream", json!({ "schema": { "type": "string" } })),
+            "metrics" => ("application/openmetrics-text", json!({ "schema": { "type": "string" } })),
             name => ("application/json", json!({ "schema": schemas::named(name) })),
         };
         if let Some(place) = place.as_object_mut() {
