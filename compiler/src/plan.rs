@@ -20,7 +20,7 @@ use weir_stdlib::pure::{Function, Pure, PurePattern};
 pub const VERSION: u32 = 1;
 
 /// A program: the entry flow and everything that it can reach.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// [`VERSION`] of the compiler that wrote it.
     pub version: u32,
@@ -57,6 +57,51 @@ impl Plan {
     pub fn entry_flow(&self) -> Option<&FlowPlan> {
         self.flows.get(self.entry as usize)
     }
+}
+
+/// What starts a flow by itself.
+#[derive(Clone, Debug)]
+pub struct CampaignPlan {
+    /// Full name, e.g. `leads.monday`.
+    pub name: EcoString,
+    /// When.
+    pub trigger: Trigger,
+    /// The flow that is started is its entry.
+    pub plan: Arc<Plan>,
+    /// A record of the flow's arguments; slot 0 is `event`.
+    pub args: Pure,
+    /// `delivery on`
+    pub delivery: bool,
+    /// Runs with that flag on.
+    pub flag: Option<EcoString>,
+    /// What happens when the last run is not over.
+    pub overlap: Overlap,
+    /// Which waiting run goes first; None: as the flow says.
+    pub priority: Option<i64>,
+}
+
+/// When a campaign starts its flow.
+#[derive(Clone, Debug)]
+pub enum Trigger {
+    /// By the calendar of a time zone.
+    Cron { schedule: EcoString, zone: EcoString },
+    /// Each time so many milliseconds have passed.
+    Every(u64),
+    /// When an event of that name comes in; the boundary is what `event` must fit.
+    Event { name: EcoString, ty: Box<Boundary> },
+    /// When a webhook is called.
+    Webhook { path: EcoString, ty: Box<Boundary> },
+}
+
+/// What happens when the last run of a campaign is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// Nothing is started.
+    Skip,
+    /// The new run begins when the last one is over.
+    Queue,
+    /// Both go.
+    Allow,
 }
 
 /// A tool as the plan needs it.
@@ -108,6 +153,9 @@ pub struct FlowPlan {
     pub role: Role,
     /// Its parameters; slot `i` of its frame holds parameter `i`.
     pub params: Vec<ParamPlan>,
+    /// What of its parameters must not come from outside, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steered: Vec<EcoString>,
     /// What its value is narrowed to. `None`: it returns nothing (a delivery's status record excepted).
     pub returns: Option<Boundary>,
     /// What it may do, its own and everything below.

@@ -1,6 +1,7 @@
 //! Carrying out plans: the machine, engines, journals and tools. No printing, no arguments, no terminal.
 
 pub mod audit;
+pub mod campaigns;
 pub mod dispatch;
 pub mod dry_run;
 pub mod engine;

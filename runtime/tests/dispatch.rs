@@ -237,6 +237,7 @@ async fn of_one_key_no_more_go_than_the_flow_says_and_other_keys_go_beside() {
     assert!(log.began.elapsed() < Duration::from_millis(7_500), "{:?}", log.began.elapsed());
     working.stop().await;
     // What is started by hand waits its turn as well, with or without a dispatcher.
+    let engine = memory(&log);
     let (one, two) =
         tokio::join!(engine.start(Arc::clone(&plan), ask("c0", "c")), engine.start(Arc::clone(&plan), ask("c1", "c")));
     assert_eq!((one.unwrap().exit_code(), two.unwrap().exit_code()), (0, 0));

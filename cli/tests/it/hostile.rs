@@ -64,7 +64,25 @@ fn flows() -> Vec<(&'static str, String)> {
         ("one text", body(&format!("\"{}\"", "x".repeat(300_000)))),
         ("one name", body(&"x".repeat(300_000))),
         ("one number", body(&"9".repeat(900_000))),
-        ("many unknown names", lines(2_000, |at| format!("const C{at} = nothing{at}"))),
+        ("many unknown names", lines(8_000, |at| format!("const C{at} = nothing{at}"))),
+        ("many names that are nearly known", lines(8_000, |at| format!("const nothing{at} = nothinh{at}"))),
+        (
+            "one name bound again and again",
+            format!("coordinator main() {{\n{}}}\n", lines(8_000, |_| "  x = 1".into())),
+        ),
+        (
+            "unions of many literals",
+            format!(
+                "type T = {0}\ntype U = {0}\ncoordinator main(x: T) -> U {{ return x }}\n",
+                (0..8_000).map(|at| format!("\"v{at}\"")).collect::<Vec<_>>().join(" | ")
+            ),
+        ),
+        ("characters that cannot be seen", body(&format!("\"{}\"", "\u{200b}".repeat(100_000)))),
+        ("look-alikes under comments", lines(4_000, |at| format!("// \u{441}omment\nconst \u{441}onst{at} = \"a\""))),
+        (
+            "many suppressions",
+            lines(4_000, |at| format!("// weir: allow(unused-declaration) because\nconst C{at} = 1")),
+        ),
         ("many flows", lines(6_000, |at| format!("transformer f{at}(x: int) -> int {{ return x }}"))),
         ("many arms", body(&format!("match x {{ {} else => 0 }}", lines(20_000, |at| format!("{at} => {at}"))))),
         (

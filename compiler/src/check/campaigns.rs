@@ -54,8 +54,10 @@ impl Checker {
                 }
                 CampaignPartKind::OnEvent { event: text, ty } | CampaignPartKind::OnWebhook { path: text, ty } => {
                     triggers += 1;
-                    Body::new(self, module, None).text(text);
-                    event = Some(self.resolve_type(module, ty));
+                    self.check_text(module, text, "what starts a campaign");
+                    let ty = self.resolve_type(module, ty);
+                    self.events.insert((module, campaign.name.span.start), ty.clone());
+                    event = Some(ty);
                 }
                 CampaignPartKind::Run { .. } => runs += 1,
                 _ => self.check_campaign_part(module, part),
@@ -75,8 +77,10 @@ impl Checker {
                     }
                     _ => {
                         let flows: Vec<_> = body.checker.program.flows.iter().map(|flow| flow.name.clone()).collect();
-                        let near =
-                            errors::nearest(&callee.text(), flows.iter().map(|name| name.as_str())).map(str::to_string);
+                        let near = body
+                            .checker
+                            .near(&callee.text(), flows.iter().map(|name| name.as_str()))
+                            .map(str::to_string);
                         let loc = body.loc(callee.span);
                         body.report(errors::unknown_flow(loc, &callee.text(), near.as_deref()));
                     }
@@ -94,7 +98,7 @@ impl Checker {
 
     fn check_campaign_part(&mut self, module: usize, part: &CampaignPart) {
         match &part.kind {
-            CampaignPartKind::Flag(flag) => Body::new(self, module, None).text(flag),
+            CampaignPartKind::Flag(flag) => self.check_text(module, flag, "`flag`"),
             CampaignPartKind::Priority(priority) if self.program.constant_int(module, priority).is_none() => {
                 let loc = self.program.loc(module, priority.span);
                 self.report(errors::not_constant(loc, "`priority`"));
@@ -111,15 +115,25 @@ impl Checker {
         }
     }
 
+    /// A text that is known before anything runs.
+    fn check_text(&mut self, module: usize, text: &Expr, what: &str) {
+        let said = self.said();
+        Body::new(self, module, None).text(text);
+        if said == self.said() && self.program.constant_text(module, text).is_none() {
+            let loc = self.program.loc(module, text.span);
+            self.report(errors::not_constant(loc, what));
+        }
+    }
+
     fn check_zone(&mut self, module: usize, zone: &Expr) {
-        Body::new(self, module, None).text(zone);
+        self.check_text(module, zone, "`zone`");
         let ExprKind::Lit(Lit::String(name)) = &zone.unparen().kind else { return };
         if !weir_stdlib::functions::is_zone(name) {
             let loc = self.program.loc(module, zone.span);
             let known = weir_stdlib::functions::zones();
             let city = |zone: &&String| zone.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(name));
             let near = known.iter().find(city).map(String::as_str);
-            let near = near.or_else(|| errors::nearest(name, known.iter().map(String::as_str))).map(str::to_string);
+            let near = near.or_else(|| self.near(name, known.iter().map(String::as_str))).map(str::to_string);
             self.report(errors::unknown_zone(loc, name, near.as_deref()));
         }
     }

@@ -141,6 +141,14 @@ impl super::program::Program {
         }
     }
 
+    /// A text that is written out or a constant's name.
+    pub fn constant_text(&self, module: usize, expr: &Expr) -> Option<EcoString> {
+        match &self.constant_expr(module, expr)?.kind {
+            ExprKind::Lit(Lit::String(text)) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
     /// A whole number that is written out or a constant's name.
     pub fn constant_int(&self, module: usize, expr: &Expr) -> Option<i64> {
         match self.constant_expr(module, expr)?.kind {

@@ -14,6 +14,7 @@ mod conditions;
 mod consts;
 mod distrust;
 mod effects;
+mod empty;
 pub(crate) mod errors;
 mod expr;
 mod facts;
@@ -41,6 +42,7 @@ mod scope;
 mod settings;
 mod suppress;
 mod tests;
+mod torn;
 pub mod trust;
 pub(crate) mod types;
 mod unused;
@@ -95,6 +97,8 @@ pub(crate) struct Facts {
     pub each: FxHashSet<(usize, ExprId)>,
     /// Types written in casts, `ask` and `receive`.
     pub written: FxHashMap<(usize, ExprId), Type>,
+    /// The type of each campaign's `event`, by module and the first byte of its name.
+    pub events: FxHashMap<(usize, u32), Type>,
     /// What each flow does, by place.
     pub effects: Vec<Effects>,
     /// The type of each expression, by module and number.
@@ -128,6 +132,8 @@ pub struct FlowInfo {
     pub calls: Vec<EcoString>,
     /// The least `can`: every capability that it or what it reaches needs, sorted.
     pub needs: Vec<EcoString>,
+    /// What of its parameters must not come from outside, a line each: `` `to` reaches `to` of `mail.send` ``.
+    pub steered: Vec<EcoString>,
 }
 
 /// A parameter of a flow.
@@ -175,6 +181,11 @@ impl Checked {
         }
         crate::lower::lower(self, flow)
     }
+
+    /// What starts flows by itself, in the order of the files. `None` while the project has errors.
+    pub fn campaigns(&self) -> Option<Vec<crate::plan::CampaignPlan>> {
+        (!self.has_errors()).then(|| crate::lower::campaigns(self))
+    }
 }
 
 /// Checks a project: parses every file, resolves names, types, roles, effects.
@@ -198,22 +209,6 @@ impl Checker {
     }
 }
 
-/// The declaration around a place, by the lines that begin with a word at the margin.
-fn around(text: &str, place: usize) -> (usize, usize) {
-    let begins = |line: &str| line.starts_with(|sign: char| sign.is_ascii_alphabetic());
-    let (mut start, mut at) = (0, 0);
-    for line in text.split_inclusive('\n') {
-        if begins(line) {
-            match at <= place {
-                true => start = at,
-                false => return (start, at),
-            }
-        }
-        at += line.len();
-    }
-    (start, text.len())
-}
-
 /// The tree of the built-in tools' declarations, parsed once.
 static BUILTIN_TREE: LazyLock<Arc<Module>> =
     LazyLock::new(|| Arc::new(weir_lang::parse(FileId(u32::MAX), BUILTIN).module));
@@ -228,6 +223,8 @@ pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
     config_text: String,
+    /// Where its keys stand, once somebody asks.
+    config_places: std::cell::OnceCell<IndexMap<Vec<EcoString>, crate::project::ConfigPlace>>,
     /// `weir.toml` could not be read: what it configures is not known.
     unreadable: bool,
     /// The text of each flow file.
@@ -245,6 +242,8 @@ pub(crate) struct Checker {
     decimals: FxHashSet<(usize, ExprId)>,
     each: FxHashSet<(usize, ExprId)>,
     written: FxHashMap<(usize, ExprId), Type>,
+    /// The type of each campaign's `event`.
+    events: FxHashMap<(usize, u32), Type>,
     effects: Vec<Effects>,
     servers: locked::Servers,
     /// Locked tools that flows call, each with the first place.
@@ -257,6 +256,12 @@ pub(crate) struct Checker {
     /// Whether what trust rests on is told.
     tell_trust: bool,
     trust_told: Vec<trust::FlowTrust>,
+    /// What of each flow's parameters must be trusted.
+    steered: Vec<Vec<EcoString>>,
+    /// The work of all searches for the name that was meant.
+    searched: std::cell::Cell<usize>,
+    /// The fields that all spreads of wide records have given.
+    spread: usize,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
     /// The type of each bound name, for editors.
@@ -294,6 +299,11 @@ impl Checker {
     /// Whether an error was found inside a place.
     fn is_wrong(&self, loc: Loc) -> bool {
         self.wrong.range((loc.file.0, loc.span.start)..(loc.file.0, loc.span.end)).next().is_some()
+    }
+
+    /// The nearest of `known` to `name`, where the check has not searched too much before.
+    fn near<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        errors::nearest_while(name, known, &self.searched)
     }
 
     /// How much was said so far.
@@ -435,6 +445,7 @@ impl Checker {
                 decimals: self.decimals,
                 each: self.each,
                 written: self.written,
+                events: self.events,
                 effects: self.effects,
                 expr_types: self.expr_types,
                 bindings: self.bindings,
@@ -445,29 +456,6 @@ impl Checker {
         checked.diagnostics.extend(checked.exceeded());
         checked.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         checked
-    }
-
-    /// Where a declaration cannot be read because its brackets do not pair up, only the first thing said of it is
-    /// meant: what follows reads pieces that were torn apart.
-    fn drop_consequences(&mut self, files: &[SourceFile]) {
-        let mut torn: Vec<(Loc, u32, u32)> = Vec::new();
-        for one in self.diagnostics.iter().filter(|one| one.rule == Rule::Syntax) {
-            let loc = one.loc();
-            let inside = |(first, start, end): &(Loc, u32, u32)| {
-                first.file == loc.file && (*start..*end).contains(&loc.span.start)
-            };
-            let Some(file) = files.get(loc.file.0 as usize).filter(|_| !torn.iter().any(inside)) else { continue };
-            let (start, end) = around(&file.text, loc.span.start as usize);
-            if !weir_lang::pair_up(file.text.get(start..end).unwrap_or("")) {
-                torn.push((loc, Span::new(start, end).start, Span::new(start, end).end));
-            }
-        }
-        self.diagnostics.retain(|one| {
-            let loc = one.loc();
-            !torn.iter().any(|(first, start, end)| {
-                first.file == loc.file && (*start..*end).contains(&loc.span.start) && one.loc() != *first
-            })
-        });
     }
 
     fn flow_info(&self, flow: usize) -> Option<FlowInfo> {
@@ -492,6 +480,7 @@ impl Checker {
             returns: decl.returns.clone(),
             can: decl.can.clone(),
             needs,
+            steered: self.steered.get(flow).cloned().unwrap_or_default(),
             calls: calls.filter_map(|call| self.program.flows.get(*call)).map(|flow| flow.name.clone()).collect(),
         })
     }

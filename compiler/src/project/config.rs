@@ -26,6 +26,12 @@ pub struct Config {
     /// `[serve]`
     #[serde(default)]
     pub serve: ServeSection,
+    /// `[campaigns]`
+    #[serde(default)]
+    pub campaigns: CampaignsSection,
+    /// `[webhooks."/path"]`
+    #[serde(default)]
+    pub webhooks: IndexMap<EcoString, WebhookSection>,
 }
 
 /// `[serve]`: what `weir serve` offers, and to whom.
@@ -64,6 +70,55 @@ pub enum ServeRole {
     Operator,
     /// Looks, and answers the questions of runs.
     Approver,
+}
+
+/// `[campaigns]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignsSection {
+    /// What becomes of the times at which nothing ran.
+    #[serde(default)]
+    pub missed: Missed,
+}
+
+/// `missed = "…"`: what becomes of the times of a campaign at which nothing ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missed {
+    /// The last one is made up for.
+    #[default]
+    Last,
+    /// None is.
+    Skip,
+    /// Each is, the last hundred at most.
+    All,
+}
+
+/// `[webhooks."/path"]`: what a call of a webhook has to prove.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSection {
+    /// The secret that calls are signed with: `env:NAME` or `file:PATH`.
+    pub secret: String,
+    /// How they are signed.
+    #[serde(default)]
+    pub signature: Signing,
+    /// How old a call may be, in milliseconds. Default: 5 minutes.
+    #[serde(default, deserialize_with = "millis")]
+    pub window: Option<i64>,
+    /// How long its body may be, in bytes. Default: 1 MiB.
+    pub max_bytes: Option<u64>,
+}
+
+/// `signature = "…"`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signing {
+    /// <https://www.standardwebhooks.com>: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+    #[default]
+    Standard,
+    /// `x-hub-signature-256`, as GitHub signs.
+    Github,
 }
 
 /// `[runs]`: how runs are kept.
@@ -231,17 +286,30 @@ pub struct ConfigPlace {
 }
 
 impl Config {
-    /// Where the key at the end of `path` and its value stand.
-    pub fn places(text: &str, path: &[&str]) -> Option<ConfigPlace> {
-        let root = toml::de::DeTable::parse(text).ok()?;
-        let mut table = root.get_ref();
-        let (last, front) = path.split_last()?;
-        for part in front {
-            table = table.get(*part)?.get_ref().as_table()?;
+    /// Where every key stands, by the way to it.
+    pub fn all_places(text: &str) -> IndexMap<Vec<EcoString>, ConfigPlace> {
+        let mut found = IndexMap::new();
+        if let Ok(root) = toml::de::DeTable::parse(text) {
+            places_below(root.get_ref(), &mut Vec::new(), &mut found);
         }
-        let (key, value) = table.iter().find(|(key, _)| key.get_ref() == last)?;
+        found
+    }
+}
+
+fn places_below(
+    table: &toml::de::DeTable<'_>,
+    path: &mut Vec<EcoString>,
+    found: &mut IndexMap<Vec<EcoString>, ConfigPlace>,
+) {
+    for (key, value) in table {
+        path.push(key.get_ref().as_ref().into());
         let entries = value.get_ref().as_array().into_iter().flat_map(|list| list.iter().map(|one| one.span()));
-        Some(ConfigPlace { key: key.span(), value: value.span(), entries: entries.collect() })
+        let place = ConfigPlace { key: key.span(), value: value.span(), entries: entries.collect() };
+        found.insert(path.clone(), place);
+        if let Some(inner) = value.get_ref().as_table() {
+            places_below(inner, path, found);
+        }
+        path.pop();
     }
 }
 

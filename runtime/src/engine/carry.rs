@@ -194,7 +194,7 @@ impl RunLoop {
         let plan = self.plan_of(spawn.flow);
         let at = self.engine.inner.clock.now();
         let source = self.machine.record().flow.clone();
-        let when = When { due: spawn.due.filter(|due| *due > at), source, priority: None };
+        let when = When { due: spawn.due.filter(|due| *due > at), source, ..When::default() };
         let started = Started {
             at,
             run_id: spawn.run_id.clone(),

@@ -5,7 +5,7 @@ use super::carry::Message;
 use super::local::{LocalEngine, Word, spawned};
 use super::run::RunLoop;
 use super::turn::Turn;
-use super::{EngineError, StartRequest, validate};
+use super::{EngineError, StartRequest, from_outside, validate};
 use crate::envelope::Envelope;
 use crate::journal::{Admitted, Created, Depth, Due, NewRun, Place, RunRecord};
 use crate::machine::{Effect, Event, Note, NoteKind, Started, Status};
@@ -33,6 +33,8 @@ pub struct When {
     pub source: EcoString,
     /// Larger goes first; None: what the flow's own `priority` says.
     pub priority: Option<i64>,
+    /// Not before this run is over.
+    pub behind: Option<EcoString>,
 }
 
 /// A run in the queue.
@@ -82,6 +84,9 @@ impl LocalEngine {
     pub(super) fn may_start(&self, plan: &Plan, request: &StartRequest) -> Result<(), EngineError> {
         let mut refused = validate(plan);
         refused.extend(self.inner.tools.missing(plan));
+        if request.untrusted {
+            refused.extend(from_outside(plan));
+        }
         if request.ephemeral {
             refused.extend(super::validate::delayed(plan));
         }
@@ -128,6 +133,7 @@ impl LocalEngine {
             source: when.source.clone(),
             slot: run.machine.slot(&started.args).map_err(super::refused)?,
             rate: clauses.limit,
+            behind: when.behind.clone(),
             started: Some(serde_json::to_string(started).unwrap_or_default()),
         };
         let reason = when.due.map(|due| format!("begins at {due}"));
@@ -232,6 +238,21 @@ impl LocalEngine {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// What was remembered under a name.
+    pub(crate) fn recall(&self, name: &str) -> Result<Option<String>, EngineError> {
+        self.inner.journal.recall(name).map_err(|source| EngineError::of("", source))
+    }
+
+    /// Remembers a text under a name.
+    pub(crate) async fn remember(&self, name: &str, text: String) -> Result<(), EngineError> {
+        self.inner.journal.remember(name, text).await.map_err(|source| EngineError::of("", source))
+    }
+
+    /// Lets those who watch know of something.
+    pub(crate) fn tell_of(&self, run_id: &EcoString, flow: &str, event: NoteKind, reason: String) {
+        self.observe([self.noted(run_id, flow, event, Some(reason))]);
     }
 
     /// Something about a run that its machine does not decide.

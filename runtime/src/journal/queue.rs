@@ -15,6 +15,8 @@ pub struct Place {
     pub slot: Option<(EcoString, u64)>,
     /// At most so many runs of the flow begin in so many milliseconds.
     pub rate: Option<(u64, u64)>,
+    /// Not before this run is over.
+    pub behind: Option<EcoString>,
     /// What the run begins with, as JSON; None where it has begun and is only to be woken.
     pub started: Option<String>,
 }

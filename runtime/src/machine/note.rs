@@ -87,6 +87,12 @@ pub enum NoteKind {
     /// A budget is used up.
     #[serde(rename = "budget.spent")]
     BudgetSpent,
+    /// A campaign has started its flow.
+    #[serde(rename = "campaign.started")]
+    CampaignStarted,
+    /// A campaign has not started its flow; the reason says why.
+    #[serde(rename = "campaign.skipped")]
+    CampaignSkipped,
     /// A server has failed too often: its calls are refused for a while.
     #[serde(rename = "breaker.opened")]
     BreakerOpened,

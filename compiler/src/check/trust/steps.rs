@@ -44,8 +44,12 @@ impl<'a> Walk<'_, 'a> {
             StepKind::Require { cond, otherwise } => self.require(cond, otherwise.as_ref()),
             StepKind::Check { callee, args } => self.check(callee, args, step.span),
             StepKind::Next(value) => {
-                let label = self.expr(value).steered(&self.decided());
+                let decided = self.decided();
+                let label = self.expr(value).steered(&decided);
+                let checker = self.world.checker;
+                let ends = checker.expr_type(self.module, value.id).has_null(&checker.program.types);
                 if let Some(frame) = self.frames.last_mut() {
+                    frame.rounds.add(&if ends { label.deep().computed() } else { decided });
                     frame.next = frame.next.joined(&label, &mut self.world.paths);
                 }
             }

@@ -83,7 +83,12 @@ pub(super) fn room(journal: &dyn Journal) -> Verdict {
     let token = admit(journal, "r1", 0)?;
     rest(journal, "r1", token, true, None)?;
     begin(journal, "r2", 0)?;
-    full(journal, "r1")
+    full(journal, "r1")?;
+    // One run behind another.
+    enqueue(journal, "r4", Place { behind: Some("r2".into()), ..place(0) })?;
+    enqueue(journal, "r5", Place { behind: Some("nobody".into()), ..place(0) })?;
+    same("beside those", due(journal, 0)?, vec!["r3".into(), "r5".into()])?;
+    full(journal, "r4")
 }
 
 fn full(journal: &dyn Journal, id: &str) -> Verdict {

@@ -51,6 +51,11 @@ impl State {
 
     fn no_room(&self, run_id: &str, now: i64) -> Option<String> {
         let run = self.runs.get(run_id)?;
+        let behind = self.queue.get(run_id).and_then(|place| place.behind.as_ref());
+        let behind = behind.filter(|id| self.runs.get(*id).is_some_and(|run| run.record.finished_at.is_none()));
+        if let Some(before) = behind {
+            return Some(format!("run {before} is not over yet"));
+        }
         if let Some((slot, most)) = &run.slot {
             let beside = |(id, other): &(&EcoString, &Run)| {
                 id.as_str() != run_id && other.goes() && other.slot.as_ref().is_some_and(|(name, _)| name == slot)

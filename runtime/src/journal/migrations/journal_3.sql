@@ -16,6 +16,7 @@ CREATE TABLE queue (
   source   TEXT NOT NULL,
   count    INTEGER,
   per      INTEGER,
+  behind   TEXT,
   started  TEXT,
   sum      INTEGER NOT NULL
 ) STRICT;

@@ -31,8 +31,8 @@ pub(super) fn enqueue(sql: &Connection, desk: &mut Desk, new: &NewRun, place: &P
 fn insert(sql: &Connection, number: i64, run_id: &str, place: &Place) -> Result<(), Stop> {
     let (count, per) = place.rate.unzip();
     sql.prepare_cached(
-        "INSERT OR REPLACE INTO queue (run, due, priority, source, count, per, started, sum) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO queue (run, due, priority, source, count, per, started, sum, behind) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         number,
@@ -43,6 +43,7 @@ fn insert(sql: &Connection, number: i64, run_id: &str, place: &Place) -> Result<
         per,
         place.started,
         sum_of(run_id, place.started.as_deref()),
+        place.behind.as_deref(),
     ])?;
     Ok(())
 }
@@ -98,6 +99,8 @@ struct Wish {
     most: Option<u64>,
     count: Option<u64>,
     per: Option<i64>,
+    /// The run that has to be over first, and is not.
+    behind: Option<String>,
 }
 
 /// Takes a run over, where there is room for it.
@@ -123,7 +126,8 @@ pub(super) fn admit(sql: &Connection, desk: &mut Desk, run_id: &str, now: i64) -
 
 fn wish(sql: &Connection, run_id: &str) -> Result<Option<Wish>, Stop> {
     let mut look = sql.prepare_cached(
-        "SELECT number, flow, next, slot, most, count, per, iif(started IS NULL, NULL, due) FROM runs \
+        "SELECT number, flow, next, slot, most, count, per, iif(started IS NULL, NULL, due), \
+         (SELECT run_id FROM runs before WHERE before.run_id = behind AND before.finished_at IS NULL) FROM runs \
          LEFT JOIN queue ON run = number WHERE run_id = ?1",
     )?;
     let found = look.query_row([run_id], |row| {
@@ -136,12 +140,16 @@ fn wish(sql: &Connection, run_id: &str) -> Result<Option<Wish>, Stop> {
             count: row.get(5)?,
             per: row.get(6)?,
             due: row.get(7)?,
+            behind: row.get(8)?,
         })
     });
     Ok(found.optional()?)
 }
 
 fn no_room(sql: &Connection, wish: &Wish, now: i64) -> Result<Option<String>, Stop> {
+    if let Some(before) = &wish.behind {
+        return Ok(Some(format!("run {before} is not over yet")));
+    }
     if let (Some(slot), Some(most)) = (&wish.slot, wish.most) {
         let query = format!("SELECT count(*) FROM runs WHERE slot = ?1 AND number <> ?2 AND {GOING}");
         let going: u64 = sql.prepare_cached(&query)?.query_row(params![slot, wish.number], |row| row.get(0))?;
@@ -175,6 +183,7 @@ pub(super) fn due(sql: &Connection, file: &Path, now: i64, limit: usize) -> Resu
          WHERE q.due <= ?1 AND (r.owner IS NULL OR r.owner IN ({marks})) \
            AND (r.slot IS NULL OR coalesce(going.n, 0) - (r.owner IS NOT NULL) < r.most) \
            AND (q.count IS NULL OR q.started IS NULL OR coalesce(used.n, 0) < q.count) \
+           AND NOT EXISTS (SELECT 1 FROM runs b WHERE b.run_id = q.behind AND b.finished_at IS NULL) \
          ORDER BY woken DESC, q.priority DESC, turn, q.due, q.run LIMIT {limit}"
     );
     let mut given = vec![rusqlite::types::Value::Integer(now)];
