@@ -76,6 +76,18 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         method: "get",
+        path: "/metrics",
+        name: "metrics",
+        summary: "Figures for Prometheus, in the OpenMetrics text format",
+        role: VIEWER,
+        params: &[],
+        body: None,
+        answers: &[(200, "metrics")],
+        problems: &[],
+        handler: || get(home::metrics),
+    },
+    Route {
+        method: "get",
         path: "/openapi.json",
         name: "describe",
         summary: "This document",
@@ -85,18 +97,6 @@ pub const ROUTES: &[Route] = &[
         answers: &[(200, "Document")],
         problems: &[],
         handler: || get(home::document),
-    },
-    Route {
-        method: "get",
-        path: "/metrics",
-        name: "metrics",
-        summary: "Figures for Prometheus",
-        role: VIEWER,
-        params: &[],
-        body: None,
-        answers: &[(200, "metrics")],
-        problems: &[],
-        handler: || get(home::metrics),
     },
     Route {
         method: "get",
@@ -375,7 +375,10 @@ fn operation(route: &Route) -> Json {
 }
 
 fn parameters(route: &Route) -> Vec<Json> {
-    let written = route.path.split('/').filter_map(|part| Some(part.strip_prefix('{')?.strip_suffix('}')?.trim_start_matches('*')));
+    let written = route
+        .path
+        .split('/')
+        .filter_map(|part| Some(part.strip_prefix('{')?.strip_suffix('}')?.trim_start_matches('*')));
     let in_path =
         written.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let others = route.params.iter().map(|param| {
