@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use ecow::EcoString;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -91,6 +91,8 @@ pub(super) struct Inner {
     pub watchers: Mutex<Vec<UnboundedSender<Observed>>>,
     /// Other processes' words are listened to.
     pub listens: AtomicBool,
+    /// Runs that were taken over here and not let go of.
+    pub taken: Mutex<BTreeSet<EcoString>>,
     /// Nothing new is begun: the process is ending.
     pub drains: AtomicBool,
     /// A dispatcher wakes runs that sleep.
@@ -151,6 +153,7 @@ impl LocalEngine {
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
+            taken: Mutex::default(),
             drains: AtomicBool::default(),
             dispatched: AtomicBool::default(),
             news: tokio::sync::Notify::new(),
@@ -162,6 +165,11 @@ impl LocalEngine {
     /// The same engine on somebody's behalf: the audit says so of what is started, answered and decided through it.
     pub fn by(&self, who: impl Into<EcoString>) -> Self {
         LocalEngine { inner: Arc::clone(&self.inner), by: Some(who.into()) }
+    }
+
+    /// On whose behalf something is done now.
+    pub(super) fn whom(&self) -> Option<EcoString> {
+        self.by.clone().or_else(crate::audit::acting)
     }
 
     fn change(self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -176,6 +184,7 @@ impl LocalEngine {
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
+            taken: Mutex::default(),
             drains: AtomicBool::default(),
             dispatched: AtomicBool::default(),
             news: tokio::sync::Notify::new(),
@@ -249,7 +258,7 @@ impl LocalEngine {
     /// Tells a run something: its loop when it is under way here, the process that carries it on where there is one,
     /// else its journal.
     async fn tell(&self, run_id: &str, what: Told) -> Result<(), EngineError> {
-        let word = Word { by: self.by.clone(), what };
+        let word = Word { by: self.whom(), what };
         if let Some(sender) = self.sender(run_id) {
             let (reply, answer) = tokio::sync::oneshot::channel();
             if sender.send(Message::Told { word: word.clone(), reply }).is_ok()
@@ -286,8 +295,18 @@ impl LocalEngine {
 
     /// The loop of a run that nobody else carries on, at rest.
     pub(super) async fn take_over(&self, run_id: &str) -> Result<RunLoop, EngineError> {
+        let Some(taking) = self.taking(run_id) else { return Err(EngineError::Held(run_id.into())) };
         let claimed = self.inner.journal.claim(run_id).await;
-        self.loaded_with(run_id, claimed.map_err(|source| EngineError::of(run_id, source))?)
+        let mut run = self.loaded_with(run_id, claimed.map_err(|source| EngineError::of(run_id, source))?)?;
+        run.taking = Some(taking);
+        Ok(run)
+    }
+
+    /// The right to take a run over, as long as it is kept; None: somebody here has it.
+    pub(super) fn taking(&self, run_id: &str) -> Option<Taking> {
+        let mut taken = self.inner.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let run_id = EcoString::from(run_id);
+        taken.insert(run_id.clone()).then(|| Taking { engine: Arc::clone(&self.inner), run_id })
     }
 
     /// The loop of a run that is ours by this token.
@@ -346,6 +365,7 @@ impl LocalEngine {
     ) -> (RunLoop, Ticket<Created>) {
         let (mut run, record, plan) = self.prepare(plan, &started);
         let lines = vec![run.begin_with(Event::Started(Box::new(started)))];
+        run.taking = self.taking(&run.run_id);
         run.register();
         let run_record = RunRecord { parent, ..record };
         let audit = run.begun(parent_of(&run_record));
@@ -365,8 +385,11 @@ impl LocalEngine {
             started_at: started.at.to_string().into(),
             finished_at: None,
             parent: None,
+            thread: started.thread.clone(),
         };
-        (RunLoop::new(self, started.run_id.clone(), Machine::of(code)), record, text)
+        let mut run = RunLoop::new(self, started.run_id.clone(), Machine::of(code));
+        run.thread = started.thread.clone();
+        (run, record, text)
     }
 
     /// What is to do about a run that another one starts, once it is written down.
@@ -398,6 +421,18 @@ impl LocalEngine {
                 Err(error) => Err(error),
             },
         }
+    }
+}
+
+/// Says that a run is somebody's in this process: in the journal all of them are one.
+pub(super) struct Taking {
+    engine: Arc<Inner>,
+    run_id: EcoString,
+}
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        self.engine.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run_id);
     }
 }
 

@@ -6,4 +6,5 @@ mod document;
 mod events;
 mod killed;
 mod mcp;
+mod operating;
 mod support;
