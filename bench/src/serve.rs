@@ -84,8 +84,11 @@ async fn load(weir: &Path, folder: &Path) -> Result<(), String> {
     let killed = Instant::now();
     let again = served(weir, folder, &load).await?;
     server = again;
-    line(&format!("killed after {before} accepted starts ({:.0}/s); listening again after {:.2} s",
-        before as f64 / took.as_secs_f64(), killed.elapsed().as_secs_f64()));
+    line(&format!(
+        "killed after {before} accepted starts ({:.0}/s); listening again after {:.2} s",
+        before as f64 / took.as_secs_f64(),
+        killed.elapsed().as_secs_f64()
+    ));
     for sender in senders {
         let _ = sender.await;
     }
@@ -93,8 +96,11 @@ async fn load(weir: &Path, folder: &Path) -> Result<(), String> {
     line(&format!(
         "{} starts/s wanted for {seconds} s, {READERS} readers: {} accepted ({:.0}/s over all, the kill included), {} refused, \
          {} broken off",
-        rate, accepted.len(), accepted.len() as f64 / began.elapsed().as_secs_f64(),
-        load.refused.load(Ordering::Relaxed), load.broken.load(Ordering::Relaxed)
+        rate,
+        accepted.len(),
+        accepted.len() as f64 / began.elapsed().as_secs_f64(),
+        load.refused.load(Ordering::Relaxed),
+        load.broken.load(Ordering::Relaxed)
     ));
     tell_times(&mut locked(&load.times));
     let left = settled(folder).await;
@@ -102,8 +108,11 @@ async fn load(weir: &Path, folder: &Path) -> Result<(), String> {
     readers.iter().for_each(tokio::task::JoinHandle::abort);
     let _ = server.kill();
     let _ = server.wait();
-    line(&format!("readers were sent {} events; runs of which a reader missed one: {}",
-        load.events.load(Ordering::Relaxed), load.gaps.load(Ordering::Relaxed)));
+    line(&format!(
+        "readers were sent {} events; runs of which a reader missed one: {}",
+        load.events.load(Ordering::Relaxed),
+        load.gaps.load(Ordering::Relaxed)
+    ));
     found(folder, &accepted, left)
 }
 
@@ -111,21 +120,31 @@ fn tell_times(times: &mut [Duration]) {
     times.sort_unstable();
     let at = |share: f64| times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1)));
     let ms = |share| at(share).map_or(0.0, |time| time.as_secs_f64() * 1e3);
-    line(&format!("time to 2xx: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
-        ms(0.5), ms(0.9), ms(0.99), ms(1.0)));
+    line(&format!(
+        "time to 2xx: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
+        ms(0.5),
+        ms(0.9),
+        ms(0.99),
+        ms(1.0)
+    ));
 }
 
 /// A server that listens.
 async fn served(weir: &Path, folder: &Path, load: &Arc<Load>) -> Result<Child, String> {
     let mut command = Command::new(weir);
     command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(folder);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
         .map_err(|error| error.to_string())?;
     let stderr = child.stderr.take().ok_or("no stderr")?;
     let address = tokio::task::spawn_blocking(move || {
         use std::io::BufRead;
         let mut lines = std::io::BufReader::new(stderr).lines();
-        let found = lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("http://")?.1.to_owned()));
+        let found =
+            lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("http://")?.1.to_owned()));
         // What it says later is read, so that it can go on.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         found
@@ -170,11 +189,7 @@ fn sending(load: &Arc<Load>, began: Instant, rate: u64, count: u64) -> Vec<tokio
 }
 
 /// One start; the answer's status and body.
-async fn start(
-    load: &Load,
-    connection: &mut Option<BufReader<TcpStream>>,
-    n: u64,
-) -> std::io::Result<(u16, Vec<u8>)> {
+async fn start(load: &Load, connection: &mut Option<BufReader<TcpStream>>, n: u64) -> std::io::Result<(u16, Vec<u8>)> {
     let address = locked(&load.address).clone();
     let stream = match connection {
         Some(stream) => stream,
@@ -282,6 +297,10 @@ fn found(folder: &Path, accepted: &[String], left: u64) -> Result<(), String> {
     let rows = all.query_map([], |row| row.get::<_, String>(0)).map_err(|error| error.to_string())?;
     let known: BTreeSet<String> = rows.filter_map(Result::ok).collect();
     let lost = accepted.iter().filter(|run_id| !known.contains(*run_id)).count();
-    line(&format!("{} accepted, {lost} of them lost; {} runs in the journal, {left} not ended", accepted.len(), known.len()));
+    line(&format!(
+        "{} accepted, {lost} of them lost; {} runs in the journal, {left} not ended",
+        accepted.len(),
+        known.len()
+    ));
     Ok(())
 }

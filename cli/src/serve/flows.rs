@@ -8,10 +8,10 @@ use super::problem::Problem;
 use super::{App, raw};
 use crate::commands::run::arguments::{sent, signature};
 use crate::suggest::did_you_mean;
-use axum::{Extension, Json};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use ecow::EcoString;
 use serde_json::{Value as Json_, json};
 use std::sync::Arc;
@@ -91,12 +91,7 @@ impl App {
     }
 
     /// Starts a run of a flow with arguments from outside; it is written down when this returns.
-    pub async fn begin(
-        &self,
-        flow: &str,
-        args: &Value,
-        start: Start,
-    ) -> Result<Begun, Problem> {
+    pub async fn begin(&self, flow: &str, args: &Value, start: Start) -> Result<Begun, Problem> {
         let offer = self.offer(flow)?;
         if let Some(lines) = &offer.refused {
             let message = format!("`{flow}` cannot be started here");

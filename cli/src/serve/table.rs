@@ -375,7 +375,10 @@ fn operation(route: &Route) -> Json {
 }
 
 fn parameters(route: &Route) -> Vec<Json> {
-    let written = route.path.split('/').filter_map(|part| Some(part.strip_prefix('{')?.strip_suffix('}')?.trim_start_matches('*')));
+    let written = route
+        .path
+        .split('/')
+        .filter_map(|part| Some(part.strip_prefix('{')?.strip_suffix('}')?.trim_start_matches('*')));
     let in_path =
         written.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let others = route.params.iter().map(|param| {

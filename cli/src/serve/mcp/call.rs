@@ -52,7 +52,8 @@ impl Call<'_> {
         }
         let args = Json::Object(request.arguments.unwrap_or_default()).to_string();
         let args = Value::from_json(&args).map_err(|error| Problem::unfit(error.to_string()))?;
-        let begun = self.app.begin(self.flow, &args, Start { key: None, thread: None, by: self.caller.name.clone() }).await?;
+        let begun =
+            self.app.begin(self.flow, &args, Start { key: None, thread: None, by: self.caller.name.clone() }).await?;
         self.follow(&begun.run_id).await
     }
 

@@ -173,7 +173,8 @@ fn runs_of_one_thread_are_found_together() {
     assert_eq!(ids, [c.as_str(), a.as_str()]);
     assert_eq!(runs["runs"][0]["thread"], "order/7");
     let told = server.get("/v1/threads/order%2F7/events").ok(200);
-    let told: Vec<&str> = told["events"].as_array().unwrap().iter().map(|event| event["run_id"].as_str().unwrap()).collect();
+    let told: Vec<&str> =
+        told["events"].as_array().unwrap().iter().map(|event| event["run_id"].as_str().unwrap()).collect();
     assert_eq!(told, [a.as_str(), a.as_str(), c.as_str(), c.as_str()]);
     assert_eq!(server.get("/v1/threads/none/events").problem(404), "no_thread");
     let long = json!({ "args": { "name": "a" }, "thread": "x".repeat(300) });

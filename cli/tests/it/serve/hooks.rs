@@ -20,7 +20,8 @@ campaign pushed {
 }
 "#;
 
-const TOML: &str = "[project]\nname = \"t\"\n\n[webhooks.\"/push\"]\nsecret = \"file:secret\"\nsignature = \"github\"\n";
+const TOML: &str =
+    "[project]\nname = \"t\"\n\n[webhooks.\"/push\"]\nsecret = \"file:secret\"\nsignature = \"github\"\n";
 const SECRET: &[u8] = b"a-secret-of-some-length";
 
 fn served() -> Served {
