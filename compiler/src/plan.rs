@@ -153,6 +153,9 @@ pub struct FlowPlan {
     pub role: Role,
     /// Its parameters; slot `i` of its frame holds parameter `i`.
     pub params: Vec<ParamPlan>,
+    /// What of its parameters must not come from outside, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steered: Vec<EcoString>,
     /// What its value is narrowed to. `None`: it returns nothing (a delivery's status record excepted).
     pub returns: Option<Boundary>,
     /// What it may do, its own and everything below.

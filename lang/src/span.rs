@@ -64,6 +64,11 @@ impl Lines {
         Lines { starts }
     }
 
+    /// The line of a byte offset, from 1.
+    pub fn line(&self, offset: u32) -> u32 {
+        clamp(self.starts.partition_point(|start| *start <= offset).max(1))
+    }
+
     /// Line and column of a byte offset, both from 1, the column counted in characters.
     pub fn position(&self, source: &str, offset: u32) -> (u32, u32) {
         let line = self.starts.partition_point(|start| *start <= offset).max(1);

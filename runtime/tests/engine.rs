@@ -146,6 +146,23 @@ async fn a_flow_runs_and_is_watched() {
 }
 
 #[tokio::test]
+async fn arguments_from_outside_do_not_steer_what_must_be_trusted() {
+    let mut plan = one(Role::Coordinator, vec![write("w", 0)]);
+    plan.flows[0].steered = vec!["`to` reaches `to` of `mail.send`".into()];
+    let plan = Arc::new(plan);
+    let fake = obliging();
+    let outside = StartRequest { untrusted: true, ..request() };
+    let refused = engine(&fake).start(Arc::clone(&plan), outside).await;
+    let Err(EngineError::Refused(lines)) = refused else { panic!("{refused:?}") };
+    assert!(lines[0].starts_with("`to` reaches `to` of `mail.send`, and the arguments"), "{lines:?}");
+    assert!(fake.calls().is_empty());
+    assert_eq!(engine(&fake).start(plan, request()).await.unwrap().exit_code(), 0);
+    let open = one(Role::Coordinator, vec![write("w", 0)]);
+    let outside = StartRequest { untrusted: true, ..request() };
+    assert_eq!(engine(&fake).start(Arc::new(open), outside).await.unwrap().exit_code(), 0);
+}
+
+#[tokio::test]
 async fn reads_are_called_side_by_side() {
     let fake = obliging();
     let plan = one(Role::Coordinator, vec![read("a", 0), read("b", 1), read("c", 2), write("d", 3), write("e", 4)]);

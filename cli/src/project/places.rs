@@ -65,7 +65,8 @@ fn usable(path: &Path, name: &str) -> Result<(), String> {
 /// At its entry in `weir.toml`. Not everyone has such a file, so the rest counts all the same.
 fn at_entry(loaded: &Loaded, text: &str, at: usize, why: &str) -> Diagnostic {
     let file = FileId(u32::try_from(loaded.paths.len()).unwrap_or(u32::MAX));
-    let place = Config::places(text, &["project", "mcp"]);
+    let places = Config::all_places(text);
+    let place = places.get(["project".into(), "mcp".into()].as_slice());
     let span = place.and_then(|place| place.entries.get(at).cloned()).unwrap_or_default();
     let loc = Loc { file, span: Span::new(span.start, span.end) };
     let help = "`mcp` names files of MCP servers that other programs keep, such as `~/.cursor/mcp.json`";

@@ -19,7 +19,7 @@ pub use json::json;
 pub use sarif::sarif;
 pub use short::short;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use weir_compiler::Checked;
 use weir_compiler::project::SourceFile;
 use weir_lang::diagnostic::{Diagnostic, Severity};
@@ -38,6 +38,25 @@ pub struct Findings<'a> {
 struct Source<'a> {
     file: &'a SourceFile,
     lines: OnceCell<Lines>,
+    /// The last offset told, with its line and column: the next one mostly stands behind it on the same line.
+    last: Cell<(u32, u32, u32)>,
+}
+
+impl Source<'_> {
+    /// Line and column of a byte offset.
+    fn position(&self, offset: u32) -> (u32, u32) {
+        let text = &self.file.text;
+        let lines = self.lines.get_or_init(|| Lines::new(text));
+        let (from, line, column) = self.last.get();
+        let (line, column) = if line == lines.line(offset) && from <= offset {
+            let between = text.get(from as usize..offset as usize).unwrap_or("").chars().count();
+            (line, column.saturating_add(u32::try_from(between).unwrap_or(u32::MAX)))
+        } else {
+            lines.position(text, offset)
+        };
+        self.last.set((offset, line, column));
+        (line, column)
+    }
 }
 
 /// Line and column, from 1, columns in characters, the end exclusive.
@@ -61,7 +80,8 @@ impl<'a> Findings<'a> {
         let told = |at: usize| of_project(at) || wanted(at);
         let diagnostics = diagnostics.iter().filter(|one| told(one.loc().file.0 as usize)).collect();
         let count = (0..files.len()).filter(|at| !of_project(*at) && wanted(*at)).count();
-        let sources = files.iter().map(|file| Source { file, lines: OnceCell::new() }).collect();
+        let sources =
+            files.iter().map(|file| Source { file, lines: OnceCell::new(), last: Cell::new((0, 0, 0)) }).collect();
         Findings { files: count, diagnostics, sources }
     }
 
@@ -82,10 +102,8 @@ impl<'a> Findings<'a> {
         let Some(source) = self.source(loc.file) else {
             return Place { line: 1, column: 1, end_line: 1, end_column: 1 };
         };
-        let text = &source.file.text;
-        let lines = source.lines.get_or_init(|| Lines::new(text));
-        let (line, column) = lines.position(text, loc.span.start);
-        let (end_line, end_column) = lines.position(text, loc.span.end);
+        let (line, column) = source.position(loc.span.start);
+        let (end_line, end_column) = source.position(loc.span.end);
         Place { line, column, end_line, end_column }
     }
 

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use subtle::{Choice, ConstantTimeEq};
 use weir_compiler::project::{ServeRole, ServeSection};
+use weir_runtime::audit::acting_as;
 use weir_runtime::servers::credential;
 
 /// A shorter token could be guessed.
@@ -128,8 +129,9 @@ pub struct Gate {
 pub async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     match admitted(&gate, request.headers()) {
         Ok(caller) => {
+            let name = caller.name.clone();
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            acting_as(name, next.run(request)).await
         }
         Err(problem) => {
             let unauthorized = problem.code == "unauthorized";

@@ -19,13 +19,8 @@ pub async fn health(State(app): State<Arc<App>>) -> Result<Json<Value>, Problem>
     Ok(Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION"), "under_way": app.engine.under_way() })))
 }
 
-/// `GET /openapi.json`
-pub async fn document() -> Json<Value> {
-    Json(table::document())
-}
-
 /// `GET /metrics`
-pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     for gate in app.engine.gates() {
         let state = match gate.breaker {
             Some("open") => BreakerState::Open,
@@ -33,8 +28,15 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
             Some(_) => BreakerState::Closed,
             None => continue,
         };
-        app.metrics.breaker(&gate.server, state);
+        app.hub.metrics.breaker(&gate.server, state);
     }
-    let text = app.metrics.text(&*app.journal);
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
+    // Counting what waits reads the journal: a thread that may take its time does that.
+    let text = tokio::task::spawn_blocking(move || app.hub.metrics.text(&*app.journal)).await;
+    let broken = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", "counting broke off");
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text.map_err(broken)?).into_response())
+}
+
+/// `GET /openapi.json`
+pub async fn document() -> Json<Value> {
+    Json(table::document())
 }

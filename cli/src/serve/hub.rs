@@ -20,6 +20,8 @@ pub struct Hub {
     pub epoch: EcoString,
     state: Mutex<State>,
     latest: watch::Sender<u64>,
+    /// What it comes to in figures.
+    pub metrics: Metrics,
 }
 
 #[derive(Default)]
@@ -44,14 +46,15 @@ impl Hub {
     /// A hub that tells what comes in.
     pub fn new() -> Arc<Hub> {
         let epoch = format!("{:x}", jiff::Timestamp::now().as_millisecond()).into();
-        Arc::new(Hub { epoch, state: Mutex::default(), latest: watch::Sender::new(0) })
+        let metrics = Metrics::new();
+        Arc::new(Hub { epoch, state: Mutex::default(), latest: watch::Sender::new(0), metrics })
     }
 
     /// Takes in what is observed, until nothing more can come.
-    pub async fn pump(self: Arc<Hub>, mut observed: UnboundedReceiver<Observed>, metrics: Arc<Metrics>) {
+    pub async fn pump(self: Arc<Hub>, mut observed: UnboundedReceiver<Observed>) {
         let mut batch = Vec::new();
         while observed.recv_many(&mut batch, AT_ONCE).await > 0 {
-            batch.iter().for_each(|one| metrics.see(one));
+            batch.iter().for_each(|one| self.metrics.see(one));
             let next = self.add(batch.drain(..));
             self.latest.send_replace(next);
         }

@@ -47,7 +47,6 @@ use weir_lang::types::TypeTable;
 use weir_runtime::campaigns::{Campaigns, Proof};
 use weir_runtime::engine::{Engine, History, LocalEngine};
 use weir_runtime::journal::Journal;
-use weir_runtime::metrics::Metrics;
 
 /// How long an answer may take to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,7 +67,6 @@ pub struct App {
     tokens: Tokens,
     hosts: Hosts,
     hub: Arc<Hub>,
-    metrics: Arc<Metrics>,
     campaigns: Campaigns,
     /// What calls of webhooks have to prove, by path.
     proofs: IndexMap<EcoString, Proof>,

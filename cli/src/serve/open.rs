@@ -6,7 +6,7 @@ use super::hub::Hub;
 use super::offers::{Project, together};
 use super::{App, keep, listen, mcp, router};
 use crate::args::ServeArgs;
-use crate::commands::run::follow::{Control, journal};
+use crate::commands::run::follow::{Control, FLUSH, exporter, journal};
 use crate::commands::run::project_name;
 use crate::escape;
 use crate::exit::{Error, Exit, Outcome};
@@ -47,7 +47,8 @@ pub async fn serve(project: Project, args: &ServeArgs) -> Outcome {
     let (stop, stopping) = watch::channel(false);
     let app = Arc::new(opened(project, tokens, address, args.allow_delivery, stopping)?);
     verified(&app);
-    let pump = tokio::spawn(Arc::clone(&app.hub).pump(app.engine.watch(), Arc::clone(&app.metrics)));
+    let pump = tokio::spawn(Arc::clone(&app.hub).pump(app.engine.watch()));
+    let exporter = exporter(&app.engine, &|problem| out::note_line(&escape::lines(problem)));
     let listener = if args.mcp { None } else { Some(bound(address).await?) };
     let keeping = [
         tokio::spawn(keep::dispatch(Arc::clone(&app))),
@@ -84,6 +85,12 @@ pub async fn serve(project: Project, args: &ServeArgs) -> Outcome {
         _ = interrupts.next() => out::note_line("left at once; what was in flight may have happened"),
     }
     pump.abort();
+    if let Some(exporter) = exporter {
+        let lost = exporter.end(FLUSH).await;
+        if lost > 0 {
+            out::note_line(&format!("{lost} spans of traces did not reach the collector"));
+        }
+    }
     Ok(Exit::Done)
 }
 
@@ -177,7 +184,6 @@ fn opened(
         flags: config.flags,
         tokens,
         hub: Hub::new(),
-        metrics: Arc::default(),
         stop,
     })
 }

@@ -19,7 +19,8 @@ pub(super) fn called_first(plan: &Plan) -> Vec<u32> {
             graph.update_edge(*node, *before, ());
         }
     }
-    let groups = petgraph::algo::tarjan_scc(&graph);
+    // Kosaraju's way needs no recursion: a chain of flows may be long.
+    let groups = petgraph::algo::kosaraju_scc(&graph);
     groups.into_iter().flatten().filter_map(|node| graph.node_weight(node).copied()).collect()
 }
 

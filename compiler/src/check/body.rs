@@ -5,6 +5,7 @@ use super::errors;
 use super::outline::SiteKind;
 use super::scope::{Mark, Scope};
 use ecow::EcoString;
+use rustc_hash::FxHashSet;
 use weir_lang::ast::{Block, Expr, ExprKind, Ident, Otherwise, Role, Step, StepKind};
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::span::{Loc, Span};
@@ -31,7 +32,7 @@ pub struct Body<'a> {
     /// Whether it is a test: `calls(tool)` and `attempts(tool)` are known.
     pub(super) test: bool,
     /// Names that were reported as unknown: each once.
-    pub(super) unknown: Vec<EcoString>,
+    pub(super) unknown: FxHashSet<EcoString>,
     /// The flow's own name; empty outside flows.
     pub(super) flow: EcoString,
     /// Whether it is a campaign with a clock, which has no `event`.
@@ -74,7 +75,7 @@ impl<'a> Body<'a> {
             returned: false,
             sources: Vec::new(),
             test: false,
-            unknown: Vec::new(),
+            unknown: FxHashSet::default(),
             flow: EcoString::new(),
             clock: false,
         }

@@ -77,7 +77,7 @@ impl Body<'_> {
             let own = scope.into_iter().flatten().map(EcoString::as_str);
             let library = weir_stdlib::functions::all().iter().map(|entry| entry.name);
             let ambient = AmbientFn::ALL.iter().map(|(name, _)| *name);
-            let near = errors::nearest(&text, own.chain(library).chain(ambient)).map(str::to_string);
+            let near = self.checker.near(&text, own.chain(library).chain(ambient)).map(str::to_string);
             self.report(errors::unknown_flow(loc, &text, near.as_deref()));
             return;
         }
@@ -341,8 +341,9 @@ impl Body<'_> {
             None => {
                 let flows = &self.checker.program.flows;
                 let validators = flows.iter().filter(|flow| flow.role == Role::Validator);
-                let near =
-                    errors::nearest(&callee.text(), validators.map(|flow| flow.name.rsplit('.').next().unwrap_or("")));
+                let near = self
+                    .checker
+                    .near(&callee.text(), validators.map(|flow| flow.name.rsplit('.').next().unwrap_or("")));
                 let near = near.map(str::to_string);
                 self.report(errors::unknown_flow(loc, &callee.text(), near.as_deref()));
             }

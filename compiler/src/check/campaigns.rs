@@ -77,8 +77,10 @@ impl Checker {
                     }
                     _ => {
                         let flows: Vec<_> = body.checker.program.flows.iter().map(|flow| flow.name.clone()).collect();
-                        let near =
-                            errors::nearest(&callee.text(), flows.iter().map(|name| name.as_str())).map(str::to_string);
+                        let near = body
+                            .checker
+                            .near(&callee.text(), flows.iter().map(|name| name.as_str()))
+                            .map(str::to_string);
                         let loc = body.loc(callee.span);
                         body.report(errors::unknown_flow(loc, &callee.text(), near.as_deref()));
                     }
@@ -131,7 +133,7 @@ impl Checker {
             let known = weir_stdlib::functions::zones();
             let city = |zone: &&String| zone.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(name));
             let near = known.iter().find(city).map(String::as_str);
-            let near = near.or_else(|| errors::nearest(name, known.iter().map(String::as_str))).map(str::to_string);
+            let near = near.or_else(|| self.near(name, known.iter().map(String::as_str))).map(str::to_string);
             self.report(errors::unknown_zone(loc, name, near.as_deref()));
         }
     }

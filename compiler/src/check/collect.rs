@@ -138,7 +138,7 @@ impl Checker {
         let found = self.program.module_named(&text);
         if found.is_none() {
             let known = self.program.modules.iter().map(|module| module.name.as_str());
-            let near = errors::nearest(&text, known).map(str::to_string);
+            let near = self.near(&text, known).map(str::to_string);
             let loc = self.program.loc(module, path.span);
             self.report(errors::unknown_module(loc, &text, near.as_deref()));
         }
@@ -167,7 +167,7 @@ impl Checker {
                 self.declare(module, alias, entity);
             }
             None => {
-                let near = errors::nearest(&name.name, theirs.scope.keys().map(EcoString::as_str)).map(str::to_string);
+                let near = self.near(&name.name, theirs.scope.keys().map(EcoString::as_str)).map(str::to_string);
                 let diagnostic = errors::unknown_import(
                     self.program.loc(module, name.span),
                     &theirs.name.clone(),

@@ -7,23 +7,43 @@ pub use super::lacking::{also_undeclared, misspelt_capability, undeclared_capabi
 pub use project::*;
 
 use ecow::EcoString;
+use std::cell::Cell;
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::rules::Rule;
 use weir_lang::span::Loc;
 use weir_lang::types::{Mismatch, Type, Why};
 
+/// How much work all searches of one check may take together, in letters compared: enough for hundreds of unknown names
+/// in a project of thousands, and never more than a part of a second.
+const MOST_SEARCHED: usize = 100_000_000;
+
 /// The nearest of `known` to `name`, if it is near enough to be meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_while(name, known, &Cell::new(0))
+}
+
+/// The same, as long as not too much was searched before: a file that is made to hurt has thousands of unknown names
+/// among thousands of known ones. `searched`: the work done, which grows.
+pub fn nearest_while<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    searched: &Cell<usize>,
+) -> Option<&'a str> {
     let lower = name.to_lowercase();
     let (length, letters) = (lower.chars().count(), letters(&lower));
     let most = (length / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
     for one in known.into_iter().filter(|one| !one.is_empty()) {
+        if searched.get() > MOST_SEARCHED {
+            return None;
+        }
+        searched.set(searched.get() + one.len());
         // Names of another length or with other letters are not looked at closely: a project has thousands of them.
         let apart = (letters ^ self::letters(one)).count_ones() as usize;
         if one.len().abs_diff(lower.len()) > 4 * most || apart > 2 * most {
             continue;
         }
+        searched.set(searched.get() + lower.len() * one.len());
         let distance = strsim::osa_distance(&lower, &one.to_lowercase());
         // Another letter is another name, not a misspelt one.
         if distance <= most && distance < length && best.is_none_or(|(had, _)| distance < had) {
@@ -198,6 +218,26 @@ fn habit(name: &str, value: &str) -> Option<String> {
 pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
     Diagnostic::new(Rule::TypeMismatch, loc, format!("the type `{name}` is itself, with nothing around it"))
         .help("a type may contain itself in a record, a list or a map: `{ children: [Tree] }`")
+}
+
+/// Wide records that are spread again and again.
+pub fn spread_too_large(loc: Loc, most: usize) -> Diagnostic {
+    Diagnostic::new(
+        Rule::TooLarge,
+        loc,
+        format!("records of many fields are spread so often that they have more than {most} fields together"),
+    )
+    .help("put the fields that belong together into a record of their own, and that into a field")
+}
+
+/// A name for a name for a name.
+pub fn type_chain(loc: Loc, name: &str, most: usize) -> Diagnostic {
+    Diagnostic::new(
+        Rule::TooDeep,
+        loc,
+        format!("`{name}` is a name for a type that is a name for another, more than {most} times"),
+    )
+    .help("let it name the last of them")
 }
 
 pub fn type_without_values(loc: Loc, name: &str) -> Diagnostic {

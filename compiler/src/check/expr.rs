@@ -14,6 +14,9 @@ use weir_lang::ast::{Expr, ExprKind, Ident, ListItem, Lit, Part, RecordEntry};
 use weir_lang::span::Span;
 use weir_lang::types::{FieldType, Literal, RecordType, Type, fits};
 
+/// How many fields a message names.
+const MOST_NAMED: usize = 40;
+
 impl Body<'_> {
     /// The type of an expression; noted for lowering and editors.
     pub(super) fn infer(&mut self, expr: &Expr, expected: Option<&Type>) -> Type {
@@ -207,10 +210,10 @@ impl Body<'_> {
             None if weir_stdlib::functions::FunctionId::named(&name.name).is_some() => "function",
             None if self.unknown.contains(&name.name) => return Type::Broken,
             None => {
-                self.unknown.push(name.name.clone());
+                self.unknown.insert(name.name.clone());
                 let scope = self.checker.program.modules.get(self.module).map(|module| module.scope.keys());
                 let consts = scope.into_iter().flatten().map(EcoString::as_str);
-                let near = errors::nearest(&name.name, self.scope.names().chain(consts)).map(str::to_string);
+                let near = self.checker.near(&name.name, self.scope.names().chain(consts)).map(str::to_string);
                 self.report(errors::unknown_name(loc, &name.name, near.as_deref()));
                 return Type::Broken;
             }
@@ -292,11 +295,13 @@ impl Body<'_> {
             Type::Record(record) => record.fields.keys().map(EcoString::as_str).collect(),
             _ => Vec::new(),
         };
-        let near = errors::nearest(&name.name, known.iter().copied()).map(str::to_string);
+        let near = self.checker.near(&name.name, known.iter().copied()).map(str::to_string);
         let loc = self.loc(name.span);
         let mut diagnostic = errors::unknown_field(loc, &name.name, ty, near.as_deref());
         if near.is_none() && !known.is_empty() {
-            diagnostic = diagnostic.help(format!("its fields are `{}`", known.join("`, `")));
+            let more = if known.len() > MOST_NAMED { ", …" } else { "" };
+            let known = known.get(..MOST_NAMED).unwrap_or(&known).join("`, `");
+            diagnostic = diagnostic.help(format!("its fields are `{known}`{more}"));
         } else if matches!(name.name.as_str(), "length" | "len" | "size" | "count") {
             diagnostic = diagnostic.help("`len(…)` counts characters, elements or entries");
         } else if matches!(member, Type::List(_)) {
@@ -430,10 +435,12 @@ impl Body<'_> {
     fn spread(&mut self, value: &Expr, ty: &Type, fields: &mut IndexMap<EcoString, FieldType>) -> bool {
         match self.checker.program.types.head(ty) {
             Type::Record(record) => {
+                let spread = record.fields.len();
                 for (name, field) in &record.fields {
                     fields.insert(name.clone(), field.clone());
                 }
-                return true;
+                let loc = self.loc(value.span);
+                return self.checker.may_spread(loc, spread);
             }
             Type::Broken => {}
             other => {
@@ -474,7 +481,7 @@ impl Body<'_> {
         if open || wanted.iter().any(|record| record.fields.contains_key(&name.name)) {
             return;
         }
-        let near = errors::nearest(&name.name, first.fields.keys().map(EcoString::as_str)).map(str::to_string);
+        let near = self.checker.near(&name.name, first.fields.keys().map(EcoString::as_str)).map(str::to_string);
         let loc = self.loc(name.span);
         self.report(errors::undeclared_field(
             loc,

@@ -230,7 +230,7 @@ impl Checker {
         let text = path.text();
         let loc = self.program.loc(module, path.span);
         let diagnostic = if path.parts.len() == 1 {
-            let near = errors::nearest(&text, self.program.tools.keys().map(EcoString::as_str));
+            let near = self.near(&text, self.program.tools.keys().map(EcoString::as_str));
             Some(errors::unknown_flow(loc, &text, near))
         } else {
             self.absent_tool(loc, &text)
@@ -280,7 +280,7 @@ impl Checker {
         }
         let Some(Callee::Flow(flow)) = self.program.callee(module, path) else {
             let flows = self.program.flows.iter().map(|flow| flow.name.as_str());
-            let near = errors::nearest(&path.text(), flows).map(str::to_string);
+            let near = self.near(&path.text(), flows).map(str::to_string);
             self.report(errors::unknown_flow(loc, &path.text(), near.as_deref()));
             return;
         };

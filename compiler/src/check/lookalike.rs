@@ -84,7 +84,11 @@ impl Checker {
             look(
                 text,
                 file,
-                &mut |span| comments.iter().any(|one| one.span.start <= span.start && span.end <= one.span.end),
+                &mut |span| {
+                    let before = comments.partition_point(|one| one.span.start <= span.start);
+                    let last = before.checked_sub(1).and_then(|at| comments.get(at));
+                    last.is_some_and(|one| span.end <= one.span.end)
+                },
                 &mut found,
             );
         }
@@ -94,8 +98,8 @@ impl Checker {
                 std::iter::once(0).chain(self.config_text.match_indices('\n').map(|(at, _)| at + 1)).collect();
             let text = &self.config_text;
             let comment = |span: Span| {
-                let line =
-                    starts.iter().rev().find(|start| **start <= span.start as usize).copied().unwrap_or_default();
+                let line = starts.partition_point(|start| *start <= span.start as usize).saturating_sub(1);
+                let line = starts.get(line).copied().unwrap_or_default();
                 text.get(line..).is_some_and(|line| line.trim_start().starts_with('#'))
             };
             look(text, file, &mut { comment }, &mut found);
@@ -122,13 +126,17 @@ impl Checker {
 }
 
 fn look(text: &str, file: FileId, skip: &mut dyn FnMut(Span) -> bool, found: &mut Vec<Diagnostic>) {
-    for (at, sign) in text.char_indices().filter(|(_, sign)| !sign.is_ascii()) {
+    let mut runs: Vec<(Span, char)> = Vec::new();
+    for (at, sign) in text.char_indices().filter(|(at, sign)| is_invisible(*sign) && (*at > 0 || *sign != '\u{FEFF}')) {
         let span = Span::new(at, at + sign.len_utf8());
-        let byte_order = at == 0 && sign == '\u{FEFF}';
-        if is_invisible(sign) && !byte_order && !skip(span) {
-            let loc = Loc { file, span };
-            found.push(hints::invisible(loc, sign).fix("take it out", vec![(loc, String::new())]));
+        match runs.last_mut() {
+            Some((run, _)) if run.end == span.start => run.end = span.end,
+            _ => runs.push((span, sign)),
         }
+    }
+    for (span, sign) in runs.into_iter().filter(|(span, _)| !skip(*span)) {
+        let loc = Loc { file, span };
+        found.push(hints::invisible(loc, sign).fix("take it out", vec![(loc, String::new())]));
     }
     let mut start = None;
     for (at, sign) in text.char_indices().chain([(text.len(), ' ')]) {

@@ -14,6 +14,7 @@ mod conditions;
 mod consts;
 mod distrust;
 mod effects;
+mod empty;
 pub(crate) mod errors;
 mod expr;
 mod facts;
@@ -41,6 +42,7 @@ mod scope;
 mod settings;
 mod suppress;
 mod tests;
+mod torn;
 pub mod trust;
 pub(crate) mod types;
 mod unused;
@@ -130,6 +132,8 @@ pub struct FlowInfo {
     pub calls: Vec<EcoString>,
     /// The least `can`: every capability that it or what it reaches needs, sorted.
     pub needs: Vec<EcoString>,
+    /// What of its parameters must not come from outside, a line each: `` `to` reaches `to` of `mail.send` ``.
+    pub steered: Vec<EcoString>,
 }
 
 /// A parameter of a flow.
@@ -205,22 +209,6 @@ impl Checker {
     }
 }
 
-/// The declaration around a place, by the lines that begin with a word at the margin.
-fn around(text: &str, place: usize) -> (usize, usize) {
-    let begins = |line: &str| line.starts_with(|sign: char| sign.is_ascii_alphabetic());
-    let (mut start, mut at) = (0, 0);
-    for line in text.split_inclusive('\n') {
-        if begins(line) {
-            match at <= place {
-                true => start = at,
-                false => return (start, at),
-            }
-        }
-        at += line.len();
-    }
-    (start, text.len())
-}
-
 /// The tree of the built-in tools' declarations, parsed once.
 static BUILTIN_TREE: LazyLock<Arc<Module>> =
     LazyLock::new(|| Arc::new(weir_lang::parse(FileId(u32::MAX), BUILTIN).module));
@@ -235,6 +223,8 @@ pub(crate) struct Checker {
     pub(crate) program: Program,
     config: Arc<Config>,
     config_text: String,
+    /// Where its keys stand, once somebody asks.
+    config_places: std::cell::OnceCell<IndexMap<Vec<EcoString>, crate::project::ConfigPlace>>,
     /// `weir.toml` could not be read: what it configures is not known.
     unreadable: bool,
     /// The text of each flow file.
@@ -266,6 +256,12 @@ pub(crate) struct Checker {
     /// Whether what trust rests on is told.
     tell_trust: bool,
     trust_told: Vec<trust::FlowTrust>,
+    /// What of each flow's parameters must be trusted.
+    steered: Vec<Vec<EcoString>>,
+    /// The work of all searches for the name that was meant.
+    searched: std::cell::Cell<usize>,
+    /// The fields that all spreads of wide records have given.
+    spread: usize,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
     /// The type of each bound name, for editors.
@@ -303,6 +299,11 @@ impl Checker {
     /// Whether an error was found inside a place.
     fn is_wrong(&self, loc: Loc) -> bool {
         self.wrong.range((loc.file.0, loc.span.start)..(loc.file.0, loc.span.end)).next().is_some()
+    }
+
+    /// The nearest of `known` to `name`, where the check has not searched too much before.
+    fn near<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        errors::nearest_while(name, known, &self.searched)
     }
 
     /// How much was said so far.
@@ -457,29 +458,6 @@ impl Checker {
         checked
     }
 
-    /// Where a declaration cannot be read because its brackets do not pair up, only the first thing said of it is
-    /// meant: what follows reads pieces that were torn apart.
-    fn drop_consequences(&mut self, files: &[SourceFile]) {
-        let mut torn: Vec<(Loc, u32, u32)> = Vec::new();
-        for one in self.diagnostics.iter().filter(|one| one.rule == Rule::Syntax) {
-            let loc = one.loc();
-            let inside = |(first, start, end): &(Loc, u32, u32)| {
-                first.file == loc.file && (*start..*end).contains(&loc.span.start)
-            };
-            let Some(file) = files.get(loc.file.0 as usize).filter(|_| !torn.iter().any(inside)) else { continue };
-            let (start, end) = around(&file.text, loc.span.start as usize);
-            if !weir_lang::pair_up(file.text.get(start..end).unwrap_or("")) {
-                torn.push((loc, Span::new(start, end).start, Span::new(start, end).end));
-            }
-        }
-        self.diagnostics.retain(|one| {
-            let loc = one.loc();
-            !torn.iter().any(|(first, start, end)| {
-                first.file == loc.file && (*start..*end).contains(&loc.span.start) && one.loc() != *first
-            })
-        });
-    }
-
     fn flow_info(&self, flow: usize) -> Option<FlowInfo> {
         let decl = self.program.flows.get(flow)?;
         let ast = self.program.flow_ast(flow)?;
@@ -502,6 +480,7 @@ impl Checker {
             returns: decl.returns.clone(),
             can: decl.can.clone(),
             needs,
+            steered: self.steered.get(flow).cloned().unwrap_or_default(),
             calls: calls.filter_map(|call| self.program.flows.get(*call)).map(|flow| flow.name.clone()).collect(),
         })
     }

@@ -22,7 +22,12 @@ pub fn join(a: &Type, b: &Type, types: &TypeTable) -> Type {
     if fits_plainly(a, b, types) {
         return b.clone();
     }
-    Type::union([a.clone(), b.clone()])
+    match Type::union([a.clone(), b.clone()]) {
+        Type::Union(members) if members.iter().filter(|one| matches!(one, Type::Record(_))).count() > MOST_JOINED => {
+            Type::Json
+        }
+        joined => joined,
+    }
 }
 
 /// Fits without losing a field and without a conversion.
@@ -44,6 +49,8 @@ fn fits_plainly(from: &Type, to: &Type, types: &TypeTable) -> bool {
 /// what they have in common: a table of ten thousand rows is a list of one record.
 const MOST_APART: usize = 1_024;
 const MOST_RECORDS: usize = 64;
+/// How many different records a value may be before nothing is known of it any more.
+const MOST_JOINED: usize = 128;
 
 /// [`join`] of all; [`Type::Never`] of none.
 pub fn join_all(types: Vec<Type>, table: &TypeTable) -> Type {

@@ -87,7 +87,7 @@ impl Checker {
             return Some(errors::call_of_unlocked(loc, name, server));
         }
         let flows = self.program.flows.iter().map(|flow| flow.name.as_str());
-        let near = errors::nearest(name, self.program.tools.keys().map(EcoString::as_str).chain(flows));
+        let near = self.near(name, self.program.tools.keys().map(EcoString::as_str).chain(flows));
         Some(errors::unknown_tool(loc, name, known, near))
     }
 }

@@ -63,7 +63,7 @@ impl Checker {
                 }
                 _ => {
                     let flows = self.program.flows.iter().map(|flow| flow.name.as_str());
-                    let near = errors::nearest(&path.text(), flows).map(str::to_string);
+                    let near = self.near(&path.text(), flows).map(str::to_string);
                     self.report(errors::unknown_flow(at, &path.text(), near.as_deref()));
                 }
             }
@@ -106,8 +106,9 @@ impl Checker {
         if matches!(self.program.entity(module, &name.name), Some(Entity::Type(full)) if full.is_empty()) {
             return None;
         }
-        let known: Vec<EcoString> = self.policy_names();
-        let near = errors::nearest(&name.name, known.iter().map(EcoString::as_str)).map(str::to_string);
+        let places = 0..self.program.policies.len();
+        let known = places.filter_map(|place| self.program.policy_ast(place)).map(|(_, one)| one.name.name.as_str());
+        let near = self.near(&name.name, known).map(str::to_string);
         let loc = self.program.loc(module, name.span);
         self.report(errors::unknown_policy(loc, &name.name, near.as_deref()));
         None

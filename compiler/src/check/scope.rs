@@ -34,9 +34,14 @@ pub struct Scope {
     /// Places of the bindings of a name, innermost last.
     places: FxHashMap<EcoString, Vec<usize>>,
     facts: Vec<Fact>,
+    /// Where in `facts` a path (known) or a name (forgotten) stands, the last one last.
+    fact_places: FxHashMap<EcoString, Vec<usize>>,
+    forgotten: FxHashMap<EcoString, Vec<usize>>,
     depth: usize,
     /// Names whose blocks have ended, with what would be said if nothing had read them.
     ended: FxHashMap<EcoString, Vec<Binding>>,
+    /// Where in `ended` the binding of a name at a place stands: loops are gone through more than once.
+    ended_places: FxHashMap<(EcoString, Span), usize>,
 }
 
 /// What is known of a path, or that nothing of a name is known any more because another value bears it now.
@@ -63,13 +68,20 @@ impl Scope {
     /// Ends a block: its names are gone.
     pub fn leave(&mut self, mark: Mark) {
         self.depth = self.depth.saturating_sub(1);
-        self.facts.truncate(mark.facts);
+        for fact in self.facts.split_off(mark.facts.min(self.facts.len())) {
+            let places = match &fact {
+                Fact::Known(path, _) => self.fact_places.get_mut(path),
+                Fact::Forget(name) => self.forgotten.get_mut(name),
+            };
+            places.and_then(Vec::pop);
+        }
         for binding in self.bindings.split_off(mark.bindings.min(self.bindings.len())) {
             if let Some(places) = self.places.get_mut(&binding.name) {
                 places.pop();
             }
             let ended = self.ended.entry(binding.name.clone()).or_default();
-            match ended.iter_mut().rev().find(|one| one.span == binding.span) {
+            let at = *self.ended_places.entry((binding.name.clone(), binding.span)).or_insert(ended.len());
+            match ended.get_mut(at) {
                 Some(before) => before.used |= binding.used,
                 None => ended.push(binding),
             }
@@ -103,7 +115,7 @@ impl Scope {
         let same = had.filter(|binding| binding.depth == self.depth).map(|binding| binding.span);
         let outer = had.filter(|binding| binding.depth < self.depth).map(|binding| binding.span);
         if had.is_some() {
-            self.facts.push(Fact::Forget(name.clone()));
+            self.note(Fact::Forget(name.clone()));
         }
         let depth = self.depth;
         self.places.entry(name.clone()).or_default().push(self.bindings.len());
@@ -154,25 +166,27 @@ impl Scope {
 
     /// What is known of a path beyond its declared type.
     pub fn fact(&self, path: &str) -> Option<&Type> {
-        for fact in self.facts.iter().rev() {
-            match fact {
-                Fact::Known(known, ty) if known == path => return Some(ty),
-                Fact::Forget(name)
-                    if path
-                        .strip_prefix(name.as_str())
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) =>
-                {
-                    return None;
-                }
-                _ => {}
-            }
+        let known = *self.fact_places.get(path)?.last()?;
+        let name = path.split('.').next().unwrap_or(path);
+        let forgotten = self.forgotten.get(name).and_then(|places| places.last());
+        match self.facts.get(known) {
+            Some(Fact::Known(_, ty)) if forgotten.is_none_or(|at| *at < known) => Some(ty),
+            _ => None,
         }
-        None
     }
 
     /// Notes facts for the rest of the block.
     pub fn assume(&mut self, facts: Vec<(EcoString, Type)>) {
-        self.facts.extend(facts.into_iter().map(|(path, ty)| Fact::Known(path, ty)));
+        facts.into_iter().for_each(|(path, ty)| self.note(Fact::Known(path, ty)));
+    }
+
+    fn note(&mut self, fact: Fact) {
+        let places = match &fact {
+            Fact::Known(path, _) => self.fact_places.entry(path.clone()),
+            Fact::Forget(name) => self.forgotten.entry(name.clone()),
+        };
+        places.or_default().push(self.facts.len());
+        self.facts.push(fact);
     }
 }
 

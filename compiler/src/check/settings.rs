@@ -3,7 +3,7 @@
 use super::Checker;
 use super::clause::CODES;
 use super::errors;
-use crate::project::{Config, ToolSection, ToolSettings, parse_breaker, parse_duration, parse_limit};
+use crate::project::{Config, ConfigPlace, ToolSection, ToolSettings, parse_breaker, parse_duration, parse_limit};
 use ecow::EcoString;
 use weir_lang::span::{FileId, Loc, Span};
 
@@ -161,12 +161,18 @@ impl Checker {
 
     /// Where an entry of a list in the project file stands.
     pub(super) fn config_entry(&self, path: &[&str], at: usize) -> Loc {
-        let entry = Config::places(&self.config_text, path).and_then(|place| place.entries.get(at).cloned());
+        let entry = self.config_at(path).and_then(|place| place.entries.get(at).cloned());
         self.config_loc(entry)
     }
 
     fn config_place(&self, path: &[&str]) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
-        Config::places(&self.config_text, path).map(|place| (place.key, place.value))
+        self.config_at(path).map(|place| (place.key.clone(), place.value.clone()))
+    }
+
+    /// The file is read for its places once.
+    fn config_at(&self, path: &[&str]) -> Option<&ConfigPlace> {
+        let places = self.config_places.get_or_init(|| Config::all_places(&self.config_text));
+        places.get(&path.iter().map(|part| EcoString::from(*part)).collect::<Vec<_>>())
     }
 
     fn config_loc(&self, range: Option<std::ops::Range<usize>>) -> Loc {

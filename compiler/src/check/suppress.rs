@@ -41,18 +41,22 @@ impl Checker {
                 lines.entry(one.loc.file.0).or_insert_with(|| Lines::new(&file.text));
             }
         }
+        let mut by_line: FxHashMap<(FileId, u32), Vec<usize>> = FxHashMap::default();
+        for (at, one) in allowed.iter().enumerate() {
+            by_line.entry((one.loc.file, one.line)).or_default().push(at);
+        }
         self.diagnostics.retain(|diagnostic| {
             let loc = diagnostic.loc();
-            let (Some(lines), Some(file)) = (lines.get(&loc.file.0), files.get(loc.file.0 as usize)) else {
+            let Some(lines) = lines.get(&loc.file.0) else {
                 return true;
             };
             if diagnostic.severity == Severity::Error {
                 return true;
             }
-            let line = lines.position(&file.text, loc.span.start).0;
+            let line = lines.line(loc.span.start);
             let mut kept = true;
-            for one in &mut allowed {
-                if one.loc.file == loc.file && one.line == line && one.rule == diagnostic.rule.name() {
+            for at in by_line.get(&(loc.file, line)).into_iter().flatten() {
+                if let Some(one) = allowed.get_mut(*at).filter(|one| one.rule == diagnostic.rule.name()) {
                     (one.used, kept) = (true, false);
                 }
             }
@@ -88,6 +92,7 @@ impl Checker {
     fn read_allowed(&mut self, at: usize, file: &SourceFile, allowed: &mut Vec<Allowed>) {
         let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
         let lines = Lines::new(&file.text);
+        let code = lines_of_code(&file.text);
         for (comment, own_line) in self.comments(at, file) {
             let text = comment.text(&file.text);
             let Some((_, rest)) =
@@ -99,8 +104,8 @@ impl Checker {
             if reason.trim().is_empty() {
                 self.diagnostics.push(hints::missing_reason(Loc { file: id, span: comment }));
             }
-            let line = lines.position(&file.text, comment.start).0;
-            let line = if own_line { next_code(&file.text, line) } else { line };
+            let line = lines.line(comment.start);
+            let line = if own_line { next_code(&code, line) } else { line };
             let first = comment.start as usize + text.len() - rest.len();
             let mut from = first;
             for part in rules.split(',') {
@@ -131,14 +136,16 @@ impl Checker {
     }
 }
 
-/// The number of the next line that holds more than a comment.
-fn next_code(text: &str, line: u32) -> u32 {
-    let after = text.lines().enumerate().skip(line as usize);
-    let mut code = after.filter(|(_, text)| {
-        let text = text.trim_start();
-        !text.is_empty() && !text.starts_with("//") && !text.starts_with('#')
-    });
-    code.next().map_or(line + 1, |(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX))
+/// The numbers of the lines that hold more than a comment, in order.
+fn lines_of_code(text: &str) -> Vec<u32> {
+    let code = |line: &str| !line.is_empty() && !line.starts_with("//") && !line.starts_with('#');
+    let numbered = (1..).zip(text.lines());
+    numbered.filter(|(_, line)| code(line.trim_start())).map(|(number, _)| number).collect()
+}
+
+/// The first of these lines behind a line.
+fn next_code(code: &[u32], line: u32) -> u32 {
+    code.get(code.partition_point(|one| *one <= line)).copied().unwrap_or(line + 1)
 }
 
 /// The comment with the blanks before it, and its line end where nothing else stands there.

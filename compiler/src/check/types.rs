@@ -9,11 +9,17 @@ use rust_decimal::Decimal;
 use std::str::FromStr;
 use std::sync::Arc;
 use weir_lang::ast::{Expr, ExprKind, FieldDecl, Lit, Mark, Path, ToolAttr, ToolDecl, TypeExpr, TypeExprKind, UnaryOp};
-use weir_lang::span::Span;
+use weir_lang::parse::MAX_NESTING;
+use weir_lang::span::{Loc, Span};
 use weir_lang::types::{FieldType, Literal, Range, RecordType, Type};
 
 /// Longest time of an attempt when nothing else is said.
 pub const DEFAULT_TIMEOUT_MS: u64 = 30_000;
+
+/// Records of more fields than this are counted when they are spread.
+const WIDE_RECORD: usize = 64;
+/// The most fields that all spreads of wide records may give together.
+const MOST_SPREAD: usize = 200_000;
 
 const BASE: [&str; 9] = ["string", "int", "number", "decimal", "bool", "json", "time", "date", "duration"];
 
@@ -26,33 +32,8 @@ impl Checker {
             self.ensure_type(name);
         }
         self.break_circles(&places);
+        self.break_chains(&places);
         self.report_empty_types(&places);
-    }
-
-    /// A type that can have no value, since each would have to contain another (`type A = { a: A }`).
-    fn report_empty_types(&mut self, places: &[(EcoString, super::program::ItemRef)]) {
-        let mut filled: rustc_hash::FxHashSet<EcoString> = rustc_hash::FxHashSet::default();
-        let mut open: Vec<&(EcoString, super::program::ItemRef)> = places.iter().collect();
-        let declared: rustc_hash::FxHashSet<&EcoString> = places.iter().map(|(name, _)| name).collect();
-        loop {
-            let before = open.len();
-            let types = &self.program.types.types;
-            open.retain(|(name, _)| {
-                let full = types.get(name).is_none_or(|ty| can_have_value(ty, &filled, &declared));
-                if full {
-                    filled.insert(name.clone());
-                }
-                !full
-            });
-            if open.is_empty() || open.len() == before {
-                break;
-            }
-        }
-        let Some((name, at)) = open.first().map(|(name, at)| (name.clone(), *at)) else { return };
-        if let Some(weir_lang::ast::ItemKind::Type(decl)) = self.program.item(at).map(|item| &item.kind) {
-            let loc = self.program.loc(at.module, decl.name.span);
-            self.report(errors::type_without_values(loc, &name));
-        }
     }
 
     /// A type that is itself with nothing around it (`type A = A | null`) stands for no value.
@@ -78,6 +59,40 @@ impl Checker {
             {
                 let loc = self.program.loc(at.module, decl.name.span);
                 self.report(errors::type_of_itself(loc, name));
+            }
+        }
+    }
+
+    /// A name for a name for a name, and so on: nobody can follow it, and to look through it would take long.
+    fn break_chains(&mut self, places: &[(EcoString, super::program::ItemRef)]) {
+        let number: rustc_hash::FxHashMap<&EcoString, usize> =
+            places.iter().enumerate().map(|(at, (name, _))| (name, at)).collect();
+        let bare = |at: usize| -> Vec<usize> {
+            let Some(ty) = places.get(at).and_then(|(name, _)| self.program.types.types.get(name)) else {
+                return Vec::new();
+            };
+            let mut names = Vec::new();
+            bare_names(ty, &mut names);
+            names.into_iter().filter_map(|name| number.get(name).copied()).collect()
+        };
+        let mut depth = vec![0_usize; places.len()];
+        let mut deep = Vec::new();
+        for at in super::graphs::groups(places.len(), bare).into_iter().flatten() {
+            let below = bare(at).into_iter().filter_map(|to| depth.get(to)).max().map_or(0, |most| most + 1);
+            if let Some(slot) = depth.get_mut(at) {
+                *slot = if below > MAX_NESTING { 0 } else { below };
+            }
+            if below > MAX_NESTING {
+                deep.push(at);
+            }
+        }
+        for (count, (name, at)) in deep.into_iter().filter_map(|at| places.get(at)).enumerate() {
+            self.program.types.types.insert(name.clone(), Type::Broken);
+            if count == 0
+                && let Some(weir_lang::ast::ItemKind::Type(decl)) = self.program.item(*at).map(|item| &item.kind)
+            {
+                let loc = self.program.loc(at.module, decl.name.span);
+                self.report(errors::type_chain(loc, name, MAX_NESTING));
             }
         }
     }
@@ -138,7 +153,7 @@ impl Checker {
         let scope = self.program.modules.get(module).map(|module| &module.scope);
         let types = scope.into_iter().flatten().filter(|(_, entity)| matches!(entity, Entity::Type(_)));
         let known = types.map(|(name, _)| name.as_str()).chain(BASE);
-        let near = errors::nearest(&text, known).map(str::to_string);
+        let near = self.near(&text, known).map(str::to_string);
         let loc = self.program.loc(module, path.span);
         self.report(errors::unknown_type(loc, &text, near.as_deref()));
         Type::Broken
@@ -190,10 +205,19 @@ impl Checker {
             let ty = self.resolve_type(module, member);
             if let Type::Named(full) = &ty {
                 let full = full.clone();
+                if self.types_open.len() > MAX_NESTING {
+                    let loc = self.program.loc(module, member.span);
+                    self.report(errors::type_chain(loc, &full, MAX_NESTING));
+                    return Type::Broken;
+                }
                 self.ensure_type(&full);
             }
             match self.program.types.head(&ty).clone() {
                 Type::Record(record) => {
+                    let loc = self.program.loc(module, member.span);
+                    if !self.may_spread(loc, record.fields.len()) {
+                        return Type::Broken;
+                    }
                     for (name, field) in &record.fields {
                         self.join_field(module, member.span, &mut joined, name, field);
                     }
@@ -207,6 +231,19 @@ impl Checker {
             }
         }
         Type::Record(Arc::new(joined))
+    }
+
+    /// Wide records that are spread or joined again and again are told once, and give nothing more to keep.
+    pub(super) fn may_spread(&mut self, loc: Loc, fields: usize) -> bool {
+        if fields <= WIDE_RECORD {
+            return true;
+        }
+        let before = self.spread;
+        self.spread = before.saturating_add(fields);
+        if before <= MOST_SPREAD && self.spread > MOST_SPREAD {
+            self.report(errors::spread_too_large(loc, MOST_SPREAD));
+        }
+        self.spread <= MOST_SPREAD
     }
 
     fn join_field(&mut self, module: usize, span: Span, into: &mut RecordType, name: &EcoString, field: &FieldType) {
@@ -388,22 +425,5 @@ pub fn constant_number(expr: &Expr) -> Option<Decimal> {
         ExprKind::Lit(Lit::Number(text)) => decimal(text),
         ExprKind::Unary { op: UnaryOp::Neg, operand } => constant_number(operand).map(|value| -value),
         _ => None,
-    }
-}
-
-/// Whether a type can have a value, where those in `filled` can, and those that are not `declared` in a flow file.
-fn can_have_value(
-    ty: &Type,
-    filled: &rustc_hash::FxHashSet<EcoString>,
-    declared: &rustc_hash::FxHashSet<&EcoString>,
-) -> bool {
-    match ty {
-        Type::Named(name) => filled.contains(name) || !declared.contains(name),
-        Type::Marked(_, inner) => can_have_value(inner, filled, declared),
-        Type::Union(members) => members.iter().any(|member| can_have_value(member, filled, declared)),
-        Type::Record(record) => {
-            record.fields.values().all(|field| field.optional || can_have_value(&field.ty, filled, declared))
-        }
-        _ => true,
     }
 }

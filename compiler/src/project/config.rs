@@ -286,17 +286,30 @@ pub struct ConfigPlace {
 }
 
 impl Config {
-    /// Where the key at the end of `path` and its value stand.
-    pub fn places(text: &str, path: &[&str]) -> Option<ConfigPlace> {
-        let root = toml::de::DeTable::parse(text).ok()?;
-        let mut table = root.get_ref();
-        let (last, front) = path.split_last()?;
-        for part in front {
-            table = table.get(*part)?.get_ref().as_table()?;
+    /// Where every key stands, by the way to it.
+    pub fn all_places(text: &str) -> IndexMap<Vec<EcoString>, ConfigPlace> {
+        let mut found = IndexMap::new();
+        if let Ok(root) = toml::de::DeTable::parse(text) {
+            places_below(root.get_ref(), &mut Vec::new(), &mut found);
         }
-        let (key, value) = table.iter().find(|(key, _)| key.get_ref() == last)?;
+        found
+    }
+}
+
+fn places_below(
+    table: &toml::de::DeTable<'_>,
+    path: &mut Vec<EcoString>,
+    found: &mut IndexMap<Vec<EcoString>, ConfigPlace>,
+) {
+    for (key, value) in table {
+        path.push(key.get_ref().as_ref().into());
         let entries = value.get_ref().as_array().into_iter().flat_map(|list| list.iter().map(|one| one.span()));
-        Some(ConfigPlace { key: key.span(), value: value.span(), entries: entries.collect() })
+        let place = ConfigPlace { key: key.span(), value: value.span(), entries: entries.collect() };
+        found.insert(path.clone(), place);
+        if let Some(inner) = value.get_ref().as_table() {
+            places_below(inner, path, found);
+        }
+        path.pop();
     }
 }
 

@@ -52,6 +52,11 @@ pub fn read(text: &str) -> McpFile {
         if entry.get("disabled").and_then(Json::as_bool) == Some(true) {
             continue;
         }
+        if file.servers.len() >= MOST_SERVERS {
+            let message = format!("more than {MOST_SERVERS} servers stand in this file; the others are left out");
+            file.problem(message, "take out those that flows do not need", false, 0..0);
+            break;
+        }
         let at = place(text, name);
         match section(entry) {
             Ok(section) => {
@@ -77,6 +82,9 @@ impl McpFile {
         self.problems.push(McpProblem { message, help, harmless, at });
     }
 }
+
+/// How many servers of one file are read.
+const MOST_SERVERS: usize = 500;
 
 /// Where the programs that we know keep the table of servers.
 fn servers(json: &Json) -> Option<&Map<String, Json>> {

@@ -4,8 +4,8 @@ mod config;
 mod mcp_json;
 
 pub use config::{
-    Breaker, CampaignsSection, Config, ConfigError, Durability, Missed, ProjectSection, RunsSection, ServeRole,
-    ServeSection, Signing, TokenSection, ToolSection, ToolSettings, Trust, WebhookSection, parse_breaker,
+    Breaker, CampaignsSection, Config, ConfigError, ConfigPlace, Durability, Missed, ProjectSection, RunsSection,
+    ServeRole, ServeSection, Signing, TokenSection, ToolSection, ToolSettings, Trust, WebhookSection, parse_breaker,
     parse_duration, parse_limit,
 };
 pub use mcp_json::{MCP_FILES, McpFile, McpProblem, add as add_servers, place as server_place, read as read_mcp};

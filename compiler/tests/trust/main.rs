@@ -163,6 +163,8 @@ mod endorsement;
 
 mod form;
 
+mod served;
+
 mod strict;
 
 mod size;

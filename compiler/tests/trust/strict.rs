@@ -74,6 +74,21 @@ fn whether_a_loop_has_rounds() {
 }
 
 #[test]
+fn whether_a_repeat_goes_on() {
+    let pages = |next: &str| {
+        format!(
+            "repeat at = url at most 5 {{\n page = web.fetch(url: at ?? url)\n desk.note(text: who)\n next {next}\n}}"
+        )
+    };
+    told(&flow(&pages("if page.body == \"x\" then null else page.title")), &["desk.note(text: who)"]);
+    told(&flow(&pages("if page.size > 3 then null else url")), &[]);
+    let always = "repeat at = url at most 5 {\n page = web.fetch(url: at)\n desk.note(text: who)\n next page.title\n}";
+    told(&flow(always), &[]);
+    let chosen = "repeat at = url at most 5 {\n page = web.fetch(url: at)\n desk.note(text: who)\n if page.body == \"x\" { next url }\n}";
+    told(&flow(chosen), &["desk.note(text: who)"]);
+}
+
+#[test]
 fn in_a_loop() {
     told(
         &flow("for m in box.mails().mails { if m.subject == \"x\" { desk.note(text: m.id) } }"),

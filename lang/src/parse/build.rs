@@ -2,7 +2,7 @@
 
 use super::grammar::Rule;
 use super::kids::Node;
-use super::{MAX_TREE_DEPTH, say};
+use super::{MAX_TREE_DEPTH, MAX_WIDTH, say};
 use crate::ast::{Comment, Doc, Expr, ExprId, ExprKind, Ident, Path};
 use crate::diagnostic::Diagnostic;
 use crate::span::{FileId, Loc, Span};
@@ -19,6 +19,8 @@ pub(super) struct Builder<'a> {
     pub(super) in_test: bool,
     /// Regular expressions that are known to be sound.
     pub(super) sound: std::collections::BTreeSet<EcoString>,
+    /// How much work they were to compile.
+    pub(super) patterns: usize,
     /// Where the last broken piece that was explained ended.
     pub(super) explained: Option<u32>,
 }
@@ -34,6 +36,7 @@ impl<'a> Builder<'a> {
             depth: 0,
             in_test: false,
             sound: Default::default(),
+            patterns: 0,
             explained: None,
         }
     }
@@ -71,6 +74,17 @@ impl<'a> Builder<'a> {
         if !self.diagnostics.iter().any(|other| other.rule == diagnostic.rule) {
             self.report(diagnostic);
         }
+    }
+
+    /// As many children as one thing may have; more are reported and left out.
+    pub(super) fn at_most<'k>(&mut self, kids: impl Iterator<Item = Node<'k>>, what: &str) -> Vec<Node<'k>> {
+        let mut kids: Vec<Node<'k>> = kids.collect();
+        if let Some(first) = kids.get(MAX_WIDTH) {
+            let diagnostic = say::too_wide(self.loc(span(first)), what, MAX_WIDTH);
+            self.report(diagnostic);
+            kids.truncate(MAX_WIDTH);
+        }
+        kids
     }
 
     pub(super) fn missing(&mut self, span: Span) -> Expr {

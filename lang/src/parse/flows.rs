@@ -37,7 +37,8 @@ impl<'a> Builder<'a> {
         let Some(params) = kids.next_if(Rule::params) else {
             return Vec::new();
         };
-        Kids::of(params).map(|param| self.param(param, of_flow)).collect()
+        let params = self.at_most(Kids::of(params), "the parameters of a flow or tool");
+        params.into_iter().map(|param| self.param(param, of_flow)).collect()
     }
 
     fn param(&mut self, node: Node<'a>, of_flow: bool) -> Param {

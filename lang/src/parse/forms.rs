@@ -208,7 +208,8 @@ impl<'a> Builder<'a> {
 
     fn match_expr(&mut self, mut kids: Kids<'a>, whole: Span) -> ExprKind {
         let subject = Box::new(self.next_expr(&mut kids, whole));
-        let arms = self.deeper(1, whole, |builder| kids.map(|arm| builder.match_arm(arm)).collect());
+        let arms = self.at_most(kids, "the arms of a `match`").into_iter();
+        let arms = self.deeper(1, whole, |builder| arms.map(|arm| builder.match_arm(arm)).collect());
         ExprKind::Match { subject, arms: arms.unwrap_or_default() }
     }
 

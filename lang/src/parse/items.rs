@@ -113,7 +113,7 @@ impl<'a> Builder<'a> {
         let mut kids = Kids::of(node);
         let name = self.ident_or(kids.next(), whole);
         let (mut arms, mut timeout) = (Vec::new(), None);
-        for part in kids {
+        for part in self.at_most(kids, "the arms of a policy") {
             if part.as_rule() == Rule::timeout_c {
                 let mut inner = Kids::of(part);
                 timeout = Some(self.next_expr(&mut inner, whole));

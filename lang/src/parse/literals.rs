@@ -4,11 +4,15 @@ use super::build::{Builder, span};
 use super::kids::Node;
 use super::say;
 use crate::ast::{ExprKind, Lit, Regex};
+use crate::span::Span;
 use ecow::EcoString;
 use regex::RegexBuilder;
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// Largest compiled size of a regular expression in bytes.
 const MAX_REGEX: usize = 1 << 20;
+/// The work that the regular expressions of one file may be together: a few hundred large ones, thousands of usual ones.
+const MOST_PATTERNS: usize = 1_000_000;
 /// The units of a duration in milliseconds.
 pub(super) const UNITS: [(&str, i64); 6] =
     [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
@@ -68,7 +72,11 @@ impl Builder<'_> {
         let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or("");
         let pattern: EcoString = inner.replace("\\/", "/").into();
         let at = span(node);
-        if !self.sound.contains(&pattern) {
+        let known = self.sound.contains(&pattern);
+        if !known && self.patterns >= MOST_PATTERNS {
+            self.too_many_patterns(at);
+        } else if !known {
+            self.patterns = self.patterns.saturating_add(weight(&pattern));
             let built = RegexBuilder::new(&pattern).size_limit(MAX_REGEX).nest_limit(64).build();
             match built {
                 Ok(_) => drop(self.sound.insert(pattern.clone())),
@@ -77,6 +85,35 @@ impl Builder<'_> {
         }
         Regex { pattern, span: at }
     }
+
+    /// Said once of a file.
+    fn too_many_patterns(&mut self, at: Span) {
+        let found = say::too_many_patterns(self.loc(at));
+        if !self.diagnostics.iter().any(|one| one.message == found.message) {
+            self.report(found);
+        }
+    }
+}
+
+/// About how much work it is to compile a regular expression: its letters, ranges and repetitions written out. One that is
+/// refused for its size costs what the limit of one costs.
+fn weight(pattern: &str) -> usize {
+    const MOST: usize = 50_000;
+    fn of(hir: &Hir) -> usize {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => 1,
+            HirKind::Literal(text) => text.0.len(),
+            HirKind::Class(Class::Unicode(class)) => class.ranges().len(),
+            HirKind::Class(Class::Bytes(class)) => class.ranges().len(),
+            HirKind::Repetition(again) => of(&again.sub).saturating_mul(again.max.unwrap_or(again.min).max(1) as usize),
+            HirKind::Capture(inner) => of(&inner.sub),
+            HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+                parts.iter().fold(1, |sum: usize, part| sum.saturating_add(of(part)))
+            }
+        }
+    }
+    let read = regex_syntax::ParserBuilder::new().nest_limit(64).build().parse(pattern);
+    100 + read.map_or(pattern.len(), |hir| of(&hir)).min(MOST)
 }
 
 /// Digits, perhaps with one fraction.

@@ -35,6 +35,10 @@ use pest::iterators::Pairs;
 
 /// Largest source file in bytes.
 pub const MAX_SOURCE: usize = 1 << 20;
+/// Most words, numbers and signs of a source file.
+pub const MAX_WORDS: usize = 250_000;
+/// Most parameters of a flow or tool, fields and members of a type, arms of a `match` or a policy.
+pub const MAX_WIDTH: usize = 4_000;
 /// Largest string literal in bytes.
 pub const MAX_STRING: usize = 64 << 10;
 /// Deepest nesting of brackets and blocks.

@@ -20,6 +20,21 @@ pub(super) fn source_too_large(loc: Loc, limit: usize) -> Diagnostic {
         .help("split it into several modules")
 }
 
+pub(super) fn too_many_words(loc: Loc, limit: usize) -> Diagnostic {
+    Diagnostic::new(Rule::TooLarge, loc, format!("a source file may have at most {limit} words, numbers and signs"))
+        .help("split it into several modules, or keep what is data in a file and read it with `files.read`")
+}
+
+pub(super) fn too_many_patterns(loc: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::TooLarge, loc, "the regular expressions of this file are too large together")
+        .help("make them smaller, or split the file into several modules")
+}
+
+pub(super) fn too_wide(loc: Loc, what: &str, limit: usize) -> Diagnostic {
+    Diagnostic::new(Rule::TooLarge, loc, format!("{what} may be at most {limit}"))
+        .help("this is data rather than a program: keep it in a file, and look things up in it")
+}
+
 pub(super) fn string_too_large(loc: Loc, limit: usize) -> Diagnostic {
     Diagnostic::new(Rule::TooLarge, loc, format!("a text may have at most {} KiB", limit >> 10))
         .help("keep it in a file and read it with `files.read`")

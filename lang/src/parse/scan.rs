@@ -3,7 +3,7 @@
 //! It knows strings, comments, regular expressions and interpolation. Where it guesses (a `/` may divide or
 //! open a regular expression) a wrong guess costs at most a wrong count.
 
-use super::{MAX_NESTING, MAX_SOURCE, MAX_STRING, say, spelling};
+use super::{MAX_NESTING, MAX_SOURCE, MAX_STRING, MAX_WORDS, say, spelling};
 use crate::diagnostic::Diagnostic;
 use crate::span::{FileId, Loc, Span};
 
@@ -12,7 +12,7 @@ pub(super) fn limits(file: FileId, source: &str) -> Option<Diagnostic> {
     if source.len() > MAX_SOURCE {
         return Some(say::source_too_large(Loc { file, span: Span::default() }, MAX_SOURCE));
     }
-    Scan { source: source.as_bytes(), file, at: 0, open: Vec::new(), operand: false, heads: 0 }.run()
+    Scan { source: source.as_bytes(), file, at: 0, open: Vec::new(), operand: false, heads: 0, words: 0 }.run()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -35,6 +35,8 @@ struct Scan<'a> {
     operand: bool,
     /// Words like `if` and `for` since the last bracket: each may nest without one.
     heads: usize,
+    /// Words, numbers and signs so far: memory grows with them, not with the bytes.
+    words: usize,
 }
 
 impl Scan<'_> {
@@ -81,6 +83,10 @@ impl Scan<'_> {
     }
 
     fn in_code(&mut self, byte: u8) -> Option<Diagnostic> {
+        self.words += usize::from(!byte.is_ascii_whitespace());
+        if self.words > MAX_WORDS {
+            return Some(say::too_many_words(Loc { file: self.file, span: Span::new(self.at, self.at) }, MAX_WORDS));
+        }
         match byte {
             b'\n' => self.line_start(),
             b' ' | b'\t' | b'\r' => self.at += 1,

@@ -22,7 +22,8 @@ impl<'a> Builder<'a> {
             marks.push((mark_of(mark.as_str()), span(&mark).start));
         }
         let levels = marks.len() + 2;
-        let inner = self.deeper(levels, whole, |builder| kids.map(|part| builder.type_and(part)).collect());
+        let members = self.at_most(kids, "the members of a type").into_iter();
+        let inner = self.deeper(levels, whole, |builder| members.map(|part| builder.type_and(part)).collect());
         let mut ty = joined(inner.unwrap_or_default(), whole, TypeExprKind::Union);
         for (mark, start) in marks.into_iter().rev() {
             let span = Span { start, end: ty.span.end };
@@ -116,7 +117,10 @@ impl<'a> Builder<'a> {
         let kind = match rule {
             Rule::path => TypeExprKind::Name(self.path(node)),
             Rule::type_lit => TypeExprKind::Literal(self.type_lit(node)),
-            Rule::type_record => TypeExprKind::Record(Kids::of(node).map(|field| self.field_decl(field)).collect()),
+            Rule::type_record => {
+                let fields = self.at_most(Kids::of(node), "the fields of a type");
+                TypeExprKind::Record(fields.into_iter().map(|field| self.field_decl(field)).collect())
+            }
             _ => {
                 let inner = Box::new(self.next_type(&mut Kids::of(node), whole));
                 match rule {

@@ -4,6 +4,7 @@
 
 use super::{Literal, RecordType, Type, TypeTable};
 use ecow::EcoString;
+use indexmap::IndexSet;
 use rust_decimal::Decimal;
 
 /// Why one type does not fit another, and where inside it.
@@ -69,6 +70,11 @@ impl Fit<'_> {
         let (from, to) = (table.head(found), table.head(expected));
         match (from, to) {
             (Type::Broken | Type::Never, _) | (_, Type::Broken | Type::Json | Type::Var(_)) => Ok(()),
+            (Type::Union(members), Type::Union(wanted)) if members.len().min(wanted.len()) > 16 => {
+                let literals: IndexSet<&Literal> = wanted.iter().filter_map(literal).collect();
+                let mut others = members.iter().filter(|one| !literal(one).is_some_and(|one| literals.contains(one)));
+                others.try_for_each(|member| self.fit_member(member, found, expected))
+            }
             (Type::Union(members), _) => members.iter().try_for_each(|member| self.fit_member(member, found, expected)),
             (_, Type::Union(members)) => self.fit_any(found, from, members, expected),
             (Type::Json, _) => Err(self.wrong(found, expected, Why::Unknown)),
@@ -156,6 +162,13 @@ impl Fit<'_> {
 
     fn wrong(&self, found: &Type, expected: &Type, why: Why) -> Mismatch {
         Mismatch { path: self.path.clone(), found: found.clone(), expected: expected.clone(), why }
+    }
+}
+
+fn literal(ty: &Type) -> Option<&Literal> {
+    match ty {
+        Type::Literal(literal) => Some(literal),
+        _ => None,
     }
 }
 

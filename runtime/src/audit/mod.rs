@@ -14,6 +14,22 @@ use jiff::Timestamp;
 use serde::Serialize;
 use weir_stdlib::value::{Hash, Value};
 
+tokio::task_local! {
+    /// On whose behalf this task works.
+    static ACTING: EcoString;
+}
+
+/// Does some work on somebody's behalf: the audit says so of what engines are told meanwhile in this task. An engine that
+/// has its own ([`crate::engine::LocalEngine::by`]) names that one.
+pub async fn acting_as<T>(who: impl Into<EcoString>, work: impl Future<Output = T>) -> T {
+    ACTING.scope(who.into(), work).await
+}
+
+/// On whose behalf this task works.
+pub(crate) fn acting() -> Option<EcoString> {
+    ACTING.try_with(Clone::clone).ok()
+}
+
 /// Bytes of arguments or of an answer that a record shows; the hash stands for all of them.
 const SHOWN: usize = 1_024;
 

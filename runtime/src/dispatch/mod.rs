@@ -140,10 +140,9 @@ impl Dispatcher {
             if room == 0 {
                 return self.settings.poll;
             }
-            if desk.ready.is_empty() || desk.read.is_none_or(|read| read.elapsed() >= FRESH) {
-                if let Some(wait) = self.read(desk) {
-                    return wait;
-                }
+            let old = desk.ready.is_empty() || desk.read.is_none_or(|read| read.elapsed() >= FRESH);
+            if old && let Some(wait) = self.read(desk) {
+                return wait;
             }
             let picked: Vec<EcoString> = std::iter::from_fn(|| desk.ready.pick()).take(room).collect();
             if self.take(desk, picked).await == 0 {

@@ -17,12 +17,12 @@ impl RunLoop {
 
     /// The run begins; with what was refused at once.
     pub(super) fn begun(&mut self, parent: Option<EcoString>) -> Vec<String> {
-        self.begun_with(parent.or_else(|| self.engine.by.clone()), String::new())
+        self.begun_with(parent.or_else(|| self.engine.whom()), String::new())
     }
 
     /// The run begins where another one failed.
     pub(super) fn begun_anew(&mut self, old: &str) -> Vec<String> {
-        self.begun_with(self.engine.by.clone(), format!("retry of run {old}"))
+        self.begun_with(self.engine.whom(), format!("retry of run {old}"))
     }
 
     fn begun_with(&mut self, by: Option<EcoString>, reason: String) -> Vec<String> {
@@ -124,7 +124,7 @@ impl LocalEngine {
     pub(super) fn refused(&self, plan: &Plan, lines: &[String]) {
         let mut entry = Entry::new(self.inner.clock.now(), What::RunRefused, &EcoString::new());
         entry.flow = plan.entry_flow().map(|flow| flow.name.clone()).unwrap_or_default();
-        let line = entry.because(lines.join("\n")).by(self.by.clone()).line();
+        let line = entry.because(lines.join("\n")).by(self.whom()).line();
         // Not waited for: nothing follows that would have to be stopped.
         drop(self.inner.journal.audit(vec![line]));
     }

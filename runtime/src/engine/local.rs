@@ -154,6 +154,11 @@ impl LocalEngine {
         LocalEngine { inner: Arc::clone(&self.inner), by: Some(who.into()) }
     }
 
+    /// On whose behalf something is done now.
+    pub(super) fn whom(&self) -> Option<EcoString> {
+        self.by.clone().or_else(crate::audit::acting)
+    }
+
     fn change(self, change: impl FnOnce(&mut Inner)) -> Self {
         let old = &self.inner;
         let mut inner = Inner {
@@ -240,7 +245,7 @@ impl LocalEngine {
     /// Tells a run something: its loop when it is under way here, the process that carries it on where there is one,
     /// else its journal.
     async fn tell(&self, run_id: &str, what: Told) -> Result<(), EngineError> {
-        let word = Word { by: self.by.clone(), what };
+        let word = Word { by: self.whom(), what };
         if let Some(sender) = self.sender(run_id) {
             let (reply, answer) = tokio::sync::oneshot::channel();
             if sender.send(Message::Told { word: word.clone(), reply }).is_ok()

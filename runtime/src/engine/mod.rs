@@ -20,7 +20,7 @@ pub use followed::Followed;
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
 pub use queue::{Queued, When};
 pub use toolbox::Toolbox;
-pub use validate::{check_args, validate};
+pub use validate::{check_args, from_outside, validate};
 
 use crate::envelope::Envelope;
 use crate::journal::{Filter, JournalError, RunRecord, Trouble};
@@ -187,7 +187,7 @@ pub struct StartRequest {
     pub project: EcoString,
     /// The journal forgets the run with the process, so nothing can be left for later.
     pub ephemeral: bool,
-    /// The arguments come from outside (a served flow).
+    /// The arguments come from outside (a served flow): refused where one reaches what such data must not steer.
     pub untrusted: bool,
     /// Runs of one conversation or subject have the same.
     pub thread: Option<EcoString>,

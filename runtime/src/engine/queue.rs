@@ -5,7 +5,7 @@ use super::carry::Message;
 use super::local::{LocalEngine, Word, spawned};
 use super::run::RunLoop;
 use super::turn::Turn;
-use super::{EngineError, StartRequest, validate};
+use super::{EngineError, StartRequest, from_outside, validate};
 use crate::envelope::Envelope;
 use crate::journal::{Admitted, Created, Depth, Due, NewRun, Place, RunRecord};
 use crate::machine::{Effect, Event, Note, NoteKind, Started, Status};
@@ -84,6 +84,9 @@ impl LocalEngine {
     pub(super) fn may_start(&self, plan: &Plan, request: &StartRequest) -> Result<(), EngineError> {
         let mut refused = validate(plan);
         refused.extend(self.inner.tools.missing(plan));
+        if request.untrusted {
+            refused.extend(from_outside(plan));
+        }
         if request.ephemeral {
             refused.extend(super::validate::delayed(plan));
         }

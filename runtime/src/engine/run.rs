@@ -261,7 +261,7 @@ impl RunLoop {
                     self.asking.remove(&key);
                     if let Some(value) = value {
                         match self.machine.check_answer(&key.step, &value) {
-                            Ok(key) => self.heed(&mut turn, Event::Answered { at, key, value }, self.engine.by.clone()),
+                            Ok(key) => self.heed(&mut turn, Event::Answered { at, key, value }, self.engine.whom()),
                             Err(problem) => again.push((key, problem)),
                         }
                     }

@@ -18,6 +18,17 @@ pub fn validate(plan: &Plan) -> Vec<String> {
     lines
 }
 
+/// One line for each argument of the entry flow that reaches a place which data from outside must not steer; empty: the
+/// flow can be started with such arguments.
+pub fn from_outside(plan: &Plan) -> Vec<String> {
+    let Some(flow) = plan.entry_flow() else { return Vec::new() };
+    let line = |steered| {
+        let why = "the arguments of this run come from outside";
+        format!("{steered}, and {why}: endorse it in `{}` first (`require … in …`, `check`)", flow.name)
+    };
+    flow.steered.iter().map(line).collect()
+}
+
 /// One line for each argument of the entry flow that is missing, unknown or does not fit; empty: it can start.
 pub fn check_args(plan: &Plan, args: &Value) -> Vec<String> {
     let Some(flow) = plan.entry_flow() else { return vec!["the plan has no entry flow".to_owned()] };

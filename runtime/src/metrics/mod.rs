@@ -56,7 +56,6 @@ pub struct Metrics {
     budgets: Counters,
     alerts: Counters,
     breakers: Gauges,
-    spans_dropped: Counter,
 }
 
 impl Default for Metrics {
@@ -85,7 +84,6 @@ impl Metrics {
             budgets: Counters::default(),
             alerts: Counters::default(),
             breakers: Gauges::default(),
-            spans_dropped: Counter::default(),
         };
         metrics.register();
         metrics
@@ -108,7 +106,6 @@ impl Metrics {
         to.register("budgets_spent", "Budgets that were used up", self.budgets.clone());
         to.register("alerts", "Alerts that were raised", self.alerts.clone());
         to.register("breaker_state", "1 for the state in which a tool's breaker stands", self.breakers.clone());
-        to.register("spans_dropped", "Spans of traces that could not be exported", self.spans_dropped.clone());
     }
 
     /// Takes in one decision.
@@ -167,11 +164,6 @@ impl Metrics {
             let labels = vec![("tool", tool.to_owned()), ("state", name.to_owned())];
             self.breakers.get_or_create(&labels).set(i64::from(one == state));
         }
-    }
-
-    /// So many spans could not be exported.
-    pub fn spans_dropped(&self, count: u64) {
-        self.spans_dropped.inc_by(count);
     }
 
     /// What a scraper is given, in the OpenMetrics text format ([`CONTENT_TYPE`]). How many runs there are that have not

@@ -296,6 +296,7 @@ pub fn flow(role: Role, name: &str, body: BlockPlan) -> FlowPlan {
         name: name.into(),
         role,
         params: Vec::new(),
+        steered: Vec::new(),
         returns: Some(Boundary::new(Type::Json)),
         can,
         slots: 32,

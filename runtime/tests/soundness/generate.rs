@@ -39,6 +39,8 @@ pub enum Ty {
     Page,
     Item,
     Id,
+    /// What a delivery gives.
+    Sent,
     List(Box<Ty>),
 }
 
@@ -56,6 +58,7 @@ impl Ty {
             Ty::Page => "Page".into(),
             Ty::Item => "Item".into(),
             Ty::Id => "{ id: string }".into(),
+            Ty::Sent => "{ status: string, id: string? }".into(),
             Ty::List(of) => format!("[{}]", of.text()),
         }
     }
@@ -66,6 +69,7 @@ impl Ty {
             Ty::Page => vec![("body", Ty::Str), ("n", Ty::Int), ("tags", Ty::list(Ty::Str)), ("owner", Ty::Str)],
             Ty::Item => vec![("id", Ty::Str), ("note", Ty::Str), ("score", Ty::Int)],
             Ty::Id => vec![("id", Ty::Str)],
+            Ty::Sent => vec![("status", Ty::Str)],
             _ => Vec::new(),
         }
     }
@@ -134,8 +138,58 @@ tool db.del(id: string) can db.write idempotent
 tool db.set(owner: trusted string, note: string) -> {{ id: string }} can db.write idempotent{slow}
 tool pay.charge(amount: int, to: trusted string, request_id?: string) -> {{ id: string }} can pay.write accepts key request_id costs 0.5
 tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
-"#
+tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.send
+{}{}"#,
+            self.policy("easy"),
+            self.policy("hard")
         )
+    }
+
+    fn policy(&mut self, name: &str) -> String {
+        let mut text = format!("policy {name} {{\n");
+        for codes in ["timeout, unavailable", "rate_limited", "not_found, conflict", "permission"] {
+            if self.dice.one_in(2) {
+                let end = self.policy_end(name);
+                let _ = writeln!(text, "  {codes} => {end}");
+            }
+        }
+        if self.dice.one_in(3) {
+            let end = self.policy_end(name);
+            let _ = writeln!(text, "  else => {end}");
+        }
+        if self.dice.one_in(3) {
+            text += "  timeout 2s\n";
+        }
+        // A policy says something.
+        if text.lines().count() == 1 {
+            text += "  not_found => fail\n";
+        }
+        text + "}\n"
+    }
+
+    /// Only the hard one needs a `fallback` of the call.
+    fn policy_end(&mut self, name: &str) -> String {
+        match self.dice.below(6) {
+            0 | 1 => "fail".into(),
+            2 if name == "hard" => "fallback".into(),
+            3 if name == "hard" => format!("retry {} backoff 100ms..1s then fallback", 1 + self.dice.below(4)),
+            _ => format!("retry {} backoff 50ms..2s", 1 + self.dice.below(4)),
+        }
+    }
+
+    /// Names a policy, sometimes.
+    fn with(&mut self) -> &'static str {
+        if self.dice.one_in(5) { " with easy" } else { "" }
+    }
+
+    /// A policy for a call, and what is done with its failure; the hard one nearly always with a `fallback`.
+    fn governed(&mut self, fallback: &str) -> (&'static str, String) {
+        match self.dice.below(8) {
+            0 => (" with hard", format!(" fallback {fallback}")),
+            1 => (" with easy", self.handled(fallback)),
+            2 if self.dice.one_in(8) => (" with hard", self.handled(fallback)),
+            _ => ("", self.handled(fallback)),
+        }
     }
 
     fn name(&mut self) -> String {
@@ -172,7 +226,8 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
     fn flow(&mut self) -> String {
         self.vars.clear();
         let number = self.flows.len();
-        let role = ["coordinator", "coordinator", "transformer", "validator", "saga", "executor"][self.dice.below(6)];
+        let role = ["coordinator", "coordinator", "transformer", "validator", "saga", "saga", "executor", "delivery"]
+            [self.dice.below(8)];
         let name = format!("flow{number}");
         let count = 1 + self.dice.below(3);
         let params: Vec<Ty> = if role == "validator" {
@@ -189,6 +244,7 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
         let returns = match role {
             "validator" => None,
             "executor" => Some(Ty::Id),
+            "delivery" => Some(Ty::Sent),
             _ => Some(self.any_type()),
         };
         self.role = role;
@@ -197,18 +253,21 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
         match role {
             "validator" => body += &self.validator(),
             "executor" => body += &self.executor(),
-            "saga" => (0..1 + self.dice.below(3)).for_each(|_| body += &self.saga_step("  ")),
+            "delivery" => body += &self.delivery(),
+            "saga" => (0..1 + self.dice.below(4)).for_each(|_| body += &self.saga_step("  ")),
             "transformer" => (0..self.dice.below(3)).for_each(|_| body += &self.pure_step("  ")),
             _ => (0..1 + self.dice.below(4)).for_each(|_| body += &self.step("  ")),
         }
-        if let Some(ty) = returns.clone().filter(|_| role != "executor") {
+        if let Some(ty) = returns.clone().filter(|_| !matches!(role, "executor" | "delivery")) {
             let _ = writeln!(body, "  return {}", self.expr(&ty, 2));
         }
         let needs = self.needs.clone();
         let can = self.can();
-        let arrow = returns.as_ref().map(|ty| format!(" -> {}", ty.text())).unwrap_or_default();
+        let arrow = returns.as_ref().filter(|_| role != "delivery");
+        let arrow = arrow.map(|ty| format!(" -> {}", ty.text())).unwrap_or_default();
         self.flows.push(Callee { name: name.clone(), role, params, returns, needs });
-        format!("{role} {name}({}){arrow}{can} {{\n{body}}}\n", signature.join(", "))
+        let with = if matches!(role, "coordinator" | "saga") { self.with() } else { "" };
+        format!("{role} {name}({}){arrow}{can}{with} {{\n{body}}}\n", signature.join(", "))
     }
 
     fn validator(&mut self) -> String {
@@ -227,7 +286,49 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
         format!("  done = db.put(name: {a}, v: {b}){undo}\n  return {{ id: done.id }}\n")
     }
 
+    fn delivery(&mut self) -> String {
+        self.need("mail.send");
+        let key = self.path(&Ty::Str).or_else(|| self.path(&Ty::Int));
+        let key = key.map_or_else(|| "\"k\"".to_owned(), |path| format!("\"k-{{{path}}}\""));
+        let read = if self.dice.one_in(4) { self.step_read("  ") } else { String::new() };
+        let (to, text) = (self.sure(), self.expr(&Ty::Str, 1));
+        let retry = if self.dice.one_in(8) { " retry 2 on unavailable" } else { "" };
+        format!("  key {key}\n{read}  mail.post(to: {to}, text: {text}){retry}\n")
+    }
+
+    /// Steps of a saga inside a block.
+    fn saga_inside(&mut self, pad: &str) -> String {
+        let (count, inner) = (self.vars.len(), format!("{pad}  "));
+        self.depth += 1;
+        let steps = (0..1 + self.dice.below(2)).map(|_| self.saga_step(&inner)).collect();
+        self.depth -= 1;
+        self.vars.truncate(count);
+        steps
+    }
+
     fn saga_step(&mut self, pad: &str) -> String {
+        if self.depth < 2 {
+            match self.dice.below(8) {
+                0 | 1 => return self.sub_flow(pad),
+                2 => {
+                    let cond = self.expr(&Ty::Bool, 1);
+                    return format!("{pad}if {cond} {{\n{}{pad}}}\n", self.saga_inside(pad));
+                }
+                3 => {
+                    let source = self.expr(&Ty::list(Ty::Str), 1);
+                    let (element, count) = (self.name(), self.vars.len());
+                    self.vars.push((element.clone(), Ty::Str));
+                    let inside = self.saga_inside(pad);
+                    self.vars.truncate(count);
+                    return format!("{pad}for {element} in {source} {{\n{inside}{pad}}}\n");
+                }
+                _ => {}
+            }
+        }
+        self.saga_call(pad)
+    }
+
+    fn saga_call(&mut self, pad: &str) -> String {
         self.need("db.write");
         let name = self.name();
         let call = match self.dice.below(2) {
@@ -235,6 +336,7 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
             _ => format!("db.set(owner: {}, note: {})", self.expr(&Ty::Str, 1), self.expr(&Ty::Str, 1)),
         };
         let undo = if self.dice.one_in(20) { String::new() } else { format!(" undo db.del(id: {name}.id)") };
+        let undo = format!("{}{undo}", self.with());
         let read = if self.dice.one_in(3) { self.step_read(pad) } else { String::new() };
         self.vars.push((name.clone(), Ty::Id));
         format!("{pad}{name} = {call}{undo}\n{read}")
@@ -258,6 +360,7 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
         let can = self.can();
         let budget =
             if self.dice.one_in(6) { format!(" budget {} calls", 1 + self.dice.below(12)) } else { String::new() };
+        let budget = format!("{budget}{}", self.with());
         format!(
             "coordinator main(who: string, n: int, names: [string], pairs: [Pair]) -> {}{can}{budget} {{\n{body}  return {value}\n}}\n",
             ty.text()
@@ -314,9 +417,20 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
             1 => (format!("src.page(q: {}).n", self.expr(&Ty::Str, 1)), Ty::Int, "0"),
             _ => (format!("src.list(n: {}).items", self.expr(&Ty::Int, 1)), Ty::list(Ty::Item), "[]"),
         };
-        let clauses = self.handled(fallback);
+        let (policy, handled) = self.governed(fallback);
+        let clauses = format!("{policy}{}{handled}", self.until(&ty, call.ends_with(".n")));
         self.vars.push((name.clone(), ty));
         format!("{pad}{name} = {call}{clauses}\n")
+    }
+
+    /// Looks again until a condition holds that will hold some time.
+    fn until(&mut self, ty: &Ty, field: bool) -> String {
+        if !self.dice.one_in(6) || (*ty != Ty::Page && !field) {
+            return String::new();
+        }
+        let cond = ["it.n > 1", "it.owner == \"ann\"", "it.body == \"bob\""];
+        let within = if self.dice.one_in(2) { " within 12h" } else { "" };
+        format!(" until {} every 1s{within}", cond[self.dice.below(cond.len())])
     }
 
     fn step_write(&mut self, pad: &str) -> String {
@@ -334,7 +448,8 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
         };
         self.need(capability);
         let key = if keyed && self.dice.one_in(2) { format!(" key \"k-{name}\" per run") } else { String::new() };
-        let clauses = self.handled("{ id: \"none\" }");
+        let (policy, handled) = self.governed("{ id: \"none\" }");
+        let clauses = format!("{policy}{handled}");
         self.vars.push((name.clone(), Ty::Id));
         format!("{pad}{name} = {call}{key}{clauses}\n")
     }
@@ -521,7 +636,7 @@ tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
                 self.expr(&Ty::Int, less)
             ),
             Ty::List(of) => self.list(of, less),
-            Ty::Page | Ty::Id => plain(ty),
+            Ty::Page | Ty::Id | Ty::Sent => plain(ty),
         }
     }
 
@@ -554,6 +669,7 @@ fn plain(ty: &Ty) -> String {
         Ty::Page => "{ body: \"\", n: 1, tags: [], owner: \"ann\" }".into(),
         Ty::Item => "{ id: \"i\", note: \"c\", score: 1 }".into(),
         Ty::Id => "{ id: \"i\" }".into(),
+        Ty::Sent => "{ status: \"disabled\", id: null }".into(),
         Ty::List(of) => format!("[{}]", plain(of)),
     }
 }

@@ -78,7 +78,8 @@ pub fn run(program: &Program, seed: u64) -> Verdict {
     };
     let args = json!({"who": "ann", "n": 2, "names": ["ann", "bob", "x"], "pairs": [{"a": "ann", "b": "bob"}, {"a": "x", "b": "y"}]});
     let module = weir_lang::parse(FileId(0), &program.text).module;
-    let mut reference = Reference::new(&module, moods);
+    let delivers = seed % 3 != 0;
+    let mut reference = Reference::new(&module, moods, delivers);
     let given: Vec<V> = ["who", "n", "names", "pairs"].iter().map(|name| V::of(&args[*name])).collect();
     let said = reference.main(&given);
     if let Err(Stop::Wrong(what)) = &said {
@@ -87,7 +88,7 @@ pub fn run(program: &Program, seed: u64) -> Verdict {
     let entry_can = checked.flows["main"].can.clone();
     let world = Arc::new(World { moods, seen: Mutex::default() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let (envelope, took) = runtime.block_on(play(Arc::clone(&world), Arc::new(plan), &args, &entry_can));
+    let (envelope, took) = runtime.block_on(play(Arc::clone(&world), Arc::new(plan), &args, &entry_can, delivers));
     let seen = std::mem::take(&mut *world.seen.lock().unwrap());
     let happened = Happened { envelope, took, seen, lied: reference.lied };
     let judged = happened
@@ -124,6 +125,7 @@ async fn play(
     plan: Arc<weir_compiler::plan::Plan>,
     args: &Json,
     can: &[EcoString],
+    delivery: bool,
 ) -> (Option<Envelope>, u128) {
     let began = Instant::now();
     let mut toolbox = Toolbox::new();
@@ -134,6 +136,7 @@ async fn play(
     let request = StartRequest {
         args: Value::from_json(&args.to_string()).unwrap(),
         grants: can.to_vec(),
+        delivery,
         run_id: Some("00000000-0000-7000-8000-000000000001".into()),
         ..StartRequest::new("test")
     };

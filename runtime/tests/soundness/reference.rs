@@ -27,16 +27,23 @@ pub fn wrong<T>(what: impl Into<String>) -> Result<T, Stop> {
 }
 
 /// A running flow.
-struct Frame {
+struct Frame<'a> {
     names: Vec<(String, V)>,
     undos: Vec<(String, Json)>,
     saga: bool,
+    /// The name of its flow.
+    flow: String,
+    policy: Option<&'a Policy>,
+    /// A delivery's key, and what it came to.
+    key: Option<String>,
+    delivered: Option<V>,
 }
 
 pub struct Reference<'a> {
     flows: BTreeMap<&'a str, &'a Flow>,
     tools: BTreeMap<String, &'a ToolDecl>,
     types: BTreeMap<&'a str, &'a TypeExpr>,
+    policies: BTreeMap<&'a str, &'a Policy>,
     consts: Vec<(String, V)>,
     moods: Moods,
     /// What every flow around says that it can.
@@ -44,6 +51,10 @@ pub struct Reference<'a> {
     /// Writes that arrived: tool and arguments.
     pub writes: Vec<(String, Json)>,
     keys: BTreeMap<String, (Json, V)>,
+    /// What the flow that ended last hands up: how to take it back.
+    handed: Vec<(String, Json)>,
+    /// Whether deliveries send.
+    delivers: bool,
     pub lied: bool,
     fuel: u32,
 }
@@ -57,16 +68,19 @@ pub fn can_of(flow: &Flow) -> Vec<String> {
 }
 
 impl<'a> Reference<'a> {
-    pub fn new(module: &'a Module, moods: Moods) -> Self {
+    pub fn new(module: &'a Module, moods: Moods, delivers: bool) -> Self {
         let mut out = Reference {
             flows: BTreeMap::new(),
             tools: BTreeMap::new(),
             types: BTreeMap::new(),
+            policies: BTreeMap::new(),
             consts: Vec::new(),
             moods,
             can: Vec::new(),
             writes: Vec::new(),
             keys: BTreeMap::new(),
+            handed: Vec::new(),
+            delivers,
             lied: false,
             fuel: 200_000,
         };
@@ -74,6 +88,7 @@ impl<'a> Reference<'a> {
             match &item.kind {
                 ItemKind::Flow(flow) => drop(out.flows.insert(&flow.name.name, flow)),
                 ItemKind::Tool(tool) => drop(out.tools.insert(tool.path.text().to_string(), tool)),
+                ItemKind::Policy(policy) => drop(out.policies.insert(&policy.name.name, policy)),
                 ItemKind::Type(decl) => drop(out.types.insert(&decl.name.name, &decl.ty)),
                 ItemKind::Const(decl) => {
                     let names = vec![("TEAM".to_owned(), V::of(&json!(["ann", "bob"])))];
@@ -135,7 +150,12 @@ impl<'a> Reference<'a> {
         }
         self.can.push(can_of(flow));
         let saga = in_saga || flow.role == Role::Saga;
-        let mut frame = Frame { names, undos: Vec::new(), saga };
+        let policy = flow.clauses.iter().find_map(|clause| match &clause.kind {
+            FlowClauseKind::With(name) => self.policies.get(name.name.as_str()).copied(),
+            _ => None,
+        });
+        let name = flow.name.name.to_string();
+        let mut frame = Frame { names, undos: Vec::new(), saga, flow: name, policy, key: None, delivered: None };
         let ended = self.block(&mut frame, &flow.body, &mut Vec::new());
         let ended = match ended {
             Ok(_) => Ok(v(D::Null, false)),
@@ -148,13 +168,18 @@ impl<'a> Reference<'a> {
             }
         }
         self.can.pop();
+        // What succeeded is taken back by whoever called it.
+        self.handed = if ended.is_ok() { frame.undos } else { Vec::new() };
         match (ended?, &flow.returns) {
+            (_, None) if flow.role == Role::Delivery => {
+                Ok(frame.delivered.unwrap_or_else(|| delivered("disabled", None)))
+            }
             (value, Some(ty)) => self.fits(&value, ty).map_or_else(|| wrong("the returned value"), Ok),
             (_, None) => Ok(v(D::Null, false)),
         }
     }
 
-    fn block(&mut self, frame: &mut Frame, block: &'a Block, yields: &mut Vec<V>) -> Res {
+    fn block(&mut self, frame: &mut Frame<'a>, block: &'a Block, yields: &mut Vec<V>) -> Res {
         let names = frame.names.len();
         let mut value = v(D::Null, false);
         for step in &block.steps {
@@ -164,7 +189,7 @@ impl<'a> Reference<'a> {
         Ok(value)
     }
 
-    fn step(&mut self, frame: &mut Frame, step: &'a Step, yields: &mut Vec<V>) -> Res {
+    fn step(&mut self, frame: &mut Frame<'a>, step: &'a Step, yields: &mut Vec<V>) -> Res {
         self.fuel = self.fuel.saturating_sub(1);
         if self.fuel == 0 {
             return wrong("too long");
@@ -187,6 +212,10 @@ impl<'a> Reference<'a> {
                 Ok(value)
             }
             StepKind::Return(Some(value)) => Err(Stop::Return(self.expr(frame, value, yields, None)?)),
+            StepKind::Key { key, .. } => {
+                frame.key = Some(self.pure(frame, key)?.str()?.to_owned());
+                Ok(v(D::Null, false))
+            }
             StepKind::Wait(_) => Ok(v(D::Null, false)),
             StepKind::Require { cond, otherwise } => {
                 if self.pure(frame, cond)?.bool()? {
@@ -215,7 +244,7 @@ impl<'a> Reference<'a> {
 
     // ---- endorsement
 
-    fn endorse(&mut self, frame: &mut Frame, cond: &'a Expr) -> Result<(), Stop> {
+    fn endorse(&mut self, frame: &mut Frame<'a>, cond: &'a Expr) -> Result<(), Stop> {
         match &cond.kind {
             ExprKind::Paren(inner) => self.endorse(frame, inner),
             ExprKind::Binary { op: BinaryOp::And, left, right, .. } => {
@@ -242,7 +271,7 @@ impl<'a> Reference<'a> {
     }
 
     /// Exactly the fields that the validator's conditions speak of.
-    fn endorse_by(&mut self, frame: &mut Frame, validator: &'a Flow, subject: &'a Expr) {
+    fn endorse_by(&mut self, frame: &mut Frame<'a>, validator: &'a Flow, subject: &'a Expr) {
         let first = &validator.params[0].name.name;
         for step in &validator.body.steps {
             let StepKind::Require { cond, .. } = &step.kind else { continue };
@@ -256,11 +285,11 @@ impl<'a> Reference<'a> {
 
     // ---- expressions
 
-    fn pure(&mut self, frame: &mut Frame, expr: &'a Expr) -> Res {
+    fn pure(&mut self, frame: &mut Frame<'a>, expr: &'a Expr) -> Res {
         self.expr(frame, expr, &mut Vec::new(), None)
     }
 
-    fn expr(&mut self, frame: &mut Frame, expr: &'a Expr, yields: &mut Vec<V>, name: Option<&str>) -> Res {
+    fn expr(&mut self, frame: &mut Frame<'a>, expr: &'a Expr, yields: &mut Vec<V>, name: Option<&str>) -> Res {
         Ok(match &expr.kind {
             ExprKind::Paren(inner) => self.expr(frame, inner, yields, name)?,
             ExprKind::Lit(lit) => v(
@@ -420,7 +449,7 @@ impl<'a> Reference<'a> {
 
     fn block_keeping_next(
         &mut self,
-        frame: &mut Frame,
+        frame: &mut Frame<'a>,
         block: &'a Block,
         yields: &mut Vec<V>,
     ) -> Result<Option<V>, Stop> {
@@ -430,7 +459,7 @@ impl<'a> Reference<'a> {
         Ok(frame.names.iter().rev().find(|(name, _)| name == "next").map(|(_, value)| value.clone()))
     }
 
-    fn binary(&mut self, frame: &mut Frame, op: BinaryOp, left: &'a Expr, right: &'a Expr) -> Res {
+    fn binary(&mut self, frame: &mut Frame<'a>, op: BinaryOp, left: &'a Expr, right: &'a Expr) -> Res {
         let a = self.pure(frame, left)?;
         match op {
             BinaryOp::And if !a.bool()? => return Ok(a),
@@ -445,6 +474,7 @@ impl<'a> Reference<'a> {
             BinaryOp::Coalesce => b.tainted(a.deep()),
             BinaryOp::Eq => v(D::Bool(a.json() == b.json()), t),
             BinaryOp::Lt => v(D::Bool(a.int()? < b.int()?), t),
+            BinaryOp::Gt => v(D::Bool(a.int()? > b.int()?), t),
             BinaryOp::In => v(D::Bool(b.list()?.iter().any(|it| it.json() == a.json())), t),
             BinaryOp::Add => match (&a.d, &b.d) {
                 (D::List(x), D::List(y)) => v(D::List(x.iter().chain(y).cloned().collect()), a.t || b.t),
@@ -456,7 +486,7 @@ impl<'a> Reference<'a> {
 
     // ---- calls
 
-    fn args(&mut self, frame: &mut Frame, args: &'a [Arg]) -> Result<Vec<(Option<String>, V)>, Stop> {
+    fn args(&mut self, frame: &mut Frame<'a>, args: &'a [Arg]) -> Result<Vec<(Option<String>, V)>, Stop> {
         let mut out = Vec::new();
         for arg in args {
             out.push((arg.name.as_ref().map(|name| name.name.to_string()), self.pure(frame, &arg.value)?));
@@ -464,12 +494,16 @@ impl<'a> Reference<'a> {
         Ok(out)
     }
 
-    fn call(&mut self, frame: &mut Frame, expr: &'a Expr, clauses: &'a [Clause], name: Option<&str>) -> Res {
+    fn call(&mut self, frame: &mut Frame<'a>, expr: &'a Expr, clauses: &'a [Clause], name: Option<&str>) -> Res {
         let ExprKind::Call { callee, args } = &expr.kind else { return wrong("no call") };
         let callee = callee.text().to_string();
         let given = self.args(frame, args)?;
         if let Some(flow) = self.flows.get(callee.as_str()).copied() {
-            return self.flow(flow, given.into_iter().map(|(_, value)| value).collect(), frame.saga);
+            let value = self.flow(flow, given.into_iter().map(|(_, value)| value).collect(), frame.saga)?;
+            if frame.saga {
+                frame.undos.append(&mut self.handed);
+            }
+            return Ok(value);
         }
         if let Some(tool) = self.tools.get(&callee).copied() {
             return self.tool(frame, tool, &callee, given, clauses, name);
@@ -497,7 +531,7 @@ impl<'a> Reference<'a> {
 
     fn claused(
         &mut self,
-        frame: &mut Frame,
+        frame: &mut Frame<'a>,
         value: &'a Expr,
         clauses: &'a [Clause],
         name: Option<&str>,
@@ -532,7 +566,7 @@ impl<'a> Reference<'a> {
 
     fn tool(
         &mut self,
-        frame: &mut Frame,
+        frame: &mut Frame<'a>,
         tool: &'a ToolDecl,
         name: &str,
         given: Vec<(Option<String>, V)>,
@@ -573,18 +607,47 @@ impl<'a> Reference<'a> {
         });
         let reads = capabilities.iter().all(|one| one.ends_with(".read"));
         let repeatable = reads || idempotent || (accepts.is_some() && key.is_some());
+        let sends = capabilities.iter().any(|one| one.ends_with(".send"));
+        if sends && !self.delivers {
+            frame.delivered = Some(delivered("disabled", None));
+            return Err(Stop::Return(v(D::Null, false)));
+        }
         let key = match key {
             Some(key) => Some(self.pure(frame, key)?.str()?.to_owned()),
+            None if sends => frame.key.as_ref().map(|key| format!("{}:{key}", frame.flow)),
             None => None,
         };
         if let Some((had, value)) = key.as_ref().and_then(|key| self.keys.get(key)) {
+            if sends {
+                frame.delivered = Some(delivered("duplicate", Some(value)));
+                return Ok(value.clone());
+            }
             return if *had == args { Ok(value.clone()) } else { Err(Stop::Fail("conflict".into())) };
         }
         let mut sent = args.clone();
         if let (Some(parameter), Some(key), Some(fields)) = (accepts, &key, sent.as_object_mut()) {
             fields.insert(parameter.to_owned(), Json::from(key.as_str()));
         }
-        let value = self.attempts(tool, name, &sent, clauses, repeatable, reads)?;
+        let call = Call { tool, name, args: &sent, clauses, policy: frame.policy, repeatable, reads };
+        let until = clauses.iter().find_map(|clause| match &clause.kind {
+            ClauseKind::Until { cond, .. } => Some(cond),
+            _ => None,
+        });
+        let mut attempt = 0;
+        let value = loop {
+            let value = self.attempts(&call, &mut attempt)?;
+            let Some(cond) = until else { break value };
+            frame.names.push(("it".to_owned(), value.clone()));
+            let holds = self.pure(frame, cond);
+            frame.names.pop();
+            let holds = holds?;
+            if holds.bool()? {
+                break value.tainted(holds.deep());
+            }
+        };
+        if sends {
+            frame.delivered = Some(delivered("sent", Some(&value)));
+        }
         if let Some(key) = key {
             self.keys.insert(key, (args, value.clone()));
         }
@@ -601,38 +664,17 @@ impl<'a> Reference<'a> {
         Ok(value)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn attempts(
-        &mut self,
-        tool: &'a ToolDecl,
-        name: &str,
-        args: &Json,
-        clauses: &'a [Clause],
-        repeatable: bool,
-        reads: bool,
-    ) -> Res {
-        let own = clauses.iter().find_map(|clause| match &clause.kind {
-            ClauseKind::Retry(retry) => Some(retry),
-            _ => None,
-        });
-        let transient = |code: &str| ["timeout", "rate_limited", "unavailable"].contains(&code);
-        let allowed = |code: &str| match own {
-            Some(retry) if retry.on.iter().any(|on| on.name == code) || (retry.on.is_empty() && transient(code)) => {
-                match retry.count.as_ref().map(|count| &count.kind) {
-                    Some(ExprKind::Lit(Lit::Int(count))) => u32::try_from(*count).unwrap(),
-                    _ => u32::MAX,
-                }
-            }
-            _ if transient(code) => 3,
-            _ => 0,
-        };
-        for attempt in 1.. {
-            let answer = self.moods.answer(name, args, attempt);
-            if !reads {
-                self.writes.push((name.to_owned(), args.clone()));
+    /// Attempts until one succeeds or no more are allowed.
+    fn attempts(&mut self, call: &Call<'_>, attempt: &mut u32) -> Res {
+        let (mut retries, name) = (0, call.name);
+        loop {
+            *attempt += 1;
+            let answer = self.moods.answer(name, call.args, *attempt);
+            if !call.reads {
+                self.writes.push((name.to_owned(), call.args.clone()));
             }
             let (mut code, maybe) = match answer {
-                Answer::Ok(json) => match &tool.returns {
+                Answer::Ok(json) => match &call.tool.returns {
                     None => return Ok(v(D::Null, false)),
                     Some(ty) => match self.fits(&V::of(&json), ty) {
                         Some(value) => return Ok(value),
@@ -645,20 +687,73 @@ impl<'a> Reference<'a> {
                 Answer::Fail(code, maybe) => (code, maybe),
                 Answer::Hang => ("timeout", true),
             };
-            if maybe && !repeatable && code != "bad_response" {
+            if maybe && !call.repeatable && code != "bad_response" {
                 code = "unknown";
             }
-            let again = code != "unknown" && (repeatable || !maybe) && attempt - 1 < allowed(code);
+            let again = code != "unknown" && (call.repeatable || !maybe) && retries < self.allowed(call, code);
             if !again {
-                return Err(if code == "unknown" && !caught_by_name(clauses) {
+                return Err(if code == "unknown" && !caught_by_name(call.clauses) {
                     Stop::Attention
                 } else {
                     Stop::Fail(code.into())
                 });
             }
+            retries += 1;
         }
-        wrong("no end")
     }
+
+    /// How often a failure is retried: the first that speaks of its code counts, the call's clause, its policy, the
+    /// flow's policy, the default.
+    fn allowed(&self, call: &Call<'_>, code: &str) -> u32 {
+        let transient = ["timeout", "rate_limited", "unavailable"].contains(&code);
+        for clause in call.clauses {
+            if let ClauseKind::Retry(retry) = &clause.kind
+                && (retry.on.iter().any(|on| on.name == code) || (retry.on.is_empty() && transient))
+            {
+                return times(retry);
+            }
+        }
+        let with = call.clauses.iter().find_map(|clause| match &clause.kind {
+            ClauseKind::With(name) => self.policies.get(name.name.as_str()).copied(),
+            _ => None,
+        });
+        let policies: [Option<&Policy>; 2] = [with, call.policy];
+        for policy in policies.into_iter().flatten() {
+            let arm = policy.arms.iter().find(|arm| {
+                arm.codes.iter().any(|one| one.name == code)
+                    || (arm.codes.is_empty() && code != "blocked" && code != "budget")
+            });
+            if let Some(arm) = arm {
+                return arm.retry.as_ref().map_or(0, times);
+            }
+        }
+        if transient { 3 } else { 0 }
+    }
+}
+
+/// A call of a tool.
+struct Call<'c> {
+    tool: &'c ToolDecl,
+    name: &'c str,
+    args: &'c Json,
+    clauses: &'c [Clause],
+    policy: Option<&'c Policy>,
+    repeatable: bool,
+    reads: bool,
+}
+
+/// How often a `retry` tries again.
+fn times(retry: &Retry) -> u32 {
+    match retry.count.as_ref().map(|count| &count.kind) {
+        Some(ExprKind::Lit(Lit::Int(count))) => u32::try_from(*count).unwrap(),
+        _ => u32::MAX,
+    }
+}
+
+/// What a delivery gives.
+fn delivered(status: &str, sent: Option<&V>) -> V {
+    let id = sent.and_then(|sent| sent.field("id").ok()).unwrap_or(v(D::Null, false));
+    v(D::Rec([("status".to_owned(), v(D::Str(status.into()), false)), ("id".to_owned(), id)].into()), false)
 }
 
 fn caught_by_name(clauses: &[Clause]) -> bool {
@@ -685,12 +780,12 @@ fn mentions(cond: &Expr, param: &str, field: &str) -> bool {
     }
 }
 
-fn set_clean(frame: &mut Frame, path: &Expr) {
+fn set_clean(frame: &mut Frame<'_>, path: &Expr) {
     set_clean_at(frame, path, None);
 }
 
 /// Makes a name, or a field of it, trusted from here on.
-fn set_clean_at(frame: &mut Frame, path: &Expr, below: Option<&str>) {
+fn set_clean_at(frame: &mut Frame<'_>, path: &Expr, below: Option<&str>) {
     let mut fields: Vec<&str> = below.into_iter().collect();
     let mut at = path;
     let root = loop {

@@ -93,8 +93,13 @@ pub struct Server {
     pub world: Arc<World>,
 }
 
-pub const SERVERS: [(&str, &[&str]); 4] =
-    [("src", &["page", "list"]), ("db", &["put", "del", "set"]), ("pay", &["charge"]), ("job", &["run"])];
+pub const SERVERS: [(&str, &[&str]); 5] = [
+    ("src", &["page", "list"]),
+    ("db", &["put", "del", "set"]),
+    ("pay", &["charge"]),
+    ("job", &["run"]),
+    ("mail", &["post"]),
+];
 
 #[async_trait]
 impl Tool for Server {

@@ -29,7 +29,7 @@ use weir_runtime::traces::{Exporter, Otlp};
 use weir_stdlib::value::Value;
 
 /// How long the end of a command waits for the collector of traces.
-const FLUSH: Duration = Duration::from_secs(2);
+pub const FLUSH: Duration = Duration::from_secs(2);
 
 /// Everything that a run needs.
 pub struct Prepared {
@@ -154,7 +154,7 @@ async fn attend(
     let control: Arc<dyn RunControl> = Arc::new(Control(engine.clone()));
     prepared.control.fill(&control);
     let mut observed = engine.watch();
-    let exporter = exporter(&engine, &watch);
+    let exporter = exporter(&engine, &|problem| watch.aside(problem));
     let run = prepared.work.done_by(engine.clone(), Arc::clone(&prepared.plan));
     tokio::pin!(run);
     let ended = loop {
@@ -192,13 +192,13 @@ async fn attend(
 }
 
 /// Exports traces, where the environment says where to. What it says wrong is told, and hinders nothing.
-fn exporter(engine: &LocalEngine, watch: &Watch) -> Option<Exporter> {
+pub fn exporter(engine: &LocalEngine, tell: &dyn Fn(&str)) -> Option<Exporter> {
     let started = Otlp::from_env(|name| std::env::var(name).ok()).and_then(|otlp| {
         let start = |otlp| Exporter::start(otlp, engine.watch());
         otlp.map(start).transpose()
     });
     started.unwrap_or_else(|problem| {
-        watch.aside(&problem);
+        tell(&problem);
         None
     })
 }

@@ -74,6 +74,7 @@ mod tests {
             params: Vec::new(),
             returns: None,
             can: can.iter().map(|capability| (*capability).into()).collect(),
+            steered: Vec::new(),
             calls: Vec::new(),
             needs: Vec::new(),
         }

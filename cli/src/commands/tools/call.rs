@@ -106,6 +106,7 @@ fn signature(tool: &Tool) -> FlowInfo {
         returns: Some(tool.output.clone()),
         can: tool.capabilities.clone(),
         needs: tool.capabilities.clone(),
+        steered: Vec::new(),
         calls: Vec::new(),
     }
 }

@@ -44,7 +44,7 @@ fn every_route_and_its_answers_are_described() {
         }
     }
     let mut held = Held { document, seen: BTreeSet::new() };
-    for path in ["/healthz", "/openapi.json", "/v1/flows", "/v1/runs"] {
+    for path in ["/healthz", "/metrics", "/openapi.json", "/v1/flows", "/v1/runs"] {
         held.holds("get", path, &server.get(path));
     }
     held.holds("get", "/v1/flows/{flow}", &server.get("/v1/flows/shop.careful"));

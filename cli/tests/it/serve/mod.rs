@@ -7,4 +7,5 @@ mod events;
 mod hooks;
 mod killed;
 mod mcp;
+mod operating;
 mod support;

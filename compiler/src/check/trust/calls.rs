@@ -306,7 +306,7 @@ impl<'a> Walk<'_, 'a> {
     /// A place in a called flow, with this argument on the way to it.
     fn reached_through(&self, sink: &Rc<Sink>, value: &Expr) -> Rc<Sink> {
         let mut sink = (**sink).clone();
-        sink.via.insert(0, self.loc(value.span));
+        sink.through(self.loc(value.span));
         Rc::new(sink)
     }
 }

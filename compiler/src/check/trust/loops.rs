@@ -109,6 +109,10 @@ impl<'a> Walk<'_, 'a> {
             }
             state = if round + 2 > ROUNDS { Label::leaf(next.deep()) } else { next };
         }
+        // Whether there is another round, where `next` decides that, is a choice of all steps in it.
+        if self.world.strict && frame.rounds.counts() {
+            frame = self.round(body, &frame.rounds, |walk| walk.bind(&var.name, state.clone()));
+        }
         self.states.retain(|(span, _)| *span != body.span);
         self.states.push((body.span, state));
         Label::list(frame.yields, frame.next.deep().computed()).steered(&frame.chosen)

@@ -16,6 +16,7 @@ mod marks;
 mod outside;
 mod paths;
 mod report;
+mod steered;
 mod steps;
 mod subst;
 mod taint;
@@ -47,6 +48,14 @@ struct Sink {
     step: bool,
     /// Arguments of calls on the way to it, outermost first.
     via: Vec<Loc>,
+}
+
+impl Sink {
+    /// An argument on the way to it, further out than those that are known. Only the outermost are ever shown.
+    fn through(&mut self, loc: Loc) {
+        self.via.truncate(8);
+        self.via.insert(0, loc);
+    }
 }
 
 /// What a call needs to know of a flow.
@@ -116,8 +125,9 @@ impl Checker {
         world.flows();
         world.outside();
         let told = world.told();
+        let steered = world.steered();
         let diagnostics = world.diagnostics();
-        self.trust_told = told;
+        (self.trust_told, self.steered) = (told, steered);
         for diagnostic in diagnostics {
             self.report(diagnostic);
         }
@@ -226,7 +236,8 @@ fn components<'c>(count: usize, calls: &dyn Fn(usize) -> &'c [usize]) -> Vec<Vec
             graph.add_edge(*node, *called, ());
         }
     }
-    let groups = petgraph::algo::tarjan_scc(&graph);
+    // Kosaraju's way needs no recursion: a chain of flows may be long.
+    let groups = petgraph::algo::kosaraju_scc(&graph);
     groups
         .into_iter()
         .map(|group| group.into_iter().filter_map(|node| graph.node_weight(node).copied()).collect())

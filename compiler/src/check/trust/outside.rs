@@ -145,7 +145,7 @@ impl<'a> World<'a> {
         for ((atom, _), sink) in &summary.sinks {
             let taint = super::subst::Args { labels, paths: &mut self.paths }.taint(&Taint::atom(*atom));
             let mut sink = (**sink).clone();
-            sink.via.insert(0, loc);
+            sink.through(loc);
             let server = sink.server.clone();
             let finding = |origin| Finding { sink: Rc::new(sink), origin, path: None, note: None };
             self.meet(loc, &taint, finding, &server);

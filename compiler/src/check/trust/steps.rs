@@ -44,8 +44,12 @@ impl<'a> Walk<'_, 'a> {
             StepKind::Require { cond, otherwise } => self.require(cond, otherwise.as_ref()),
             StepKind::Check { callee, args } => self.check(callee, args, step.span),
             StepKind::Next(value) => {
-                let label = self.expr(value).steered(&self.decided());
+                let decided = self.decided();
+                let label = self.expr(value).steered(&decided);
+                let checker = self.world.checker;
+                let ends = checker.expr_type(self.module, value.id).has_null(&checker.program.types);
                 if let Some(frame) = self.frames.last_mut() {
+                    frame.rounds.add(&if ends { label.deep().computed() } else { decided });
                     frame.next = frame.next.joined(&label, &mut self.world.paths);
                 }
             }
@@ -135,6 +139,13 @@ impl<'a> Walk<'_, 'a> {
         }
         let mut result = label.clone();
         for clause in clauses {
+            // Which look at it is the last one is decided by the condition.
+            if let ClauseKind::Until { cond, .. } = &clause.kind {
+                let mut chosen = Taint::default();
+                self.with_result(&raw, &label, name, |walk| chosen = walk.expr(cond).deep().computed());
+                result = result.steered(&chosen);
+                continue;
+            }
             if let Some(other) = self.clause(clause, &raw, &label, name) {
                 result = result.joined(&other, &mut self.world.paths);
             }
@@ -181,12 +192,6 @@ impl<'a> Walk<'_, 'a> {
                     let before = std::mem::replace(&mut walk.undoing, true);
                     walk.expr(call);
                     walk.undoing = before;
-                });
-                None
-            }
-            ClauseKind::Until { cond, .. } => {
-                self.with_result(raw, label, name, |walk| {
-                    walk.expr(cond);
                 });
                 None
             }

@@ -39,6 +39,8 @@ pub(super) struct Frame {
     /// Of conditions that decide what is yielded.
     pub chosen: Taint,
     pub next: Label,
+    /// Of what decides whether there is another round.
+    pub rounds: Taint,
 }
 
 /// A condition of a validator's `require`.
