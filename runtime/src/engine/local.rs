@@ -25,6 +25,9 @@ use weir_stdlib::value::Value;
 /// How often it is looked whether another process has left word.
 const EAR: Duration = Duration::from_millis(200);
 
+/// How often somebody else in this process is waited for who has a run, before word is left for them.
+const HANDOVERS: usize = 500;
+
 /// How often it is looked whether runs have been let go of.
 const LEAVING: Duration = Duration::from_millis(10);
 
@@ -258,6 +261,13 @@ impl LocalEngine {
     /// Tells a run something: its loop when it is under way here, the process that carries it on where there is one,
     /// else its journal.
     async fn tell(&self, run_id: &str, what: Told) -> Result<(), EngineError> {
+        // Somebody in this process is just taking the run over, or lets go of it: then it is heard at once, or is ours.
+        for _ in 0..HANDOVERS {
+            if self.is_under_way(run_id) || !self.is_taken(run_id) {
+                break;
+            }
+            tokio::time::sleep(LEAVING).await;
+        }
         let word = Word { by: self.whom(), what };
         if let Some(sender) = self.sender(run_id) {
             let (reply, answer) = tokio::sync::oneshot::channel();
@@ -300,6 +310,11 @@ impl LocalEngine {
         let mut run = self.loaded_with(run_id, claimed.map_err(|source| EngineError::of(run_id, source))?)?;
         run.taking = Some(taking);
         Ok(run)
+    }
+
+    /// Whether somebody in this process has the run, or is about to.
+    fn is_taken(&self, run_id: &str) -> bool {
+        self.inner.taken.lock().unwrap_or_else(PoisonError::into_inner).contains(run_id)
     }
 
     /// The right to take a run over, as long as it is kept; None: somebody here has it.
