@@ -19,7 +19,7 @@ pub const DEFAULT_TIMEOUT_MS: u64 = 30_000;
 /// Records of more fields than this are counted when they are spread.
 const WIDE_RECORD: usize = 64;
 /// The most fields that all spreads of wide records may give together.
-const MOST_SPREAD: usize = 200_000;
+const MOST_SPREAD: usize = 100_000;
 
 const BASE: [&str; 9] = ["string", "int", "number", "decimal", "bool", "json", "time", "date", "duration"];
 

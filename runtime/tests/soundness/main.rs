@@ -17,6 +17,7 @@
 )]
 
 mod defects;
+mod endorse;
 mod generate;
 mod judge;
 mod reference;

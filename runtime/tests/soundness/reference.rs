@@ -2,6 +2,7 @@
 //! the parser, and it judges: no type trouble, no call beyond what a flow says that it can, no untrusted value in a
 //! trusted parameter.
 
+use super::endorse::{mentions, set_clean, set_clean_at};
 use super::value::{D, V, v};
 use super::world::{Answer, Moods};
 use serde_json::{Value as Json, json};
@@ -27,8 +28,8 @@ pub fn wrong<T>(what: impl Into<String>) -> Result<T, Stop> {
 }
 
 /// A running flow.
-struct Frame<'a> {
-    names: Vec<(String, V)>,
+pub struct Frame<'a> {
+    pub names: Vec<(String, V)>,
     undos: Vec<(String, Json)>,
     saga: bool,
     /// The name of its flow.
@@ -765,56 +766,4 @@ fn caught_by_name(clauses: &[Clause]) -> bool {
 
 fn is_call(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::Call { callee, .. } if callee.parts.len() == 2)
-}
-
-/// Whether a condition speaks of a field of a parameter.
-fn mentions(cond: &Expr, param: &str, field: &str) -> bool {
-    match &cond.kind {
-        ExprKind::Field { base, name, .. } => {
-            name.name == field && matches!(&base.kind, ExprKind::Name(base) if base.name == param)
-        }
-        ExprKind::Binary { left, right, .. } => mentions(left, param, field) || mentions(right, param, field),
-        ExprKind::Call { args, .. } => args.iter().any(|arg| mentions(&arg.value, param, field)),
-        ExprKind::Paren(inner) => mentions(inner, param, field),
-        _ => false,
-    }
-}
-
-fn set_clean(frame: &mut Frame<'_>, path: &Expr) {
-    set_clean_at(frame, path, None);
-}
-
-/// Makes a name, or a field of it, trusted from here on.
-fn set_clean_at(frame: &mut Frame<'_>, path: &Expr, below: Option<&str>) {
-    let mut fields: Vec<&str> = below.into_iter().collect();
-    let mut at = path;
-    let root = loop {
-        match &at.kind {
-            ExprKind::Name(name) => break name,
-            ExprKind::Field { base, name, .. } => {
-                fields.push(&name.name);
-                at = base;
-            }
-            ExprKind::Paren(inner) => at = inner,
-            _ => return,
-        }
-    };
-    let found = frame.names.iter_mut().rev().find(|(name, _)| name == root.name.as_str());
-    let Some((_, value)) = found else { return };
-    fn clean(value: &V, fields: &[&str]) -> V {
-        let Some((last, rest)) = fields.split_last() else { return value.clone().clean() };
-        let mut out = value.clone();
-        if out.t {
-            // The parts are told apart from here on.
-            out = out.tainted(true);
-            out.t = false;
-        }
-        if let D::Rec(fields) = &mut out.d
-            && let Some(part) = fields.get_mut(*last)
-        {
-            *part = clean(part, rest);
-        }
-        out
-    }
-    *value = clean(value, &fields);
 }
