@@ -140,6 +140,7 @@ fn started(n: i64) -> Event {
         flags: Default::default(),
         untrusted: false,
         secret: false,
+        thread: None,
         behind: None,
         seed: None,
     }))

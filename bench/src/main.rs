@@ -1,6 +1,6 @@
 //! Measures Weir and prints the figures, so that a claim of speed has a program behind it. Nothing is asserted: a
 //! machine differs from the next, growth does not.
-//! `cargo run --release -p weir-bench [-- text|machine|engine|mcp|process|editor]`.
+//! `cargo run --release -p weir-bench [-- text|machine|engine|mcp|process|editor|serve]`.
 
 mod editor;
 mod engine;
@@ -8,6 +8,7 @@ mod machine;
 mod mcp;
 mod out;
 mod process;
+mod serve;
 mod source;
 mod text;
 
@@ -19,17 +20,18 @@ fn main() -> ExitCode {
         mcp::serve();
         return ExitCode::SUCCESS;
     }
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 7] = [
         ("text", text::run),
         ("machine", machine::run),
         ("engine", engine::run),
         ("mcp", mcp::run),
         ("process", process::run),
         ("editor", editor::run),
+        ("serve", serve::run),
     ];
     let unknown = wanted.iter().find(|name| !parts.iter().any(|(part, _)| part == name));
     if let Some(unknown) = unknown {
-        out::line(&format!("there is no part `{unknown}`: text, machine, engine, mcp, process, editor"));
+        out::line(&format!("there is no part `{unknown}`: text, machine, engine, mcp, process, editor, serve"));
         return ExitCode::from(2);
     }
     for (name, run) in parts {

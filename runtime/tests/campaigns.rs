@@ -35,7 +35,7 @@ coordinator asks(q: string) -> bool { yes = ask "go on?" as bool return yes }
 
 fn plans(campaigns: &str) -> Vec<CampaignPlan> {
     let text = format!("{TOOLS}{campaigns}");
-    let file = SourceFile { path: "a.flow".into(), module: "a".into(), text: text.into() };
+    let file = SourceFile { path: "a.flow".into(), module: "a".into(), text };
     let checked = weir_compiler::check(ProjectSource { files: vec![file], ..ProjectSource::default() });
     let wrong: Vec<_> = checked.diagnostics.iter().map(|one| one.message.to_string()).collect();
     checked.campaigns().unwrap_or_else(|| panic!("{wrong:?}"))

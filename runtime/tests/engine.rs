@@ -592,3 +592,44 @@ async fn a_tools_question_that_is_declined_gives_its_key_back() {
     }
     assert_eq!(*tool.0.lock().unwrap(), ["call", "declined", "call", "declined"]);
 }
+
+#[tokio::test]
+async fn a_run_that_begins_is_written_down_and_goes_on_by_itself() {
+    let fake = obliging();
+    let engine = engine(&fake);
+    let mut watch = engine.watch();
+    let plan = Arc::new(one(Role::Coordinator, vec![read("a", 0).to(0), write("c", 1), return_(slot(0))]));
+    let keyed = || StartRequest { key: Some("k".into()), thread: Some("t".into()), ..request() };
+    let begun = engine.begin(Arc::clone(&plan), keyed()).await.unwrap();
+    assert!(!begun.known);
+    let listed = engine.list(&Filter { thread: Some("t".into()), ..Filter::default() }).await.unwrap();
+    assert_eq!(listed[0].run_id, begun.run_id);
+    let mut told = Vec::new();
+    while told.last().is_none_or(|last: &weir_runtime::observe::Observed| last.event != NoteKind::RunSucceeded) {
+        told.push(tokio::time::timeout(Duration::from_secs(60), watch.recv()).await.unwrap().unwrap());
+    }
+    let seqs: Vec<u64> = told.iter().map(|event| event.seq).collect();
+    assert_eq!(seqs, (1..=told.len() as u64).collect::<Vec<_>>());
+    assert_eq!(engine.history(&begun.run_id).await.unwrap().events, told, "they are the same when they are read again");
+    let again = engine.begin(plan, keyed()).await.unwrap();
+    assert!(again.known && again.run_id == begun.run_id);
+    assert!(watch.try_recv().is_err(), "a start that is known tells nothing");
+}
+
+#[tokio::test]
+async fn a_run_that_is_let_go_of_ends_its_call_and_begins_no_other() {
+    let fake = fake(|_, _| Reply::Slowly(Duration::from_millis(100)));
+    let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
+    let engine = LocalEngine::new(Arc::clone(&journal), toolbox(&fake));
+    let plan = one(Role::Coordinator, vec![write("b", 0), write("c", 1)]);
+    let begun = engine.begin(Arc::new(plan), request()).await.unwrap();
+    while fake.calls().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(engine.leave(Duration::from_secs(60)).await, 0);
+    assert_eq!(fake.calls(), ["add b"]);
+    let next = LocalEngine::new(journal, toolbox(&fake));
+    let envelope = next.carry_on(&begun.run_id).await.unwrap();
+    assert_eq!(envelope.exit_code(), 0, "{envelope:?}");
+    assert_eq!(fake.calls().len(), 2, "each call was made once");
+}

@@ -27,6 +27,7 @@ fn run(id: &str) -> RunRecord {
         started_at: "2026-11-05T10:00:00Z".into(),
         finished_at: None,
         parent: None,
+        thread: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is offered, and starting it.
 
+use super::access::Caller;
 use super::body::Body;
 use super::events;
 use super::offers::Offer;
@@ -7,10 +8,11 @@ use super::problem::Problem;
 use super::{App, raw};
 use crate::commands::run::arguments::{sent, signature};
 use crate::suggest::did_you_mean;
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use ecow::EcoString;
 use serde_json::{Value as Json_, json};
 use std::sync::Arc;
 use weir_runtime::engine::{Begun, Engine, StartRequest};
@@ -18,6 +20,9 @@ use weir_stdlib::value::Value;
 
 /// A key may have at most so many bytes.
 const LONGEST_KEY: usize = 255;
+
+/// A thread's name may have at most so many bytes.
+const LONGEST_THREAD: usize = 200;
 
 /// `GET /v1/flows`
 pub async fn list(State(app): State<Arc<App>>) -> Json<Json_> {
@@ -34,13 +39,18 @@ pub async fn show(State(app): State<Arc<App>>, Path(flow): Path<String>) -> Resu
 pub async fn start(
     State(app): State<Arc<App>>,
     Path(flow): Path<String>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = body.only(&["args"])?;
+    let body = body.only(&["args", "thread"])?;
     let key = key(&headers)?;
+    let thread = body.text("thread")?.map(str::to_owned);
+    if thread.as_ref().is_some_and(|thread| thread.is_empty() || thread.len() > LONGEST_THREAD) {
+        return Err(Problem::unfit(format!("`thread` has 1 to {LONGEST_THREAD} bytes")));
+    }
     let args = body.value("args").unwrap_or_else(|| Value::record::<&str>([]));
-    let begun = app.begin(&flow, &args, key, None).await?;
+    let begun = app.begin(&flow, &args, Start { key, thread, by: caller.name }).await?;
     let status = if begun.known { StatusCode::OK } else { StatusCode::CREATED };
     let place = [(header::LOCATION, format!("/v1/runs/{}", begun.run_id))];
     if events::wanted(&headers) {
@@ -59,6 +69,16 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     })
 }
 
+/// How a run is started.
+pub struct Start {
+    /// Starts once.
+    pub key: Option<String>,
+    /// Of this conversation or subject.
+    pub thread: Option<String>,
+    /// Who starts it.
+    pub by: EcoString,
+}
+
 impl App {
     /// The flow of that name.
     pub fn offer(&self, name: &str) -> Result<&Offer, Problem> {
@@ -71,13 +91,7 @@ impl App {
     }
 
     /// Starts a run of a flow with arguments from outside; it is written down when this returns.
-    pub async fn begin(
-        &self,
-        flow: &str,
-        args: &Value,
-        key: Option<String>,
-        thread: Option<String>,
-    ) -> Result<Begun, Problem> {
+    pub async fn begin(&self, flow: &str, args: &Value, start: Start) -> Result<Begun, Problem> {
         let offer = self.offer(flow)?;
         if let Some(lines) = &offer.refused {
             let message = format!("`{flow}` cannot be started here");
@@ -91,16 +105,16 @@ impl App {
         })?;
         self.unchanged(offer).await?;
         let request = StartRequest {
-            key: key.map(Into::into),
+            key: start.key.map(Into::into),
             args,
             grants: offer.grants.clone(),
             delivery: self.delivery,
             flags: self.flags.clone(),
             untrusted: true,
+            thread: start.thread.map(Into::into),
             ..StartRequest::new(self.name.clone())
         };
-        let _ = thread;
-        Ok(self.engine.begin(Arc::clone(&offer.plan), request).await?)
+        Ok(self.engine.by(start.by).begin(Arc::clone(&offer.plan), request).await?)
     }
 
     /// Refuses a flow whose servers are not what the lock file says.

@@ -17,6 +17,11 @@ pub async fn dispatch(app: Arc<App>) {
     Dispatcher::new(app.engine.clone(), Settings::default()).run(app.ends()).await;
 }
 
+/// Starts what the clock says until the server ends.
+pub async fn campaigns(app: Arc<App>) {
+    app.campaigns.run(app.ends()).await;
+}
+
 /// Forgets old runs, a few at a time, until the server ends.
 pub async fn forget(app: Arc<App>) {
     loop {

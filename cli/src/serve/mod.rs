@@ -7,6 +7,7 @@ mod body;
 mod events;
 mod flows;
 mod home;
+mod hooks;
 mod host;
 mod hub;
 mod keep;
@@ -43,6 +44,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use weir_compiler::project::ServeRole;
 use weir_lang::types::TypeTable;
+use weir_runtime::campaigns::{Campaigns, Proof};
 use weir_runtime::engine::{Engine, History, LocalEngine};
 use weir_runtime::journal::Journal;
 
@@ -65,6 +67,9 @@ pub struct App {
     tokens: Tokens,
     hosts: Hosts,
     hub: Arc<Hub>,
+    campaigns: Campaigns,
+    /// What calls of webhooks have to prove, by path.
+    proofs: IndexMap<EcoString, Proof>,
     stop: watch::Receiver<bool>,
 }
 

@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use weir_compiler::plan::Plan;
+use weir_compiler::plan::{CampaignPlan, Plan};
 use weir_compiler::project::Config;
 use weir_compiler::registry::{Lock, schema};
 use weir_compiler::{Checked, FlowInfo};
@@ -73,6 +73,8 @@ pub struct Project {
     pub types: TypeTable,
     /// The flows that are offered, by full name.
     pub offers: IndexMap<EcoString, Offer>,
+    /// What starts flows by itself, where its tools are served.
+    pub campaigns: Vec<CampaignPlan>,
 }
 
 impl Project {
@@ -94,8 +96,9 @@ impl Project {
             return Err(Error { exit: Exit::Failed, messages: vec![message], help: None });
         }
         let offers = offers(&checked, &root, &lock)?;
+        let campaigns = campaigns(&checked, &root, &lock);
         let Checked { config, types, .. } = checked;
-        Ok(Project { root, config, lock, types, offers })
+        Ok(Project { root, config, lock, types, offers, campaigns })
     }
 }
 
@@ -126,6 +129,19 @@ fn offers(checked: &Checked, root: &Path, lock: &Lock) -> Result<IndexMap<EcoStr
         offers.insert(name, offer);
     }
     Ok(offers)
+}
+
+/// The campaigns whose tools have servers; the others are told of.
+fn campaigns(checked: &Checked, root: &Path, lock: &Lock) -> Vec<CampaignPlan> {
+    let mut campaigns = checked.campaigns().unwrap_or_default();
+    campaigns.retain(|campaign| match served(root, &checked.config, lock, &campaign.plan) {
+        Ok(()) => true,
+        Err(error) => {
+            out::note_line(&format!("campaign {} does not run: {}", campaign.name, error.messages.join("; ")));
+            false
+        }
+    });
+    campaigns
 }
 
 /// Whether all tools of a plan have a server.

@@ -15,16 +15,20 @@ use crate::out;
 use crate::servers::{self, Outside};
 use ecow::EcoString;
 use futures_util::future::join_all;
+use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use weir_compiler::plan::Plan;
-use weir_compiler::project::ServeSection;
+use weir_compiler::project::{Config, ServeSection};
+use weir_runtime::campaigns::{Campaigns, Proof, Settings};
 use weir_runtime::engine::{Engine, LocalEngine, Toolbox};
 use weir_runtime::journal::{Filter, Journal};
+use weir_runtime::servers::credential;
 use weir_runtime::tools::RunControl;
 
 /// Where it listens if nothing is said.
@@ -46,7 +50,11 @@ pub async fn serve(project: Project, args: &ServeArgs) -> Outcome {
     let pump = tokio::spawn(Arc::clone(&app.hub).pump(app.engine.watch()));
     let exporter = exporter(&app.engine, &|problem| out::note_line(&escape::lines(problem)));
     let listener = if args.mcp { None } else { Some(bound(address).await?) };
-    let keeping = [tokio::spawn(keep::dispatch(Arc::clone(&app))), tokio::spawn(keep::forget(Arc::clone(&app)))];
+    let keeping = [
+        tokio::spawn(keep::dispatch(Arc::clone(&app))),
+        tokio::spawn(keep::campaigns(Arc::clone(&app))),
+        tokio::spawn(keep::forget(Arc::clone(&app))),
+    ];
     if let Some(listener) = &listener {
         told(&app, listener);
     }
@@ -134,14 +142,14 @@ fn opened(
     allow_delivery: bool,
     stop: watch::Receiver<bool>,
 ) -> Result<App, Error> {
-    let Project { root, config, lock, types, offers } = project;
+    let Project { root, config, lock, types, offers, campaigns } = project;
     let journal = journal(&root, false, config.runs.durability).map_err(|error| Error::failed(error.to_string()))?;
     let earlier = earlier(&*journal, &|plan| {
         let (builtin, _) = servers::builtin_servers(&root, &config, plan).ok()?;
         servers::needed(plan, &builtin, &config, &lock).ok()?.open(&root).ok().map(drop)
     })?;
     let ready = offers.values().filter(|offer| offer.refused.is_none()).map(|offer| &*offer.plan);
-    let all = together(ready.chain(&earlier));
+    let all = together(ready.chain(&earlier).chain(campaigns.iter().map(|campaign| &*campaign.plan)));
     let (mut toolbox, mut outside, mut control) = (Toolbox::new(), Outside::new(), None);
     if let Some(all) = &all {
         let (builtin, slot) = servers::builtin_servers(&root, &config, all)?;
@@ -156,13 +164,20 @@ fn opened(
         let lent: Arc<dyn RunControl> = Arc::new(Control(engine.clone()));
         slot.fill(&lent);
     }
+    let name = project_name(&root, &config);
+    let settings = Settings::of(&config, name.clone());
+    let settings = Settings { allow_delivery: allow_delivery && settings.allow_delivery, ..settings };
+    let campaigns = Campaigns::new(engine.by("campaigns"), campaigns, settings);
+    let campaigns = campaigns.map_err(|messages| Error { exit: Exit::Failed, messages, help: None })?;
     Ok(App {
+        proofs: proofs(&config, &campaigns, &root)?,
+        campaigns,
         engine,
         journal,
         offers,
         types,
         outside,
-        name: project_name(&root, &config),
+        name,
         delivery: allow_delivery && config.project.allow_delivery,
         keeps: config.runs.keep,
         hosts: Hosts::new(address.ip(), &config.serve.hosts),
@@ -171,6 +186,22 @@ fn opened(
         hub: Hub::new(),
         stop,
     })
+}
+
+/// What calls of webhooks have to prove. A webhook without a secret is not served.
+fn proofs(config: &Config, campaigns: &Campaigns, root: &Path) -> Result<IndexMap<EcoString, Proof>, Error> {
+    let mut proofs = IndexMap::new();
+    for path in campaigns.hooks() {
+        let Some(section) = config.webhooks.get(path) else {
+            let add = format!("add `[webhooks.\"{path}\"]` with `secret = \"env:NAME\"` to weir.toml");
+            out::note_line(&format!("the webhook {} is not served: {add}", escape::line(path)));
+            continue;
+        };
+        let place = format!("`[webhooks.\"{path}\"]` in weir.toml");
+        let proof = credential(&section.secret, root).and_then(|secret| Proof::new(section, &secret));
+        proofs.insert(path.clone(), proof.map_err(|why| Error::usage(format!("{place}: {why}")))?);
+    }
+    Ok(proofs)
 }
 
 /// The plans of runs that have not ended and that can be carried on here; the others are told of.

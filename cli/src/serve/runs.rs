@@ -1,10 +1,12 @@
 //! Looking at runs.
 
 use super::asked::Asked;
+use super::events::numbered;
 use super::problem::Problem;
 use super::{App, raw};
 use crate::suggest::did_you_mean;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -20,7 +22,7 @@ const MOST: usize = 1_000;
 
 /// `GET /v1/runs`
 pub async fn list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, Problem> {
-    let asked = asked.only(&["status", "flow", "parent", "unfinished", "limit"])?;
+    let asked = asked.only(&["status", "flow", "parent", "thread", "unfinished", "limit"])?;
     let statuses: Vec<&str> = asked.text("status").map(|text| text.split(',').collect()).unwrap_or_default();
     for status in &statuses {
         if !STATUSES.contains(status) {
@@ -34,6 +36,7 @@ pub async fn list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response,
         status: statuses.into_iter().map(Into::into).collect(),
         flow: asked.text("flow").map(Into::into),
         parent: asked.text("parent").map(Into::into),
+        thread: asked.text("thread").map(Into::into),
         unfinished: asked.flag("unfinished")?,
         limit: asked.number("limit")?.map_or(SOME, |limit| usize::try_from(limit).unwrap_or(MOST).clamp(1, MOST)),
         ..Filter::default()
@@ -56,4 +59,23 @@ pub fn snapshot(history: &History) -> Json {
         fields.insert("steps".into(), json!(timeline(&history.events)));
     }
     all
+}
+
+/// `GET /v1/threads/{thread}/events`
+pub async fn thread(State(app): State<Arc<App>>, Path(thread): Path<String>) -> Result<Response, Problem> {
+    let filter = Filter { thread: Some(thread.as_str().into()), limit: MOST, ..Filter::default() };
+    let runs = app.engine.list(&filter).await?;
+    if runs.is_empty() {
+        let shown = crate::escape::short(&thread, 80);
+        return Err(Problem::new(StatusCode::NOT_FOUND, "no_thread", format!("there is no thread `{shown}`"))
+            .help("a run is put into one by `thread` when it is started"));
+    }
+    let mut events = Vec::new();
+    for run in runs.iter().rev() {
+        events.extend(app.history(&run.run_id).await?.events);
+    }
+    // Stable: those of one run keep their order.
+    events.sort_by_key(|event| event.at);
+    let events: Vec<Json> = events.iter().map(numbered).collect();
+    Ok(raw(json!({ "thread": thread, "events": events })))
 }

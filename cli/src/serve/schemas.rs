@@ -50,7 +50,8 @@ fn asked() -> Json {
     json!({
         "Nothing": body(&[], json!({})),
         "Start": body(&[], json!({
-            "args": { "type": "object", "description": "the arguments, as `input_schema` of the flow says" }
+            "args": { "type": "object", "description": "the arguments, as `input_schema` of the flow says" },
+            "thread": { "type": "string", "description": "runs of one conversation or subject have the same", "maxLength": 200 }
         })),
         "Answer": body(&["value"], json!({ "step": step, "value": any })),
         "Decide": body(&["decision"], json!({
@@ -61,6 +62,10 @@ fn asked() -> Json {
             "event": text(), "key": { "type": "string", "description": "matched with the key of a `receive`" },
             "value": any, "id": { "type": "string", "description": "counted once by this id" }
         })),
+        "Sent": body(&["event"], json!({
+            "event": text(), "value": any, "id": { "type": "string", "description": "the same id starts once" }
+        })),
+        "Any": {},
         "Cancel": body(&[], json!({ "reason": text() })),
         "Retry": body(&[], json!({ "args": { "type": "object", "description": "corrected arguments, all of them" } }))
     })
@@ -108,6 +113,9 @@ fn runs() -> Json {
             "run_id": text(), "status": status,
             "known": { "type": "boolean", "description": "it was started under this key before" }
         })),
+        "Came": object(json!({ "campaigns": { "type": "array", "items": object(json!({
+            "campaign": text(), "run_id": maybe_text(), "known": { "type": "boolean" }, "skipped": maybe_text()
+        })) } })),
         "State": object(json!({ "run_id": text(), "status": status })),
         "Run": object(json!({
             "run_id": text(), "flow": text(), "program": text(), "status": status, "started_at": text(),
@@ -122,6 +130,7 @@ fn runs() -> Json {
             }
         },
         "Events": object(json!({ "events": events })),
+        "ThreadEvents": object(json!({ "thread": text(), "events": events })),
         "Step": {
             "type": "object", "required": ["step", "flow", "state", "attempts", "started_at"],
             "properties": {

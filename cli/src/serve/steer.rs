@@ -1,9 +1,11 @@
 //! Telling runs something. What a run is told is written down when this is answered.
 
+use super::access::Caller;
 use super::body::Body;
 use super::problem::Problem;
 use super::{App, raw};
 use crate::commands::run::arguments::sent;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,15 +17,25 @@ use weir_stdlib::narrow::{Boundary, narrow};
 use weir_stdlib::value::Value;
 
 /// `POST /v1/runs/{run_id}/answer`
-pub async fn answer(State(app): State<Arc<App>>, Path(run_id): Path<String>, body: Body) -> Result<Response, Problem> {
+pub async fn answer(
+    State(app): State<Arc<App>>,
+    Path(run_id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
     let body = body.only(&["step", "value"])?;
     let value = body.value("value").ok_or_else(|| Problem::unfit("`value` is missing: the answer"))?;
-    app.answer(&run_id, body.text("step")?, &value).await?;
+    app.answer(&run_id, body.text("step")?, &value, &caller).await?;
     app.went_on(&run_id).await
 }
 
 /// `POST /v1/runs/{run_id}/decide`
-pub async fn decide(State(app): State<Arc<App>>, Path(run_id): Path<String>, body: Body) -> Result<Response, Problem> {
+pub async fn decide(
+    State(app): State<Arc<App>>,
+    Path(run_id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
     let body = body.only(&["step", "decision", "value"])?;
     let value = body.value("value");
     let decision = match (body.needed("decision")?, value) {
@@ -40,12 +52,17 @@ pub async fn decide(State(app): State<Arc<App>>, Path(run_id): Path<String>, bod
     };
     let history = app.history(&run_id).await?;
     let step = meant(&history, body.text("step")?, &["unknown", "escalated"])?;
-    app.engine.decide(&run_id, &step, decision).await?;
+    app.engine.by(caller.name).decide(&run_id, &step, decision).await?;
     app.went_on(&run_id).await
 }
 
 /// `POST /v1/runs/{run_id}/signal`
-pub async fn signal(State(app): State<Arc<App>>, Path(run_id): Path<String>, body: Body) -> Result<Response, Problem> {
+pub async fn signal(
+    State(app): State<Arc<App>>,
+    Path(run_id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
     let body = body.only(&["event", "key", "value", "id"])?;
     let signal = Signal {
         id: body.text("id")?.map(Into::into),
@@ -53,25 +70,35 @@ pub async fn signal(State(app): State<Arc<App>>, Path(run_id): Path<String>, bod
         key: body.text("key")?.map(Into::into),
         value: body.value("value").unwrap_or(Value::NULL),
     };
-    app.engine.signal(&run_id, signal).await?;
+    app.engine.by(caller.name).signal(&run_id, signal).await?;
     app.went_on(&run_id).await
 }
 
 /// `POST /v1/runs/{run_id}/pause`
-pub async fn pause(State(app): State<Arc<App>>, Path(run_id): Path<String>, body: Body) -> Result<Response, Problem> {
+pub async fn pause(
+    State(app): State<Arc<App>>,
+    Path(run_id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
     body.only(&[])?;
-    app.engine.pause(&run_id).await?;
+    app.engine.by(caller.name).pause(&run_id).await?;
     app.state(&run_id).await
 }
 
 /// `POST /v1/runs/{run_id}/resume`
-pub async fn resume(State(app): State<Arc<App>>, Path(run_id): Path<String>, body: Body) -> Result<Response, Problem> {
+pub async fn resume(
+    State(app): State<Arc<App>>,
+    Path(run_id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
     body.only(&[])?;
     let metadata = app.engine.status(&run_id).await?.metadata;
     if metadata.finished_at.is_some() {
         return Err(EngineError::Ended { run_id: run_id.into(), status: metadata.status.word() }.into());
     }
-    let (engine, id) = (app.engine.clone(), run_id.clone());
+    let (engine, id) = (app.engine.by(caller.name), run_id.clone());
     // It gives the envelope at the end; that the run goes on is known as soon as it is told.
     let going = tokio::spawn(async move { engine.resume(&id).await.map(drop) });
     app.settled(&run_id, going).await?;
@@ -79,29 +106,45 @@ pub async fn resume(State(app): State<Arc<App>>, Path(run_id): Path<String>, bod
 }
 
 /// `POST /v1/runs/{run_id}/cancel`
-pub async fn cancel(State(app): State<Arc<App>>, Path(run_id): Path<String>, body: Body) -> Result<Response, Problem> {
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    Path(run_id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
     let body = body.only(&["reason"])?;
     let reason = body.text("reason")?.unwrap_or("cancelled over HTTP");
-    app.engine.cancel(&run_id, reason).await?;
+    app.engine.by(caller.name).cancel(&run_id, reason).await?;
     app.went_on(&run_id).await
 }
 
 /// `POST /v1/runs/{run_id}/retry`
-pub async fn retry(State(app): State<Arc<App>>, Path(run_id): Path<String>, body: Body) -> Result<Response, Problem> {
+pub async fn retry(
+    State(app): State<Arc<App>>,
+    Path(run_id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
     let body = body.only(&["args"])?;
     let history = app.history(&run_id).await?;
     let args = match body.value("args") {
         Some(args) => Some(app.fitting(&history, &args)?),
         None => None,
     };
-    let begun = app.engine.begin_retry(&run_id, args).await?;
+    let begun = app.engine.by(caller.name).begin_retry(&run_id, args).await?;
     let place = [(header::LOCATION, format!("/v1/runs/{}", begun.run_id))];
     Ok((StatusCode::CREATED, place, raw(app.said(&begun, "running").await?)).into_response())
 }
 
 impl App {
     /// Answers the question of a step, or the only one.
-    pub async fn answer(&self, run_id: &str, step: Option<&str>, value: &Value) -> Result<(), Problem> {
+    pub async fn answer(
+        &self,
+        run_id: &str,
+        step: Option<&str>,
+        value: &Value,
+        caller: &Caller,
+    ) -> Result<(), Problem> {
         let history = self.history(run_id).await?;
         let step = meant(&history, step, &["ask"])?;
         let value = match history.asks(&step) {
@@ -109,7 +152,7 @@ impl App {
                 .map_err(|misfit| Problem::unfit(format!("the answer to `{step}` does not fit `{ty}`: {misfit}")))?,
             None => value.clone(),
         };
-        Ok(self.engine.answer(run_id, &step, value).await?)
+        Ok(self.engine.by(caller.name.clone()).answer(run_id, &step, value).await?)
     }
 
     /// Goes on with a run that was told something, and says how it is.

@@ -2,7 +2,7 @@
 
 use super::access::{self, Gate};
 use super::problem::Problem;
-use super::{App, events, flows, home, runs, schemas, steer};
+use super::{App, events, flows, home, hooks, runs, schemas, steer};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
@@ -144,6 +144,7 @@ pub const ROUTES: &[Route] = &[
             query("status", "string", "Only of these statuses, with commas between them"),
             query("flow", "string", "Only of this flow"),
             query("parent", "string", "Only those that this run started"),
+            query("thread", "string", "Only of this thread"),
             query("unfinished", "boolean", "Only those that have not ended"),
             query("limit", "integer", "At most so many, up to 1000; default: 50"),
         ],
@@ -187,6 +188,46 @@ pub const ROUTES: &[Route] = &[
         answers: &[(200, "events")],
         problems: &[400],
         handler: || get(events::of_all),
+    },
+    Route {
+        method: "post",
+        path: "/v1/events",
+        name: "send_event",
+        summary: "Start the campaigns that wait for this event; the same id starts once",
+        role: OPERATOR,
+        params: &[],
+        body: Some("Sent"),
+        answers: &[(202, "Came")],
+        problems: &[400, 413, 415, 422, 503],
+        handler: || post(hooks::event),
+    },
+    Route {
+        method: "post",
+        path: "/hooks/{*path}",
+        name: "call_webhook",
+        summary: "A webhook, signed as `[webhooks]` in weir.toml says; the same call starts its campaigns once",
+        role: None,
+        params: &[
+            header("webhook-id", "The call counts once by it"),
+            header("webhook-timestamp", "Seconds since 1970"),
+            header("webhook-signature", "Of id, time and body; or `X-Hub-Signature-256`"),
+        ],
+        body: Some("Any"),
+        answers: &[(202, "Came")],
+        problems: &[400, 401, 404, 413, 503],
+        handler: || post(hooks::webhook),
+    },
+    Route {
+        method: "get",
+        path: "/v1/threads/{thread}/events",
+        name: "thread_events",
+        summary: "Every decision in the runs of a thread, in the order of their times; nothing in it ever changes, it only grows",
+        role: VIEWER,
+        params: &[],
+        body: None,
+        answers: &[(200, "ThreadEvents")],
+        problems: &[404],
+        handler: || get(runs::thread),
     },
     Route {
         method: "post",
@@ -295,7 +336,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
 pub fn document() -> Json {
     let mut paths: Map<String, Json> = Map::new();
     for route in ROUTES {
-        let place = paths.entry(route.path).or_insert_with(|| json!({}));
+        let place = paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({}));
         if let Some(place) = place.as_object_mut() {
             place.insert(route.method.into(), operation(route));
         }
@@ -334,7 +375,10 @@ fn operation(route: &Route) -> Json {
 }
 
 fn parameters(route: &Route) -> Vec<Json> {
-    let written = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let written = route
+        .path
+        .split('/')
+        .filter_map(|part| Some(part.strip_prefix('{')?.strip_suffix('}')?.trim_start_matches('*')));
     let in_path =
         written.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let others = route.params.iter().map(|param| {
@@ -373,6 +417,7 @@ fn said(status: u16) -> &'static str {
     match status {
         200 => "Done",
         201 => "Written down, and under way",
+        202 => "Taken",
         204 => "Nothing more will come",
         400 => "The request is not what it should be",
         401 => "No token, or one that nobody knows",

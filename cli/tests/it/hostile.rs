@@ -166,6 +166,65 @@ fn flows() -> Vec<(&'static str, String)> {
                 lines(60, |at| format!("  x{at} = {{ a: x{}, b: x{} }}", at - 1, at - 1))
             ),
         ),
+        ("names of names", format!("{}type T12001 = int\n", lines(12_000, |at| format!("type T{at} = T{}", at + 1)))),
+        (
+            "joined types in a chain",
+            format!(
+                "{}type T8001 = {{ z: int }}\n",
+                lines(8_000, |at| format!("type T{at} = T{} & {{ a{at}: int }}", at + 1))
+            ),
+        ),
+        ("syntax errors in many flows", lines(8_000, |at| format!("coordinator f{at}(x: int) {{ y = = 1 (\n}}"))),
+        ("texts that stay open", lines(15_000, |at| format!("const C{at} = \"abc"))),
+        ("a list of little things", body(&format!("[{}0]", "0,".repeat(500_000)))),
+        (
+            "records that grow without end",
+            format!(
+                "coordinator main(x0: {{ a0: int }}) -> json {{\n{}  return x3000\n}}\n",
+                lines(3_000, |at| format!("  x{at} = {{ ...x{}, a{at}: {at} }}", at - 1))
+            ),
+        ),
+        (
+            "choices of records that grow",
+            format!(
+                "coordinator main(x: int) -> json {{\n  x0 = {{ a: 1 }}\n{}  return x6000\n}}\n",
+                lines(6_000, |at| format!("  x{at} = if x > {at} then x{} else {{ a{at}: 1 }}", at - 1))
+            ),
+        ),
+        (
+            "many regular expressions",
+            lines(8_000, |at| format!("type T{at} = string matching /(a|b|[\\w]{{1,50}}){{1,9}}{at}/")),
+        ),
+        (
+            "a match as wide as a file",
+            format!(
+                "type T = {}\ncoordinator m(x: T) -> int {{\n  return match x {{\n{}  }}\n}}\n",
+                (0..15_000).map(|at| format!("\"v{at}\"")).collect::<Vec<_>>().join(" | "),
+                lines(15_000, |at| format!("\"v{at}\" => {at}"))
+            ),
+        ),
+        (
+            "many parameters",
+            format!(
+                "coordinator m({}) {{ }}\n",
+                (0..60_000).map(|at| format!("p{at}: int")).collect::<Vec<_>>().join(", ")
+            ),
+        ),
+        (
+            "a long chain of flows to a trusted place",
+            format!(
+                "tool a.b(x: trusted int) can a.write\n{}coordinator f6001(x: int) can a.write {{ a.b(x: x) }}\n",
+                lines(6_000, |at| format!("coordinator f{at}(x: int) can a.write {{ f{}(x) }}", at + 1))
+            ),
+        ),
+        (
+            "facts upon facts",
+            format!(
+                "coordinator m(r: {{ {} }}) -> int {{\n{}  return r.f1\n}}\n",
+                (1..=4_000).map(|at| format!("f{at}: int?")).collect::<Vec<_>>().join(", "),
+                lines(4_000, |at| format!("  require r.f{at} != null"))
+            ),
+        ),
         ("bidi and look-alikes", body("\"\u{202e}\u{2066}\" == \"\u{430}\"")),
     ]
 }
@@ -213,10 +272,10 @@ fn schemas() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Every fourth of them, from one on.
+/// Every eighth of them, from one on.
 fn answered(from: usize) {
     let mut wrong = Vec::new();
-    for (name, text) in flows().into_iter().skip(from).step_by(4) {
+    for (name, text) in flows().into_iter().skip(from).step_by(8) {
         let here = folder(&[("a.flow", &text)]);
         // What does not parse comes no further than that, whatever is asked.
         let parses = !weir_lang::parse(weir_lang::span::FileId(0), &text)
@@ -259,6 +318,26 @@ fn hostile_flows_are_answered_fourth_part() {
 }
 
 #[test]
+fn hostile_flows_are_answered_fifth_part() {
+    answered(4);
+}
+
+#[test]
+fn hostile_flows_are_answered_sixth_part() {
+    answered(5);
+}
+
+#[test]
+fn hostile_flows_are_answered_seventh_part() {
+    answered(6);
+}
+
+#[test]
+fn hostile_flows_are_answered_eighth_part() {
+    answered(7);
+}
+
+#[test]
 fn hostile_schemas_are_answered_in_bounded_time_and_memory() {
     let mut wrong = Vec::new();
     let flow = "coordinator main() -> json can crm.write {\n  return crm.find()\n}\n";
@@ -266,6 +345,42 @@ fn hostile_schemas_are_answered_in_bounded_time_and_memory() {
         let config = "[project]\nflows = [\"flows\"]\n\n[tools.crm]\ncommand = \"crm\"\n";
         let here = folder(&[("weir.toml", config), ("flows/main.flow", flow), ("weir.lock.json", &locked(&schema))]);
         let ended = limited(&here, &[]);
+        if !(0..=1).contains(&ended.code) {
+            wrong.push(format!("{name}: {} {}", ended.code, ended.stderr.chars().take(300).collect::<String>()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Project files that are made to hurt.
+fn project_files() -> Vec<(&'static str, &'static str, String)> {
+    vec![
+        ("deep", "weir.toml", format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000))),
+        ("dotted", "weir.toml", format!("{} = 1\n", vec!["a"; 200_000].join("."))),
+        ("grants", "weir.toml", format!("[grants]\n{}", lines(15_000, |at| format!("f{at} = [\"a.read\"]")))),
+        ("sections", "weir.toml", lines(10_000, |at| format!("[tools.t{at}]\ncommand = [\"x\"]"))),
+        (
+            "servers",
+            ".mcp.json",
+            format!(
+                "{{\"mcpServers\":{{{}}}}}",
+                (0..15_000).map(|at| format!("\"s{at}\":{{\"command\":\"x\"}}")).collect::<Vec<_>>().join(",")
+            ),
+        ),
+        ("brackets", "weir.lock.json", "[".repeat(1_000_000)),
+    ]
+}
+
+#[test]
+fn hostile_project_files_are_answered_in_bounded_time_and_memory() {
+    let mut wrong = Vec::new();
+    for (name, path, text) in project_files() {
+        let mut files = vec![("flows/main.flow", "coordinator main() { }\n")];
+        if path != "weir.toml" {
+            files.push(("weir.toml", "[project]\nflows = [\"flows\"]\n"));
+        }
+        files.push((path, &text));
+        let ended = limited(&folder(&files), &[]);
         if !(0..=1).contains(&ended.code) {
             wrong.push(format!("{name}: {} {}", ended.code, ended.stderr.chars().take(300).collect::<String>()));
         }

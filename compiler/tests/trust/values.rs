@@ -186,3 +186,20 @@ fn numbers_too() {
     bad("n = page.size + (parse_int(page.body) ?? 0)\n desk.assign(owner: \"{n}\")", "\"{n}\"");
     bad("n = -(parse_int(page.body) ?? 0)\n desk.assign(owner: \"{n}\")", "\"{n}\"");
 }
+
+#[test]
+fn which_look_was_the_last_one() {
+    let seen = "tool web.watch(url: string) -> { body: untrusted string, owner: string, done: bool } can web.read\n";
+    let by = |cond: &str| {
+        format!(
+            "{seen}{}",
+            flow(&format!(
+                "page = web.watch(url: url) until {cond} every 1s within 1m\n desk.assign(owner: page.owner)"
+            ))
+        )
+    };
+    refuses(&by("it.body == \"x\""), &["page.owner"]);
+    refuses(&by("it.done and len(page.body) > 3"), &["page.owner"]);
+    accepts(&by("it.done"));
+    accepts(&by("it.owner == who"));
+}

@@ -6,10 +6,14 @@ use ecow::EcoString;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
+/// Runs of one priority by their source, in order.
+type Class = BTreeMap<EcoString, VecDeque<EcoString>>;
+
 /// Runs that may be carried on.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
-    classes: BTreeMap<Reverse<(bool, i64)>, BTreeMap<EcoString, VecDeque<EcoString>>>,
+    /// Whether they have begun, and their priority; what goes first stands first.
+    classes: BTreeMap<Reverse<(bool, i64)>, Class>,
     /// How often each source that has runs here was served.
     served: BTreeMap<EcoString, u64>,
 }
@@ -30,7 +34,7 @@ impl Ready {
         self.served.retain(|source, _| present(source));
         // Who comes new begins where the others are, and who was away gains nothing by it.
         let least = self.served.values().min().copied().unwrap_or(0);
-        for source in self.classes.values().flat_map(BTreeMap::keys) {
+        for source in self.classes.values().flat_map(Class::keys) {
             self.served.entry(source.clone()).or_insert(least);
         }
     }

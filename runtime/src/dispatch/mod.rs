@@ -24,6 +24,8 @@ const MANY: usize = 512;
 const FRESH: Duration = Duration::from_millis(100);
 /// How often runs are looked for whose process died.
 const ROUND: Duration = Duration::from_secs(5);
+/// How soon it is tried again where runs were due and none could be had.
+const AGAIN: Duration = Duration::from_millis(200);
 /// How long a run that cannot be carried on (its tools are missing, its journal is damaged) is left alone.
 const STUCK: Duration = Duration::from_secs(60);
 
@@ -140,15 +142,14 @@ impl Dispatcher {
             if room == 0 {
                 return self.settings.poll;
             }
-            if desk.ready.is_empty() || desk.read.is_none_or(|read| read.elapsed() >= FRESH) {
-                if let Some(wait) = self.read(desk) {
-                    return wait;
-                }
+            let old = desk.ready.is_empty() || desk.read.is_none_or(|read| read.elapsed() >= FRESH);
+            if old && let Some(wait) = self.read(desk) {
+                return wait;
             }
             let picked: Vec<EcoString> = std::iter::from_fn(|| desk.ready.pick()).take(room).collect();
             if self.take(desk, picked).await == 0 {
                 // Others were quicker, or have the room.
-                return self.settings.poll;
+                return self.settings.poll.min(AGAIN);
             }
         }
     }

@@ -206,6 +206,7 @@ impl RunLoop {
             flags: spawn.flags,
             untrusted: spawn.untrusted,
             secret: spawn.secret,
+            thread: self.thread.clone(),
             behind: spawn.behind,
             seed: None,
         };

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use ecow::EcoString;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +24,9 @@ use weir_stdlib::value::Value;
 
 /// How often it is looked whether another process has left word.
 const EAR: Duration = Duration::from_millis(200);
+
+/// How often somebody else in this process is waited for who has a run, before word is left for them.
+const HANDOVERS: usize = 500;
 
 /// How often it is looked whether runs have been let go of.
 const LEAVING: Duration = Duration::from_millis(10);
@@ -91,6 +94,8 @@ pub(super) struct Inner {
     pub watchers: Mutex<Vec<UnboundedSender<Observed>>>,
     /// Other processes' words are listened to.
     pub listens: AtomicBool,
+    /// Runs that were taken over here and not let go of.
+    pub taken: Mutex<BTreeSet<EcoString>>,
     /// Nothing new is begun: the process is ending.
     pub drains: AtomicBool,
     /// A dispatcher wakes runs that sleep.
@@ -122,6 +127,19 @@ impl Inner {
         *last = Some(WorkedOut { program: program.clone(), entry, code: Arc::clone(&code), text: Arc::clone(&text) });
         (code, text)
     }
+
+    /// A plan that was written down, worked out; remembered for the next run of it.
+    pub(super) fn work_out_again(&self, program: &EcoString, text: &str) -> Result<Arc<Code>, serde_json::Error> {
+        let mut last = self.worked_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|last| last.program == *program && *last.text == *text) {
+            return Ok(Arc::clone(&last.code));
+        }
+        let plan: Plan = serde_json::from_str(text)?;
+        let entry = plan.entry;
+        let code = Code::new(Arc::new(plan));
+        *last = Some(WorkedOut { program: program.clone(), entry, code: Arc::clone(&code), text: text.into() });
+        Ok(code)
+    }
 }
 
 impl LocalEngine {
@@ -138,6 +156,7 @@ impl LocalEngine {
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
+            taken: Mutex::default(),
             drains: AtomicBool::default(),
             dispatched: AtomicBool::default(),
             news: tokio::sync::Notify::new(),
@@ -168,6 +187,7 @@ impl LocalEngine {
             runs: Mutex::default(),
             watchers: Mutex::default(),
             listens: AtomicBool::default(),
+            taken: Mutex::default(),
             drains: AtomicBool::default(),
             dispatched: AtomicBool::default(),
             news: tokio::sync::Notify::new(),
@@ -241,6 +261,13 @@ impl LocalEngine {
     /// Tells a run something: its loop when it is under way here, the process that carries it on where there is one,
     /// else its journal.
     async fn tell(&self, run_id: &str, what: Told) -> Result<(), EngineError> {
+        // Somebody in this process is just taking the run over, or lets go of it: then it is heard at once, or is ours.
+        for _ in 0..HANDOVERS {
+            if self.is_under_way(run_id) || !self.is_taken(run_id) {
+                break;
+            }
+            tokio::time::sleep(LEAVING).await;
+        }
         let word = Word { by: self.whom(), what };
         if let Some(sender) = self.sender(run_id) {
             let (reply, answer) = tokio::sync::oneshot::channel();
@@ -278,8 +305,23 @@ impl LocalEngine {
 
     /// The loop of a run that nobody else carries on, at rest.
     pub(super) async fn take_over(&self, run_id: &str) -> Result<RunLoop, EngineError> {
+        let Some(taking) = self.taking(run_id) else { return Err(EngineError::Held(run_id.into())) };
         let claimed = self.inner.journal.claim(run_id).await;
-        self.loaded_with(run_id, claimed.map_err(|source| EngineError::of(run_id, source))?)
+        let mut run = self.loaded_with(run_id, claimed.map_err(|source| EngineError::of(run_id, source))?)?;
+        run.taking = Some(taking);
+        Ok(run)
+    }
+
+    /// Whether somebody in this process has the run, or is about to.
+    fn is_taken(&self, run_id: &str) -> bool {
+        self.inner.taken.lock().unwrap_or_else(PoisonError::into_inner).contains(run_id)
+    }
+
+    /// The right to take a run over, as long as it is kept; None: somebody here has it.
+    pub(super) fn taking(&self, run_id: &str) -> Option<Taking> {
+        let mut taken = self.inner.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let run_id = EcoString::from(run_id);
+        taken.insert(run_id.clone()).then(|| Taking { engine: Arc::clone(&self.inner), run_id })
     }
 
     /// The loop of a run that is ours by this token.
@@ -338,6 +380,7 @@ impl LocalEngine {
     ) -> (RunLoop, Ticket<Created>) {
         let (mut run, record, plan) = self.prepare(plan, &started);
         let lines = vec![run.begin_with(Event::Started(Box::new(started)))];
+        run.taking = self.taking(&run.run_id);
         run.register();
         let run_record = RunRecord { parent, ..record };
         let audit = run.begun(parent_of(&run_record));
@@ -357,8 +400,11 @@ impl LocalEngine {
             started_at: started.at.to_string().into(),
             finished_at: None,
             parent: None,
+            thread: started.thread.clone(),
         };
-        (RunLoop::new(self, started.run_id.clone(), Machine::of(code)), record, text)
+        let mut run = RunLoop::new(self, started.run_id.clone(), Machine::of(code));
+        run.thread = started.thread.clone();
+        (run, record, text)
     }
 
     /// What is to do about a run that another one starts, once it is written down.
@@ -390,6 +436,18 @@ impl LocalEngine {
                 Err(error) => Err(error),
             },
         }
+    }
+}
+
+/// Says that a run is somebody's in this process: in the journal all of them are one.
+pub(super) struct Taking {
+    engine: Arc<Inner>,
+    run_id: EcoString,
+}
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        self.engine.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run_id);
     }
 }
 

@@ -189,6 +189,8 @@ pub struct StartRequest {
     pub ephemeral: bool,
     /// The arguments come from outside (a served flow): refused where one reaches what such data must not steer.
     pub untrusted: bool,
+    /// Runs of one conversation or subject have the same.
+    pub thread: Option<EcoString>,
 }
 
 impl StartRequest {
@@ -204,6 +206,7 @@ impl StartRequest {
             project: project.into(),
             ephemeral: false,
             untrusted: false,
+            thread: None,
         }
     }
 }

@@ -110,6 +110,7 @@ impl LocalEngine {
             flags: request.flags,
             untrusted: request.untrusted,
             secret: false,
+            thread: request.thread,
             behind: None,
             seed: None,
         }
@@ -154,6 +155,7 @@ impl LocalEngine {
         if self.is_under_way(run_id) {
             return Ok(Taken::Elsewhere);
         }
+        let Some(taking) = self.taking(run_id) else { return Ok(Taken::Elsewhere) };
         let now = self.inner.clock.now().as_millisecond();
         let admitted = self.inner.journal.admit(run_id, now).await;
         let token = match admitted.map_err(|source| EngineError::of(run_id, source)) {
@@ -164,6 +166,7 @@ impl LocalEngine {
             Err(error) => return Err(error),
         };
         let mut run = self.loaded_with(run_id, token)?;
+        run.taking = Some(taking);
         if run.over() {
             run.rest().await?;
             return Ok(Taken::Over(Box::new(run.envelope())));

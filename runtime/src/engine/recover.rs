@@ -7,11 +7,9 @@ use super::local::LocalEngine;
 use super::run::RunLoop;
 use super::turn::Turn;
 use crate::journal::{Filter, Loaded};
-use crate::machine::{CallEffect, Code, Effect, Event, Machine, Note, Started, Status};
+use crate::machine::{CallEffect, Effect, Event, Machine, Note, Started, Status};
 use crate::tool::Fault;
 use ecow::EcoString;
-use std::sync::Arc;
-use weir_compiler::plan::Plan;
 
 impl RunLoop {
     /// The loop of a run that is in the journal, at rest: what it owes is carried out when it is driven.
@@ -25,9 +23,9 @@ impl RunLoop {
         let loaded = engine.inner.journal.load(&run_id).map_err(|source| EngineError::of(&run_id, source))?;
         let loaded = loaded.ok_or_else(|| EngineError::NoRun(run_id.clone()))?;
         let damaged = |seq, why: String| EngineError::Damaged { run_id: run_id.clone(), seq, why };
-        let plan: Plan =
-            serde_json::from_str(&loaded.plan).map_err(|error| damaged(0, format!("its plan: {error}")))?;
-        let mut run = RunLoop::new(engine, run_id.clone(), Machine::of(Code::new(Arc::new(plan))));
+        let code = engine.inner.work_out_again(&loaded.run.program, &loaded.plan);
+        let code = code.map_err(|error| damaged(0, format!("its plan: {error}")))?;
+        let mut run = RunLoop::new(engine, run_id.clone(), Machine::of(code));
         let mut notes = Vec::new();
         for (seq, line) in loaded.lines.iter().enumerate() {
             match Line::read(line).map_err(|error| damaged(seq, error.to_string()))? {
@@ -45,6 +43,7 @@ impl RunLoop {
         }
         run.seq = loaded.lines.len() as u64;
         run.told = notes.len() as u64;
+        run.thread = loaded.run.thread.clone();
         if loaded.lines.is_empty() {
             run.queued = queued(engine, &run_id)?;
         }

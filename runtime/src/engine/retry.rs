@@ -46,6 +46,7 @@ impl LocalEngine {
         let mut lines = vec![run.begin_with(Event::Started(Box::new(started)))];
         lines.extend(run.take_over_from(&old, &error.step)?);
         run.seq = lines.len() as u64;
+        run.taking = self.taking(&run.run_id);
         run.register();
         let audit = run.begun_anew(run_id);
         let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines, audit }).await;

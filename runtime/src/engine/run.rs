@@ -3,7 +3,7 @@
 use super::EngineError;
 use super::carry::Message;
 use super::line;
-use super::local::{LocalEngine, Told};
+use super::local::{LocalEngine, Taking, Told};
 use super::timers::Timers;
 use super::turn::Turn;
 use crate::envelope::Envelope;
@@ -54,6 +54,8 @@ pub(super) struct RunLoop {
     pub until: FxHashMap<Key, Instant>,
     /// Lines in the journal.
     pub seq: u64,
+    /// Runs that it starts have the same.
+    pub thread: Option<EcoString>,
     /// Decisions in it so far.
     pub told: u64,
     /// Decisions that nobody has been told of: the run may turn out to be known.
@@ -65,6 +67,8 @@ pub(super) struct RunLoop {
     /// What was handed over to the journal and not waited for, oldest first.
     pub behind: VecDeque<Ticket<Appended>>,
     pub status: &'static str,
+    /// Nobody else here takes the run over, as long as it is there.
+    pub taking: Option<Taking>,
     /// Everybody may find the loop, as long as it is there.
     listed: Option<Listed>,
     /// What was refused before the first call: goes into the audit with the run itself.
@@ -136,12 +140,14 @@ impl RunLoop {
             claimed: FxHashMap::default(),
             until: FxHashMap::default(),
             seq: 0,
+            thread: None,
             told: 0,
             untold: Vec::new(),
             token: 1,
             created: None,
             behind: VecDeque::new(),
             status: "running",
+            taking: None,
             listed: None,
             first_refusals: Vec::new(),
             released: false,
@@ -187,6 +193,7 @@ impl RunLoop {
         if !self.released {
             drop(self.engine.inner.journal.release(&self.run_id, self.token));
         }
+        self.taking = None;
         for child in std::mem::take(&mut self.children) {
             let _ = child.await;
         }

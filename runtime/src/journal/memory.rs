@@ -192,6 +192,7 @@ impl State {
             (filter.status.is_empty() || filter.status.contains(&run.status))
                 && filter.flow.as_ref().is_none_or(|flow| *flow == run.flow)
                 && filter.parent.as_ref().is_none_or(|parent| run.parent.as_ref() == Some(parent))
+                && filter.thread.as_ref().is_none_or(|thread| run.thread.as_ref() == Some(thread))
                 && filter.id.as_ref().is_none_or(|id| run.run_id.starts_with(id.as_str()))
                 && (!filter.unfinished || run.finished_at.is_none())
                 && filter

@@ -280,6 +280,9 @@ pub struct RunRecord {
     pub finished_at: Option<EcoString>,
     /// The run that started it.
     pub parent: Option<EcoString>,
+    /// Runs of one conversation or subject have the same; those that a run starts have its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<EcoString>,
 }
 
 /// Which runs to list.
@@ -291,6 +294,8 @@ pub struct Filter {
     pub flow: Option<EcoString>,
     /// Started by this run.
     pub parent: Option<EcoString>,
+    /// Of this thread.
+    pub thread: Option<EcoString>,
     /// Whose id begins with this.
     pub id: Option<EcoString>,
     /// Only those that have not ended.

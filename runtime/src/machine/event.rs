@@ -182,6 +182,9 @@ pub struct Started {
     /// Whether the arguments hold secrets (a run started with secret arguments).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
+    /// Runs of one conversation or subject have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<EcoString>,
     /// What it follows, where it is a hook or an archiver's outbox; its failure raises an alert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<EcoString>,

@@ -390,6 +390,7 @@ pub fn started(args: Value) -> Started {
         flags: IndexMap::from_iter([(EcoString::from("on"), true)]),
         untrusted: false,
         secret: false,
+        thread: None,
         behind: None,
         seed: None,
     }

@@ -28,10 +28,10 @@ const DEFECTS: &[Defect] = &[
     ),
     ("undeclared-capability", "coordinator zz(a: string) -> int can db.write {\n  return src.page(q: a).n\n}", ""),
     ("undeclared-capability", "tool oth.er(a: string) can oth.write", "oth.er(a: who)"),
-    ("send-outside-delivery", "tool mail.post(to: trusted string) can mail.send", "mail.post(to: \"ann\")"),
+    ("send-outside-delivery", "tool wire.tell(to: trusted string) can mail.send", "wire.tell(to: \"ann\")"),
     (
         "missing-key",
-        "tool mail.post(to: trusted string) can mail.send\ndelivery zz(a: string) can mail.send {\n  mail.post(to: a)\n}",
+        "tool wire.tell(to: trusted string) can mail.send\ndelivery zz(a: string) can mail.send {\n  wire.tell(to: a)\n}",
         "",
     ),
     ("missing-undo", "saga zz(a: string) can db.write {\n  db.put(name: a, v: 1)\n}", ""),

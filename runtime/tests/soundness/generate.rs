@@ -149,12 +149,12 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
         let mut text = format!("policy {name} {{\n");
         for codes in ["timeout, unavailable", "rate_limited", "not_found, conflict", "permission"] {
             if self.dice.one_in(2) {
-                let end = self.policy_end();
+                let end = self.policy_end(name);
                 let _ = writeln!(text, "  {codes} => {end}");
             }
         }
         if self.dice.one_in(3) {
-            let end = self.policy_end();
+            let end = self.policy_end(name);
             let _ = writeln!(text, "  else => {end}");
         }
         if self.dice.one_in(3) {
@@ -167,21 +167,28 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
         text + "}\n"
     }
 
-    fn policy_end(&mut self) -> String {
+    /// Only the hard one needs a `fallback` of the call.
+    fn policy_end(&mut self, name: &str) -> String {
         match self.dice.below(6) {
             0 | 1 => "fail".into(),
-            2 => "fallback".into(),
-            3 => format!("retry {} backoff 100ms..1s then fallback", 1 + self.dice.below(4)),
+            2 if name == "hard" => "fallback".into(),
+            3 if name == "hard" => format!("retry {} backoff 100ms..1s then fallback", 1 + self.dice.below(4)),
             _ => format!("retry {} backoff 50ms..2s", 1 + self.dice.below(4)),
         }
     }
 
-    /// Names a policy for a call, sometimes.
+    /// Names a policy, sometimes.
     fn with(&mut self) -> &'static str {
+        if self.dice.one_in(5) { " with easy" } else { "" }
+    }
+
+    /// A policy for a call, and what is done with its failure; the hard one nearly always with a `fallback`.
+    fn governed(&mut self, fallback: &str) -> (&'static str, String) {
         match self.dice.below(8) {
-            0 => " with easy",
-            1 => " with hard",
-            _ => "",
+            0 => (" with hard", format!(" fallback {fallback}")),
+            1 => (" with easy", self.handled(fallback)),
+            2 if self.dice.one_in(8) => (" with hard", self.handled(fallback)),
+            _ => ("", self.handled(fallback)),
         }
     }
 
@@ -410,7 +417,8 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
             1 => (format!("src.page(q: {}).n", self.expr(&Ty::Str, 1)), Ty::Int, "0"),
             _ => (format!("src.list(n: {}).items", self.expr(&Ty::Int, 1)), Ty::list(Ty::Item), "[]"),
         };
-        let clauses = format!("{}{}{}", self.with(), self.until(&ty, call.ends_with(".n")), self.handled(fallback));
+        let (policy, handled) = self.governed(fallback);
+        let clauses = format!("{policy}{}{handled}", self.until(&ty, call.ends_with(".n")));
         self.vars.push((name.clone(), ty));
         format!("{pad}{name} = {call}{clauses}\n")
     }
@@ -440,7 +448,8 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
         };
         self.need(capability);
         let key = if keyed && self.dice.one_in(2) { format!(" key \"k-{name}\" per run") } else { String::new() };
-        let clauses = format!("{}{}", self.with(), self.handled("{ id: \"none\" }"));
+        let (policy, handled) = self.governed("{ id: \"none\" }");
+        let clauses = format!("{policy}{handled}");
         self.vars.push((name.clone(), Ty::Id));
         format!("{pad}{name} = {call}{key}{clauses}\n")
     }

@@ -474,6 +474,7 @@ impl<'a> Reference<'a> {
             BinaryOp::Coalesce => b.tainted(a.deep()),
             BinaryOp::Eq => v(D::Bool(a.json() == b.json()), t),
             BinaryOp::Lt => v(D::Bool(a.int()? < b.int()?), t),
+            BinaryOp::Gt => v(D::Bool(a.int()? > b.int()?), t),
             BinaryOp::In => v(D::Bool(b.list()?.iter().any(|it| it.json() == a.json())), t),
             BinaryOp::Add => match (&a.d, &b.d) {
                 (D::List(x), D::List(y)) => v(D::List(x.iter().chain(y).cloned().collect()), a.t || b.t),

@@ -6,6 +6,7 @@ use crate::escape;
 use crate::serve::App;
 use crate::serve::access::Caller;
 use crate::serve::events::over;
+use crate::serve::flows::Start;
 use crate::serve::problem::Problem;
 use crate::serve::runs::snapshot;
 use ecow::EcoString;
@@ -51,7 +52,8 @@ impl Call<'_> {
         }
         let args = Json::Object(request.arguments.unwrap_or_default()).to_string();
         let args = Value::from_json(&args).map_err(|error| Problem::unfit(error.to_string()))?;
-        let begun = self.app.begin(self.flow, &args, None, None).await?;
+        let begun =
+            self.app.begin(self.flow, &args, Start { key: None, thread: None, by: self.caller.name.clone() }).await?;
         self.follow(&begun.run_id).await
     }
 
@@ -74,7 +76,7 @@ impl Call<'_> {
                     let ends = *self.app.stop.borrow();
                     if !ends {
                         // It may have ended just now; that is as good.
-                        let _ = self.app.engine.cancel(run_id, "cancelled by the MCP client").await;
+                        let _ = self.app.engine.by(self.caller.name.clone()).cancel(run_id, "cancelled by the MCP client").await;
                     }
                     return Ok(failed(format!("run {run_id} is cancelled")).into());
                 }
@@ -210,7 +212,7 @@ impl Call<'_> {
         let Some(ty) = history.asks(step) else { return Ok(true) };
         let value = Value::from_json(&content.to_string()).map_err(|error| Problem::unfit(error.to_string()))?;
         let value = if form::is_wrapped(&ty, &history.plan.types) { value.field(form::ANSWER) } else { value };
-        self.app.answer(run_id, Some(step), &value).await?;
+        self.app.answer(run_id, Some(step), &value, &self.caller).await?;
         self.app.carry_on(run_id);
         Ok(true)
     }

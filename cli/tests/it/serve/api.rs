@@ -156,3 +156,28 @@ fn a_run_that_another_process_leaves_is_gone_on_with() {
     server.until(&run_id, &["succeeded"]);
     server.kill();
 }
+
+#[test]
+fn runs_of_one_thread_are_found_together() {
+    let server = served("");
+    let start = |name: &str, thread: &str| {
+        let body = json!({ "args": { "name": name }, "thread": thread });
+        let begun = server.post("/v1/flows/shop.hello/runs", &body).ok(201);
+        let run_id = begun["run_id"].as_str().unwrap().to_owned();
+        server.until(&run_id, &["succeeded"]);
+        run_id
+    };
+    let (a, _, c) = (start("a", "order/7"), start("b", "order/8"), start("c", "order/7"));
+    let runs = server.get("/v1/runs?thread=order/7").ok(200);
+    let ids: Vec<&str> = runs["runs"].as_array().unwrap().iter().map(|run| run["run_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [c.as_str(), a.as_str()]);
+    assert_eq!(runs["runs"][0]["thread"], "order/7");
+    let told = server.get("/v1/threads/order%2F7/events").ok(200);
+    let told: Vec<&str> =
+        told["events"].as_array().unwrap().iter().map(|event| event["run_id"].as_str().unwrap()).collect();
+    assert_eq!(told, [a.as_str(), a.as_str(), c.as_str(), c.as_str()]);
+    assert_eq!(server.get("/v1/threads/none/events").problem(404), "no_thread");
+    let long = json!({ "args": { "name": "a" }, "thread": "x".repeat(300) });
+    assert_eq!(server.post("/v1/flows/shop.hello/runs", &long).problem(422), "unfit");
+    server.kill();
+}

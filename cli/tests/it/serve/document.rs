@@ -36,6 +36,13 @@ impl Held {
 fn every_route_and_its_answers_are_described() {
     let server = served("");
     let document = server.get("/openapi.json").ok(200);
+    let page = std::fs::read_to_string(crate::support::repository().join("docs/serve.md")).unwrap();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let row = format!("| `{}` | `{path}` |", method.to_uppercase());
+            assert!(page.contains(&row), "docs/serve.md has no row {row}");
+        }
+    }
     let mut held = Held { document, seen: BTreeSet::new() };
     for path in ["/healthz", "/metrics", "/openapi.json", "/v1/flows", "/v1/runs"] {
         held.holds("get", path, &server.get(path));
@@ -43,13 +50,18 @@ fn every_route_and_its_answers_are_described() {
     held.holds("get", "/v1/flows/{flow}", &server.get("/v1/flows/shop.careful"));
     held.holds("get", "/v1/flows/{flow}", &server.get("/v1/flows/none"));
     let start = "/v1/flows/{flow}/runs";
-    let started = server.post("/v1/flows/shop.careful/runs", &json!({ "args": { "what": "it" } }));
+    let started = server.post("/v1/flows/shop.careful/runs", &json!({ "args": { "what": "it" }, "thread": "t" }));
     held.holds("post", start, &started);
     held.holds("post", start, &server.post("/v1/flows/shop.careful/runs", &json!({})));
     held.holds("post", start, &server.post("/v1/flows/none/runs", &json!({})));
     let run_id = started.json()["run_id"].as_str().unwrap().to_owned();
     server.until(&run_id, &["waiting"]);
     held.holds("get", "/v1/runs", &server.get("/v1/runs"));
+    held.holds("get", "/metrics", &server.get("/metrics"));
+    held.holds("post", "/v1/events", &server.post("/v1/events", &json!({ "event": "none" })));
+    held.holds("post", "/hooks/{path}", &server.post("/hooks/none", &json!({})));
+    held.holds("get", "/v1/threads/{thread}/events", &server.get("/v1/threads/t/events"));
+    held.holds("get", "/v1/threads/{thread}/events", &server.get("/v1/threads/none/events"));
     held.holds("get", "/v1/runs", &server.get("/v1/runs?x=1"));
     held.holds("get", "/v1/runs/{run_id}", &server.get(&format!("/v1/runs/{run_id}")));
     held.holds("get", "/v1/runs/{run_id}", &server.get("/v1/runs/none"));

@@ -12,7 +12,7 @@ fn every_accepted_start_is_found_after_kill_9() {
     let server = served("");
     let accepted: Mutex<Vec<String>> = Mutex::default();
     let over = AtomicBool::new(false);
-    let pid = server.child.id().to_string();
+    let pid = server.child.0.id().to_string();
     std::thread::scope(|scope| {
         for worker in 0..4 {
             let (server, accepted, over) = (&server, &accepted, &over);

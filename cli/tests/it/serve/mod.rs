@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod document;
 mod events;
+mod hooks;
 mod killed;
 mod mcp;
 mod operating;

@@ -42,10 +42,20 @@ coordinator fails(file: string) -> string can files.read {
 /// How long a test waits for what should come at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A process that is not left behind when a test fails.
+pub struct Process(pub Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A server under way.
 pub struct Served {
     pub here: Folder,
-    pub child: Child,
+    pub child: Process,
     pub address: String,
     pub stderr: BufReader<std::process::ChildStderr>,
 }
@@ -97,7 +107,7 @@ pub fn again(here: Folder, more: &[&str]) -> Served {
         assert!(stderr.read_line(&mut told).unwrap() > 0, "it ended before it listened: {told}");
     }
     let address = told.rsplit("http://").next().unwrap().trim().to_owned();
-    Served { here, child, address, stderr }
+    Served { here, child: Process(child), address, stderr }
 }
 
 impl Served {
@@ -188,16 +198,15 @@ impl Served {
 
     /// Asks it to end, as a service manager does, and gives its exit code and what it said.
     pub fn end(mut self) -> (i32, String, Folder) {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-TERM", &self.child.0.id().to_string()]).status().unwrap().success());
         let mut said = String::new();
         self.stderr.read_to_string(&mut said).unwrap();
-        (self.child.wait().unwrap().code().unwrap_or(-1), said, self.here)
+        (self.child.0.wait().unwrap().code().unwrap_or(-1), said, self.here)
     }
 
     /// Kills it at once.
-    pub fn kill(mut self) -> Folder {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub fn kill(self) -> Folder {
+        drop(self.child);
         self.here
     }
 }

@@ -139,6 +139,13 @@ impl<'a> Walk<'_, 'a> {
         }
         let mut result = label.clone();
         for clause in clauses {
+            // Which look at it is the last one is decided by the condition.
+            if let ClauseKind::Until { cond, .. } = &clause.kind {
+                let mut chosen = Taint::default();
+                self.with_result(&raw, &label, name, |walk| chosen = walk.expr(cond).deep().computed());
+                result = result.steered(&chosen);
+                continue;
+            }
             if let Some(other) = self.clause(clause, &raw, &label, name) {
                 result = result.joined(&other, &mut self.world.paths);
             }
@@ -185,12 +192,6 @@ impl<'a> Walk<'_, 'a> {
                     let before = std::mem::replace(&mut walk.undoing, true);
                     walk.expr(call);
                     walk.undoing = before;
-                });
-                None
-            }
-            ClauseKind::Until { cond, .. } => {
-                self.with_result(raw, label, name, |walk| {
-                    walk.expr(cond);
                 });
                 None
             }

@@ -6,6 +6,10 @@ ALTER TABLE runs ADD COLUMN most INTEGER;
 ALTER TABLE runs ADD COLUMN holds INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX runs_slot ON runs (slot) WHERE slot IS NOT NULL AND finished_at IS NULL;
 
+-- thread: runs of one conversation or subject have the same.
+ALTER TABLE runs ADD COLUMN thread TEXT;
+CREATE INDEX runs_thread ON runs (thread, number) WHERE thread IS NOT NULL;
+
 -- due: milliseconds since 1970. source: who started it, e.g. a campaign; sources of one priority take turns. count, per:
 -- at most so many runs of the flow begin in so many milliseconds. started: what the run begins with; NULL where it has
 -- begun, and is only to be woken.

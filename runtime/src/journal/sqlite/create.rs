@@ -23,7 +23,7 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
         .execute(params![run.program.as_str(), new.plan, sum::sum(&[&run.program, &new.plan])])?;
     sql.prepare_cached(
         "INSERT INTO runs (run_id, flow, program, status, started_at, finished_at, parent, start_key, next, owner, \
-         token, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11)",
+         token, sum, thread) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11, ?12)",
     )?
     .execute(params![
         run.run_id.as_str(),
@@ -37,6 +37,7 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
         next,
         desk.me,
         sum::run(&run.run_id, &run.flow, &run.program, &run.started_at, next),
+        run.thread.as_deref(),
     ])?;
     let number = sql.last_insert_rowid();
     for (seq, line) in (0..).zip(&new.lines) {

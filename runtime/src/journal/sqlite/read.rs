@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params, params_fro
 use std::path::Path;
 use std::time::Duration;
 
-const RUN: &str = "run_id, flow, program, status, started_at, finished_at, parent";
+const RUN: &str = "run_id, flow, program, status, started_at, finished_at, parent, thread";
 
 /// A connection that only reads.
 pub(super) fn open(path: &Path) -> Result<Connection, rusqlite::Error> {
@@ -98,7 +98,7 @@ pub(super) fn list(sql: &Connection, filter: &Filter, file: &Path) -> Result<Vec
         query.push_str(&format!(" AND status IN ({marks})"));
         given.extend(filter.status.iter().map(ToString::to_string));
     }
-    for (column, wanted) in [("flow", &filter.flow), ("parent", &filter.parent)] {
+    for (column, wanted) in [("flow", &filter.flow), ("parent", &filter.parent), ("thread", &filter.thread)] {
         if let Some(wanted) = wanted {
             query.push_str(&format!(" AND {column} = ?"));
             given.push(wanted.to_string());
@@ -142,6 +142,7 @@ fn record(row: &Row<'_>) -> Result<RunRecord, rusqlite::Error> {
         started_at: text(4)?,
         finished_at: maybe(5)?,
         parent: maybe(6)?,
+        thread: maybe(7)?,
     })
 }
 
