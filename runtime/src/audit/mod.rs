@@ -36,6 +36,9 @@ const SHOWN: usize = 1_024;
 /// What a record tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum What {
+    /// A run was put into the queue.
+    #[serde(rename = "run.queued")]
+    RunQueued,
     /// A run began, or was started again from a failed step.
     #[serde(rename = "run.started")]
     RunStarted,
@@ -86,7 +89,8 @@ pub enum What {
 
 impl What {
     /// Every kind, by its name.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 16] = [
+        "run.queued",
         "run.started",
         "run.refused",
         "run.paused",

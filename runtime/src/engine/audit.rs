@@ -1,9 +1,10 @@
 //! What a run leaves in the audit: calls with their outcomes, what was refused, and what people decided.
 
 use super::local::LocalEngine;
+use super::queue::When;
 use super::run::{InFlight, RunLoop};
 use crate::audit::{Entry, What, outcome};
-use crate::machine::{CallEffect, Event, Key, Refusal};
+use crate::machine::{CallEffect, Event, Key, Refusal, Started};
 use crate::tool::{Fault, Outcome};
 use ecow::EcoString;
 use weir_compiler::plan::Plan;
@@ -120,6 +121,21 @@ impl RunLoop {
 }
 
 impl LocalEngine {
+    /// A run is put into the queue.
+    pub(super) fn put_down(
+        &self,
+        flow: &EcoString,
+        started: &Started,
+        parent: Option<&EcoString>,
+        when: &When,
+    ) -> String {
+        let by = parent.map(|parent| format!("run {parent}").into()).or_else(|| self.whom());
+        let mut entry = Entry::new(self.inner.clock.now(), What::RunQueued, &started.run_id);
+        entry.flow = flow.clone();
+        entry.grants.clone_from(&started.grants);
+        entry.because(when.source.as_str()).by(by).line()
+    }
+
     /// A run that is not even created.
     pub(super) fn refused(&self, plan: &Plan, lines: &[String]) {
         let mut entry = Entry::new(self.inner.clock.now(), What::RunRefused, &EcoString::new());

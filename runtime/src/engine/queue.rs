@@ -138,8 +138,9 @@ impl LocalEngine {
             started: Some(serde_json::to_string(started).unwrap_or_default()),
         };
         let reason = when.due.map(|due| format!("begins at {due}"));
+        let audit = vec![self.put_down(&record.flow, started, parent.as_ref(), when)];
         let record = RunRecord { parent, status: Status::Queued.word().into(), ..record };
-        let new = NewRun { run: record, plan: text, start_key, lines: Vec::new(), audit: Vec::new() };
+        let new = NewRun { run: record, plan: text, start_key, lines: Vec::new(), audit };
         let created = self.inner.journal.enqueue(new, place).await;
         let created = created.map_err(|source| EngineError::of(&run_id, source))?;
         if created == Created::New {

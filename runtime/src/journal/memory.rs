@@ -401,7 +401,8 @@ impl Journal for EphemeralJournal {
         self.runs.forget(before, limit)
     }
 
-    fn enqueue(&self, run: NewRun, place: Place) -> Ticket<Created> {
+    fn enqueue(&self, mut run: NewRun, place: Place) -> Ticket<Created> {
+        drop(self.keys.audit(std::mem::take(&mut run.audit)));
         self.runs.enqueue(run, place)
     }
 

@@ -53,6 +53,8 @@ fn the_audit_names_the_token_that_was_used() {
     }
     let list = server.here.weir(&["audit", "list", "--what", "question", "--format", "json"]).code(0).json();
     assert_eq!((&list["by"], &list["reason"]), (&"night".into(), &"really it?".into()));
+    let queued = server.here.weir(&["audit", "list", "--what", "run.queued", "--format", "json"]).code(0).json();
+    assert_eq!((&queued["by"], &queued["run_id"]), (&"night".into(), &run_id.into()));
     server.here.weir(&["audit", "verify"]).code(0).prints(&["each follows the one before"]);
     server.kill();
 }
