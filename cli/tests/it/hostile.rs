@@ -180,8 +180,8 @@ fn flows() -> Vec<(&'static str, String)> {
         (
             "records that grow without end",
             format!(
-                "coordinator main(x0: {{ a0: int }}) -> json {{\n{}  return x3000\n}}\n",
-                lines(3_000, |at| format!("  x{at} = {{ ...x{}, a{at}: {at} }}", at - 1))
+                "coordinator main(x0: {{ a0: int }}) -> json {{\n{}  return x2000\n}}\n",
+                lines(2_000, |at| format!("  x{at} = {{ ...x{}, a{at}: {at} }}", at - 1))
             ),
         ),
         (

@@ -20,14 +20,16 @@ async fn serve(router: Router) -> String {
 
 /// Answers with what it was sent.
 async fn echo(method: Method, uri: Uri, headers: axum::http::HeaderMap, body: Bytes) -> impl IntoResponse {
+    let trace = headers.get("traceparent").map(|trace| String::from_utf8_lossy(trace.as_bytes()).into_owned());
     let headers: serde_json::Map<String, Json> = headers
         .iter()
         .filter(|(name, _)| {
-            !matches!(name.as_str(), "host" | "user-agent" | "accept-encoding" | "content-length" | "accept")
+            let every = ["host", "user-agent", "accept-encoding", "content-length", "accept", "traceparent"];
+            !every.contains(&name.as_str())
         })
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()))
         .collect();
-    let json = json!({ "method": method.as_str(), "path": uri.path(), "query": uri.query(), "headers": headers,
+    let json = json!({ "method": method.as_str(), "path": uri.path(), "query": uri.query(), "headers": headers, "trace": trace,
         "body": String::from_utf8_lossy(&body) });
     ([("content-type", "application/json")], json.to_string())
 }
@@ -101,6 +103,7 @@ async fn arguments_go_to_their_places() {
         .json("get", r#"{"id": "a/b ?#%2e", "tags": ["x", "y&z"], "x_trace": 7, "mode": "a;b", "filter": {"a": [1]}}"#)
         .await;
     assert_eq!(got["path"], "/v1/pets/a%2Fb%20%3F%23%252e/x");
+    assert!(got["trace"].as_str().is_some_and(|trace| trace.starts_with("00-") && trace.len() == 55), "{got}");
     assert_eq!(got["query"], "fixed=1&tags=x&tags=y%26z&filter[a][0]=1");
     assert_eq!(
         got["headers"],
