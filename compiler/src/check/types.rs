@@ -36,18 +36,24 @@ impl Checker {
         self.report_empty_types(&places);
     }
 
-    /// A type that is itself with nothing around it (`type A = A | null`) stands for no value.
-    fn break_circles(&mut self, places: &[(EcoString, super::program::ItemRef)]) {
+    /// The places of the names that each type consists of, with nothing around them.
+    fn bare_parts(&self, places: &[(EcoString, super::program::ItemRef)]) -> Vec<Vec<usize>> {
         let number: rustc_hash::FxHashMap<&EcoString, usize> =
             places.iter().enumerate().map(|(at, (name, _))| (name, at)).collect();
-        let bare = |at: usize| -> Vec<usize> {
-            let Some(ty) = places.get(at).and_then(|(name, _)| self.program.types.types.get(name)) else {
-                return Vec::new();
-            };
+        let parts = |(name, _): &(EcoString, super::program::ItemRef)| {
             let mut names = Vec::new();
-            bare_names(ty, &mut names);
+            if let Some(ty) = self.program.types.types.get(name) {
+                bare_names(ty, &mut names);
+            }
             names.into_iter().filter_map(|name| number.get(name).copied()).collect()
         };
+        places.iter().map(parts).collect()
+    }
+
+    /// A type that is itself with nothing around it (`type A = A | null`) stands for no value.
+    fn break_circles(&mut self, places: &[(EcoString, super::program::ItemRef)]) {
+        let parts = self.bare_parts(places);
+        let bare = |at: usize| parts.get(at).cloned().unwrap_or_default();
         for circle in super::graphs::cycles(places.len(), bare) {
             let mut names = Vec::new();
             for (name, at) in circle.iter().filter_map(|at| places.get(*at)) {
@@ -65,16 +71,8 @@ impl Checker {
 
     /// A name for a name for a name, and so on: nobody can follow it, and to look through it would take long.
     fn break_chains(&mut self, places: &[(EcoString, super::program::ItemRef)]) {
-        let number: rustc_hash::FxHashMap<&EcoString, usize> =
-            places.iter().enumerate().map(|(at, (name, _))| (name, at)).collect();
-        let bare = |at: usize| -> Vec<usize> {
-            let Some(ty) = places.get(at).and_then(|(name, _)| self.program.types.types.get(name)) else {
-                return Vec::new();
-            };
-            let mut names = Vec::new();
-            bare_names(ty, &mut names);
-            names.into_iter().filter_map(|name| number.get(name).copied()).collect()
-        };
+        let parts = self.bare_parts(places);
+        let bare = |at: usize| parts.get(at).cloned().unwrap_or_default();
         let mut depth = vec![0_usize; places.len()];
         let mut deep = Vec::new();
         for at in super::graphs::groups(places.len(), bare).into_iter().flatten() {
