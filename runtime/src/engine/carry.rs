@@ -96,7 +96,7 @@ impl RunLoop {
     }
 
     /// Makes one attempt of a call in a task of its own. A panic in a tool is a fault like any other.
-    pub(super) fn call(&mut self, call: CallEffect, mut permit: Option<Permit>) {
+    pub(super) fn call(&mut self, call: CallEffect, permit: Option<Permit>) {
         let tools = self.engine.inner.tools.clone();
         let sender = self.sender.clone();
         let timeout = self.time_left(&call);
@@ -117,33 +117,33 @@ impl RunLoop {
             progress: Some(progress),
         };
         let (key, rest) = (call.key, call.rest);
-        if let Some(permit) = &mut permit {
+        let gated = permit.map(|mut permit| {
             permit.sent();
-        }
-        let (engine, told) = (self.engine.clone(), self.observed(&key, NoteKind::BreakerOpened, String::new()));
+            (permit, self.engine.clone(), self.observed(&key, NoteKind::BreakerOpened, String::new()))
+        });
         self.tasks.spawn(async move {
             let work =
                 AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
                     .catch_unwind();
             let tell = pass_on(heard, sender.clone(), key.clone());
-            let ended = async {
-                tokio::select! {
-                    ended = tokio::time::timeout(timeout, work) => ended,
-                    never = tell => match never {},
-                }
+            let ended = tokio::select! {
+                ended = tokio::time::timeout(timeout, work) => ended,
+                never = tell => match never {},
             };
-            let outcome = match ended.await {
+            let outcome = match ended {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
                 Err(_) => {
                     Err(Fault::open("timeout", format!("`{name}` gave no answer within {} ms", timeout.as_millis())))
                 }
             };
-            match permit.and_then(|permit| permit.end(outcome.as_ref().err())) {
-                None => {}
-                Some(Change::Opened(why)) => engine.observe([Observed { reason: Some(why), ..told }]),
-                Some(Change::Closed(why)) => {
-                    engine.observe([Observed { event: NoteKind::BreakerClosed, reason: Some(why), ..told }]);
+            if let Some((permit, engine, told)) = gated {
+                match permit.end(outcome.as_ref().err()) {
+                    None => {}
+                    Some(Change::Opened(why)) => engine.observe([Observed { reason: Some(why), ..told }]),
+                    Some(Change::Closed(why)) => {
+                        engine.observe([Observed { event: NoteKind::BreakerClosed, reason: Some(why), ..told }]);
+                    }
                 }
             }
             let misfit = match &outcome {
