@@ -4,6 +4,7 @@
 mod audit;
 mod carry;
 mod followed;
+mod keys;
 mod line;
 mod local;
 mod queue;

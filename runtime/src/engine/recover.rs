@@ -34,6 +34,7 @@ impl RunLoop {
                         // That call has come back; whether it was made again, the next record says.
                         run.claimed.remove(key);
                     }
+                    run.hold_again(&event);
                     notes.extend(run.machine.apply(&event).notes);
                 }
                 Line::Claimed { key, args } => {
@@ -74,6 +75,7 @@ impl RunLoop {
         }
         self.claimed.clear();
         for call in unknown {
+            self.hold_unknown(&call);
             let event = self.nobody_knows(&call);
             turn.audit.extend(self.found_unknown(&call, &event));
             self.hear(&mut turn, event);

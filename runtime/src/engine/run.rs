@@ -2,6 +2,7 @@
 
 use super::EngineError;
 use super::carry::Message;
+use super::keys::Holder;
 use super::line;
 use super::local::{LocalEngine, Taking, Told};
 use super::timers::Timers;
@@ -40,8 +41,8 @@ pub(super) struct RunLoop {
     pub timers: Timers,
     /// Calls in flight: what is to do when they end.
     pub calls: FxHashMap<Key, InFlight>,
-    /// Keys that this run holds, and for which step.
-    pub held: BTreeMap<(EcoString, EcoString), EcoString>,
+    /// Keys that this run holds.
+    pub held: BTreeMap<(EcoString, EcoString), Holder>,
     /// Calls that wait at the gates of their servers.
     pub waiting: FxHashMap<Key, AbortHandle>,
     /// How many stops of the machine have been looked at.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use weir_compiler::Checked;
 use weir_compiler::bounds::{Atom, Bound, Part, Root, Sum};
 use weir_compiler::project::{ProjectSource, SourceFile};
+use weir_lang::ast::*;
 use weir_lang::span::FileId;
 use weir_runtime::engine::{Clock, Engine, LocalEngine, StartRequest, Toolbox};
 use weir_runtime::envelope::Envelope;
@@ -79,7 +80,7 @@ pub fn run(program: &Program, seed: u64) -> Verdict {
     let args = json!({"who": "ann", "n": 2, "names": ["ann", "bob", "x"], "pairs": [{"a": "ann", "b": "bob"}, {"a": "x", "b": "y"}]});
     let module = weir_lang::parse(FileId(0), &program.text).module;
     let delivers = !seed.is_multiple_of(3);
-    let mut reference = Reference::new(&module, moods, delivers);
+    let mut reference = Reference::new(&module, &program.text, moods, delivers);
     let given: Vec<V> = ["who", "n", "names", "pairs"].iter().map(|name| V::of(&args[*name])).collect();
     let said = reference.main(&given);
     if let Err(Stop::Wrong(what)) = &said {
@@ -90,24 +91,41 @@ pub fn run(program: &Program, seed: u64) -> Verdict {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let (envelope, took) = runtime.block_on(play(Arc::clone(&world), Arc::new(plan), &args, &entry_can, delivers));
     let seen = std::mem::take(&mut *world.seen.lock().unwrap());
-    let happened = Happened { envelope, took, seen, lied: reference.lied };
+    let lied = seen.iter().any(|one| matches!(one.answer, Answer::Lie(_)));
+    let happened = Happened { envelope, took, seen, lied };
+    let most = budget(&module);
     let judged = happened
         .no_trouble()
         .and_then(|()| happened.no_unsafe_repeat(&checked))
         .and_then(|()| happened.within_can(&checked, &entry_can))
-        .and_then(|()| happened.within_bounds(&checked, &args));
+        .and_then(|()| happened.within_bounds(&checked, &args, most));
     let bounds = match judged {
         Ok(bounds) => bounds,
         Err(what) => return Verdict::Wrong(what),
     };
     // What comes back beside its type counts as done, and nobody knows how to undo it: not worth telling twice.
-    if program.parallel || reference.lied {
+    if program.parallel || lied || reference.lied || reference.torn || most.is_some_and(|most| reference.attempts > most) {
         return Verdict::Sound { compared: false, bounds };
     }
-    match happened.same_as(&said, &reference.writes) {
+    match happened.same_as(&said, &reference) {
         Ok(()) => Verdict::Sound { compared: true, bounds },
         Err(what) => Verdict::Wrong(format!("differs: {what}")),
     }
+}
+
+/// How many calls `main` may make.
+fn budget(module: &Module) -> Option<u64> {
+    let flows = module.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Flow(flow) if flow.name.name == "main" => Some(&flow.clauses),
+        _ => None,
+    });
+    flows.flatten().find_map(|clause| match &clause.kind {
+        FlowClauseKind::Budget(parts) => parts.iter().find_map(|part| match part {
+            BudgetPart::Calls(Expr { kind: ExprKind::Lit(Lit::Int(most)), .. }) => u64::try_from(*most).ok(),
+            _ => None,
+        }),
+        _ => None,
+    })
 }
 
 struct Virtual(Instant);
@@ -164,7 +182,7 @@ impl Happened {
         let Some(envelope) = &self.envelope else { return Err("hangs: it does not end or is refused".into()) };
         let trouble = match self.code() {
             Some("invalid_input" | "failed") => true,
-            Some("bad_response") => !self.seen.iter().any(|one| matches!(one.answer, Answer::Ok(_))) || !self.lied,
+            Some("bad_response") => !self.lied,
             _ => false,
         };
         if trouble { Err(format!("type trouble: {:?}", envelope.metadata.error)) } else { Ok(()) }
@@ -177,7 +195,7 @@ impl Happened {
             let tool = &checked.tools[one.tool.as_str()];
             let keyed = tool.accepts_key.is_some() && one.attempt > 1;
             let safe = tool.reads_only() || tool.idempotent || keyed;
-            let maybe = matches!(one.answer, Answer::Ok(_) | Answer::Hang | Answer::Fail(_, true));
+            let maybe = matches!(one.answer, Answer::Ok(_) | Answer::Lie(_) | Answer::Hang | Answer::Fail(_, true));
             if one.attempt > 1 && !safe && open.contains_key(one.step.as_str()) {
                 return Err(format!("unsafe repeat: {one:?}"));
             }
@@ -198,7 +216,7 @@ impl Happened {
         Ok(())
     }
 
-    fn within_bounds(&self, checked: &Checked, args: &Json) -> Result<u64, String> {
+    fn within_bounds(&self, checked: &Checked, args: &Json, most: Option<u64>) -> Result<u64, String> {
         let bounds = checked.bounds();
         let Some(bound) = bounds.iter().find(|bound| bound.flow == "main") else { return Err("no bounds".into()) };
         let mut held = 0;
@@ -222,6 +240,9 @@ impl Happened {
         }
         let forward = self.seen.iter().filter(|one| !is_undo(&one.step));
         hold("attempts".into(), &bound.attempts, forward.clone().count() as u128)?;
+        if most.is_some_and(|most| forward.clone().count() as u64 > most) {
+            return Err(format!("beyond its budget of {most:?} calls"));
+        }
         let cost = forward.map(|one| (checked.tools[one.tool.as_str()].cost * 1e9).round() as u128).sum();
         hold("cost".into(), &bound.cost, cost)?;
         if !self.seen.iter().any(|one| is_undo(&one.step)) {
@@ -230,7 +251,8 @@ impl Happened {
         Ok(held)
     }
 
-    fn same_as(&self, said: &Result<V, Stop>, writes: &[(String, Json)]) -> Result<(), String> {
+    fn same_as(&self, said: &Result<V, Stop>, reference: &Reference<'_>) -> Result<(), String> {
+        let writes = &reference.writes;
         let envelope = self.envelope.as_ref().ok_or("no envelope")?;
         let reads = |one: &&Seen| !one.tool.starts_with("src.");
         let found: Vec<(String, Json)> =
@@ -240,7 +262,7 @@ impl Happened {
         if budget {
             return Ok(());
         }
-        if found != writes {
+        if found != *writes {
             return Err(format!(
                 "the engine writes {found:#?}\nthe reference {writes:#?}\n{status} {:?} {said:?}",
                 self.code()
@@ -260,8 +282,10 @@ impl Happened {
                 };
                 status == "Succeeded" && records == wanted
             }
-            Err(Stop::Fail(code)) if code == "blocked" => status == "Blocked",
-            Err(Stop::Fail(code)) => status == "Failed" && self.code() == Some(code),
+            Err(Stop::Fail(code)) => std::iter::once(code).chain(&reference.beside).any(|code| match code.as_str() {
+                "blocked" => status == "Blocked",
+                code => status == "Failed" && self.code() == Some(code),
+            }),
             Err(Stop::Attention) => status == "NeedsAttention",
             Err(_) => false,
         };

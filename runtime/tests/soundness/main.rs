@@ -38,7 +38,10 @@ fn programs_that_check_do_no_wrong() {
     if let Ok(seed) = std::env::var("WEIR_SEED") {
         let seed = seed.parse().unwrap();
         println!("{}", generate::program(seed).text);
-        println!("{:#?}", judge::judge(seed));
+        match judge::judge(seed) {
+            Verdict::Wrong(what) => println!("WRONG {what}\nwith fewer lines:\n{}", judge::shrunk(seed)),
+            other => println!("{other:?}"),
+        }
         return;
     }
     let (next, accepted, refused) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));

@@ -14,6 +14,8 @@ use weir_stdlib::value::Value;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     Ok(Json),
+    /// It answers beside its type.
+    Lie(Json),
     /// A code, and whether it may have happened.
     Fail(&'static str, bool),
     /// It never answers.
@@ -58,7 +60,7 @@ impl Moods {
             };
         }
         if dice.below(100) < self.lying {
-            return Answer::Ok(
+            return Answer::Lie(
                 [json!(7), json!({"items": "no"}), json!({"id": 4}), json!(null)][dice.below(4)].clone(),
             );
         }
@@ -115,7 +117,7 @@ impl Tool for Server {
         self.world.seen.lock().unwrap().push(Seen { tool, args, step, attempt, answer: answer.clone() });
         tokio::time::sleep(Duration::from_millis(10)).await;
         match answer {
-            Answer::Ok(value) => Ok(Value::from_json(&value.to_string()).unwrap()),
+            Answer::Ok(value) | Answer::Lie(value) => Ok(Value::from_json(&value.to_string()).unwrap()),
             Answer::Fail(code, maybe) => Err(Fault {
                 code: code.into(),
                 message: "as rolled".into(),
