@@ -5,9 +5,11 @@
 mod beside;
 mod calls;
 mod exprs;
+mod flows;
+mod roles;
 mod tools;
+mod waits;
 
-use tools::delivered;
 
 use super::value::{D, V, v};
 use super::world::Moods;
@@ -21,6 +23,10 @@ pub enum Stop {
     Return(V),
     /// A code.
     Fail(String),
+    /// A record is left out.
+    Drop,
+    /// An operator leaves a step out; this stands for its result.
+    Skipped(V),
     /// Somebody has to look.
     Attention,
     /// What must not happen in a program that checks.
@@ -41,6 +47,12 @@ pub struct Frame<'a> {
     /// The name of its flow.
     flow: String,
     policy: Option<&'a Policy>,
+    /// The point of no return is behind.
+    passed: bool,
+    /// An aggregator's sources.
+    sources: Vec<String>,
+    /// Whether an untrusted condition has said what a loop's round gives.
+    chosen: bool,
     /// A delivery's key, and what it came to.
     key: Option<String>,
     delivered: Option<V>,
@@ -63,6 +75,14 @@ pub struct Reference<'a> {
     open: bool,
     /// Attempts that count for budgets.
     pub attempts: u64,
+    /// Calls that change something, with those that were only looked up.
+    touches: u64,
+    /// How often a step of each name was handed to an operator.
+    decided: BTreeMap<String, u32>,
+    /// Events that nobody has received yet.
+    inbox: Vec<(&'static str, Option<&'static str>, Json)>,
+    /// Whether the flow that ended last passed the point of no return.
+    passed: bool,
     /// What else a failure may have been: reads run side by side.
     pub beside: Vec<String>,
     /// One of several such failures was caught: what followed hangs on which came first.
@@ -98,6 +118,10 @@ impl<'a> Reference<'a> {
             keys: BTreeMap::new(),
             open: false,
             attempts: 0,
+            touches: 0,
+            decided: BTreeMap::new(),
+            inbox: moods.events(),
+            passed: false,
             beside: Vec::new(),
             torn: false,
             text,
@@ -139,10 +163,24 @@ impl<'a> Reference<'a> {
             (TypeExprKind::Name(path), d) => match (path.text().as_str(), d) {
                 ("int", D::Int(_)) | ("string", D::Str(_)) | ("bool", D::Bool(_)) => value.clone(),
                 ("int" | "string" | "bool", _) => return None,
+                ("Error", _) => value.clone(),
                 (name, _) => self.fits(value, self.types[name])?,
             },
             (TypeExprKind::List(inner), D::List(items)) => {
                 v(D::List(items.iter().map(|it| self.fits(it, inner)).collect::<Option<_>>()?), value.t)
+            }
+            (TypeExprKind::Paren(inner), _) => self.fits(value, inner)?,
+            (TypeExprKind::Nullable(_), D::Null) => value.clone(),
+            (TypeExprKind::Nullable(inner), _) => self.fits(value, inner)?,
+            // On records: the fields of both.
+            (TypeExprKind::Intersection(all), D::Rec(_)) => {
+                let mut out = BTreeMap::new();
+                for one in all {
+                    if let D::Rec(fields) = self.fits(value, one)?.d {
+                        out.extend(fields);
+                    }
+                }
+                v(D::Rec(out), value.t)
             }
             (TypeExprKind::Record(decls), D::Rec(fields)) => {
                 let mut out = BTreeMap::new();
@@ -157,48 +195,6 @@ impl<'a> Reference<'a> {
 
     fn must_be_trusted(ty: &TypeExpr) -> bool {
         matches!(ty.kind, TypeExprKind::Marked(Mark::Trusted, _))
-    }
-
-    // ---- flows
-
-    fn flow(&mut self, flow: &'a Flow, args: Vec<V>, in_saga: bool) -> Res {
-        let mut names = Vec::new();
-        for (param, arg) in flow.params.iter().zip(args) {
-            if Self::must_be_trusted(&param.ty) && arg.deep() {
-                return wrong(format!("untrusted data in `{}` of `{}`", param.name.name, flow.name.name));
-            }
-            let Some(arg) = self.fits(&arg, &param.ty) else { return wrong(format!("argument of {}", flow.name.name)) };
-            names.push((param.name.name.to_string(), arg));
-        }
-        self.can.push(can_of(flow));
-        let saga = in_saga || flow.role == Role::Saga;
-        let policy = flow.clauses.iter().find_map(|clause| match &clause.kind {
-            FlowClauseKind::With(name) => self.policies.get(name.name.as_str()).copied(),
-            _ => None,
-        });
-        let name = flow.name.name.to_string();
-        let mut frame = Frame { names, undos: Vec::new(), saga, flow: name, policy, key: None, delivered: None };
-        let ended = self.block(&mut frame, &flow.body, &mut Vec::new());
-        let ended = match ended {
-            Ok(_) => Ok(v(D::Null, false)),
-            Err(Stop::Return(value)) => Ok(value),
-            Err(stop) => Err(stop),
-        };
-        if matches!(ended, Err(Stop::Fail(_))) && frame.saga {
-            for (tool, args) in frame.undos.iter().rev() {
-                self.writes.push((tool.clone(), args.clone()));
-            }
-        }
-        self.can.pop();
-        // What succeeded is taken back by whoever called it.
-        self.handed = if ended.is_ok() { frame.undos } else { Vec::new() };
-        match (ended?, &flow.returns) {
-            (_, None) if flow.role == Role::Delivery => {
-                Ok(frame.delivered.unwrap_or_else(|| delivered("disabled", None)))
-            }
-            (value, Some(ty)) => self.fits(&value, ty).map_or_else(|| wrong("the returned value"), Ok),
-            (_, None) => Ok(v(D::Null, false)),
-        }
     }
 
     fn block(&mut self, frame: &mut Frame<'a>, block: &'a Block, yields: &mut Vec<V>) -> Res {
@@ -245,10 +241,23 @@ impl<'a> Reference<'a> {
                 Ok(v(D::Null, false))
             }
             StepKind::Wait(_) => Ok(v(D::Null, false)),
+            StepKind::From { source, name } => {
+                let value = self.expr(frame, source, yields, Some(&name.name))?;
+                frame.names.push((name.name.to_string(), value.clone()));
+                frame.sources.push(name.name.to_string());
+                Ok(value)
+            }
+            StepKind::Merge { key, prefer } => self.merge(frame, key, prefer),
             StepKind::Require { cond, otherwise } => {
-                if self.pure(frame, cond)?.bool()? {
+                let holds = self.pure(frame, cond)?;
+                let drops = matches!(otherwise, Some(Otherwise::Drop(_)));
+                frame.chosen |= drops && holds.deep();
+                if holds.bool()? {
                     self.endorse(frame, cond)?;
                     return Ok(v(D::Null, false));
+                }
+                if drops {
+                    return Err(Stop::Drop);
                 }
                 Err(Stop::Fail(match otherwise {
                     Some(Otherwise::Exit(Expr { kind: ExprKind::Fail { code: Some(code), .. }, .. })) => {
@@ -260,7 +269,7 @@ impl<'a> Reference<'a> {
             StepKind::Check { callee, args } => {
                 let values: Vec<V> = args.iter().map(|arg| self.pure(frame, &arg.value)).collect::<Result<_, _>>()?;
                 let flow = self.flows[callee.text().as_str()];
-                self.flow(flow, values.clone(), frame.saga)?;
+                self.call_flow(frame, flow, values.clone())?;
                 if !values.iter().skip(1).any(V::deep) {
                     self.endorse_by(frame, flow, &args[0].value);
                 }

@@ -5,10 +5,10 @@ use super::{Frame, Reference, Stop};
 use weir_lang::ast::*;
 
 /// What nothing starts after before it is through.
-const BARRIERS: [&str; 5] = ["require", "check", "return", "fail", "block"];
+const BARRIERS: [&str; 6] = ["require", "check", "return", "fail", "block", "merge"];
 const WAITS: [&str; 4] = ["wait", "ask", "receive", "start"];
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|sign: char| !(sign.is_alphanumeric() || sign == '_' || sign == '.'))
 }
 

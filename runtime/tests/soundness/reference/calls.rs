@@ -18,9 +18,11 @@ impl<'a> Reference<'a> {
         let callee = callee.text().to_string();
         let given = self.args(frame, args)?;
         if let Some(flow) = self.flows.get(callee.as_str()).copied() {
-            let value = self.flow(flow, given.into_iter().map(|(_, value)| value).collect(), frame.saga)?;
-            if frame.saga {
-                frame.undos.append(&mut self.handed);
+            let args: Vec<V> = given.into_iter().map(|(_, value)| value).collect();
+            let value = self.call_flow_again(frame, flow, &args, clauses, name)?;
+            if clauses.iter().any(|clause| matches!(clause.kind, ClauseKind::Final)) {
+                frame.passed = true;
+                frame.undos.clear();
             }
             return Ok(value);
         }
@@ -58,19 +60,24 @@ impl<'a> Reference<'a> {
     ) -> Res {
         let is_tool =
             matches!(&value.kind, ExprKind::Call { callee, .. } if self.tools.contains_key(callee.text().as_str()));
-        let result = self.call(frame, value, clauses, name);
+        let result = match &value.kind {
+            ExprKind::Ask { question, ty } => self.ask(frame, question, ty),
+            ExprKind::Receive { event, ty } => self.receive(frame, event, ty, clauses),
+            _ => self.call(frame, value, clauses, name),
+        };
         let Err(Stop::Fail(code)) = &result else { return result };
         let by_name = ["blocked", "budget", "unknown"].contains(&code.as_str());
-        let mut handlers: Vec<(Vec<String>, &'a Expr)> = Vec::new();
+        let mut handlers: Vec<(Vec<String>, Option<&'a Expr>)> = Vec::new();
         for clause in clauses {
             match &clause.kind {
                 ClauseKind::Catch(arms) => {
                     for arm in arms {
                         let ArmBody::Expr(body) = &arm.body else { continue };
-                        handlers.push((arm.codes.iter().map(|code| code.name.to_string()).collect(), body));
+                        handlers.push((arm.codes.iter().map(|code| code.name.to_string()).collect(), Some(body)));
                     }
                 }
-                ClauseKind::Fallback(body) => handlers.push((Vec::new(), body)),
+                ClauseKind::Fallback(body) => handlers.push((Vec::new(), Some(body))),
+                ClauseKind::Optional => handlers.push((Vec::new(), None)),
                 _ => {}
             }
         }
@@ -78,7 +85,7 @@ impl<'a> Reference<'a> {
             if codes.contains(code) || (codes.is_empty() && !by_name) {
                 caught.set(true);
                 self.torn |= !self.beside.is_empty();
-                return self.pure(frame, body);
+                return body.map_or(Ok(v(D::Null, false)), |body| self.pure(frame, body));
             }
         }
         if code == "unknown" && is_tool { Err(Stop::Attention) } else { result }

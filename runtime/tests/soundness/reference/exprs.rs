@@ -49,8 +49,8 @@ impl<'a> Reference<'a> {
                     None => return wrong(format!("no name {}", name.name)),
                 }
             }
-            ExprKind::Field { base, name, .. } if is_call(base) => {
-                self.call(frame, base, &[], None)?.field(&name.name)?
+            ExprKind::Field { base, name: field, .. } if is_call(base) => {
+                self.call(frame, base, &[], name)?.field(&field.name)?
             }
             ExprKind::Field { base, name, .. } => self.pure(frame, base)?.field(&name.name)?,
             ExprKind::Index { base, index } => {
@@ -91,6 +91,12 @@ impl<'a> Reference<'a> {
             ExprKind::Record(entries) => {
                 let mut out = BTreeMap::new();
                 for entry in entries {
+                    if let RecordEntry::Spread(of) = entry {
+                        let of = self.pure(frame, of)?;
+                        let D::Rec(fields) = of.d else { return wrong("a spread of no record") };
+                        out.extend(fields.into_iter().map(|(name, it)| (name, it.tainted(of.t))));
+                        continue;
+                    }
                     let RecordEntry::Field { name, value: Some(value) } = entry else { return wrong("entry") };
                     out.insert(name.name.to_string(), self.pure(frame, value)?);
                 }
@@ -129,30 +135,42 @@ impl<'a> Reference<'a> {
             ExprKind::If { cond, then, otherwise } => {
                 let cond = self.pure(frame, cond)?;
                 let count = yields.len();
-                if cond.bool()? {
-                    self.block(frame, then, yields)?;
-                } else if let Some(otherwise) = otherwise {
-                    self.block(frame, otherwise, yields)?;
-                }
+                // How many a loop yields hangs on the condition too.
+                frame.chosen |= cond.deep() && expr.span.text(self.text).contains("yield ");
+                let value = match otherwise {
+                    _ if cond.bool()? => self.block(frame, then, yields)?,
+                    Some(otherwise) => self.block(frame, otherwise, yields)?,
+                    None => v(D::Null, false),
+                };
                 for one in &mut yields[count..] {
                     *one = one.clone().tainted(cond.deep());
                 }
-                v(D::Null, false)
+                value.tainted(cond.deep())
             }
             ExprKind::For { var, source, body, .. } => {
                 let source = self.pure(frame, source)?;
-                let mut out = Vec::new();
+                let (mut out, mut t) = (Vec::new(), source.t);
                 for item in source.list()?.clone() {
-                    let mark = frame.names.len();
+                    let (mark, count) = (frame.names.len(), out.len());
+                    let around = std::mem::take(&mut frame.chosen);
                     frame.names.push((var.name.to_string(), item));
-                    self.block(frame, body, &mut out)?;
+                    match self.block(frame, body, &mut out) {
+                        Err(Stop::Drop) => out.truncate(count),
+                        other => drop(other?),
+                    }
                     frame.names.truncate(mark);
+                    let chosen = std::mem::replace(&mut frame.chosen, around);
+                    t |= chosen;
+                    for one in &mut out[count..] {
+                        *one = one.clone().tainted(chosen);
+                    }
                 }
-                v(D::List(out), source.t)
+                v(D::List(out), t)
             }
             ExprKind::Repeat { var, init, at_most, body } => {
                 let (mut state, most) = (self.pure(frame, init)?, self.pure(frame, at_most)?.int()?);
                 let mut out = Vec::new();
+                let around = std::mem::take(&mut frame.chosen);
                 for _ in 0..most {
                     let mark = frame.names.len();
                     frame.names.push((var.name.to_string(), state.clone()));
@@ -163,7 +181,8 @@ impl<'a> Reference<'a> {
                         None => break,
                     }
                 }
-                v(D::List(out), false)
+                let chosen = std::mem::replace(&mut frame.chosen, around);
+                v(D::List(out), false).tainted(chosen)
             }
             other => return wrong(format!("{other:?}")),
         })

@@ -2,7 +2,7 @@
 
 use super::{Frame, Reference, Res, Stop, wrong};
 use crate::value::{D, V, v};
-use crate::world::Answer;
+use crate::world::{Answer, Said, instead};
 use serde_json::Value as Json;
 use weir_lang::ast::*;
 
@@ -61,6 +61,7 @@ impl<'a> Reference<'a> {
             None => None,
         };
         // A delivery's key says what is sent, in whatever words.
+        self.touches += u64::from(!reads);
         let whole = if sends { Json::Null } else { args.clone() };
         if let Some((had, value)) = key.as_ref().and_then(|key| self.keys.get(key)).cloned() {
             if had != whole {
@@ -83,7 +84,7 @@ impl<'a> Reference<'a> {
         if let (Some(parameter), Some(key), Some(fields)) = (accepts, &key, sent.as_object_mut()) {
             fields.insert(parameter.to_owned(), Json::from(key.as_str()));
         }
-        let call = Call { tool, name, args: &sent, clauses, policy: frame.policy, repeatable, reads };
+        let call = Call { bound, tool, name, args: sent, clauses, policy: frame.policy, repeatable, reads };
         let until = clauses.iter().find_map(|clause| match &clause.kind {
             ClauseKind::Until { cond, .. } => Some(cond),
             _ => None,
@@ -92,6 +93,7 @@ impl<'a> Reference<'a> {
         let value = loop {
             let value = match self.attempts(&call, &mut attempt) {
                 Ok(value) => value,
+                Err(Stop::Skipped(value)) => return Ok(value),
                 Err(stop) => {
                     if let Some(key) = key {
                         // Until it is known what came of it, the key stands for these arguments.
@@ -116,7 +118,11 @@ impl<'a> Reference<'a> {
             self.keys.insert(key, (whole, Some(value.clone())));
         }
         for clause in clauses {
-            if let (ClauseKind::Undo(undo), true) = (&clause.kind, frame.saga) {
+            if let ClauseKind::Final = &clause.kind {
+                frame.passed = true;
+                frame.undos.clear();
+            }
+            if let (ClauseKind::Undo(undo), true) = (&clause.kind, frame.saga && !frame.passed) {
                 let ExprKind::Call { callee, args } = &undo.kind else { return wrong("undo") };
                 frame.names.push((bound.unwrap_or("it").to_owned(), value.clone()));
                 let given = self.args(frame, args)?;
@@ -129,12 +135,12 @@ impl<'a> Reference<'a> {
     }
 
     /// Attempts until one succeeds or no more are allowed.
-    fn attempts(&mut self, call: &Call<'_>, attempt: &mut u32) -> Res {
+    fn attempts(&mut self, call: &Call<'a, '_>, attempt: &mut u32) -> Res {
         let (mut retries, name) = (0, call.name);
         loop {
             *attempt += 1;
             self.attempts += 1;
-            let answer = self.moods.answer(name, call.args, *attempt);
+            let answer = self.moods.answer(name, &call.args, *attempt);
             if !call.reads {
                 self.writes.push((name.to_owned(), call.args.clone()));
             }
@@ -156,7 +162,18 @@ impl<'a> Reference<'a> {
                 code = "unknown";
             }
             self.open = maybe;
-            let again = code != "unknown" && (call.repeatable || !maybe) && retries < self.allowed(call, code);
+            let (most, end) = self.allowed(call, code);
+            let again = code != "unknown" && (call.repeatable || !maybe) && retries < most;
+            if !again && code != "unknown"
+                && let Some(PolicyEnd::Escalate(page)) = end
+            {
+                let lied = code == "bad_response";
+                match if lied { Said::Fail } else { self.hand_over(page, code, call.bound)? } {
+                    Said::Again => continue,
+                    Said::Skip => return Err(Stop::Skipped(self.instead(call)?)),
+                    Said::Fail => {}
+                }
+            }
             if !again {
                 return Err(if code == "unknown" { self.unknown(call.clauses) } else { Stop::Fail(code.into()) });
             }
@@ -169,48 +186,35 @@ impl<'a> Reference<'a> {
         if caught_by_name(clauses) { Stop::Fail("unknown".into()) } else { Stop::Attention }
     }
 
-    /// How often a failure is retried: the first that speaks of its code counts, the call's clause, its policy, the
-    /// flow's policy, the default.
-    fn allowed(&self, call: &Call<'_>, code: &str) -> u32 {
+    /// How often a failure is retried, and what then: the first that speaks of its code counts, the call's clause, its
+    /// policy, the flow's policy, the default.
+    fn allowed(&self, call: &Call<'a, '_>, code: &str) -> (u32, Option<&'a PolicyEnd>) {
         let transient = ["timeout", "rate_limited", "unavailable"].contains(&code);
-        for clause in call.clauses {
-            if let ClauseKind::Retry(retry) = &clause.kind
-                && (retry.on.iter().any(|on| on.name == code) || (retry.on.is_empty() && transient))
-            {
-                return times(retry);
-            }
-        }
-        let with = call.clauses.iter().find_map(|clause| match &clause.kind {
-            ClauseKind::With(name) => self.policies.get(name.name.as_str()).copied(),
-            _ => None,
-        });
-        let policies: [Option<&Policy>; 2] = [with, call.policy];
-        for policy in policies.into_iter().flatten() {
-            let arm = policy.arms.iter().find(|arm| {
-                arm.codes.iter().any(|one| one.name == code)
-                    || (arm.codes.is_empty() && code != "blocked" && code != "budget")
-            });
-            if let Some(arm) = arm {
-                return arm.retry.as_ref().map_or(0, times);
-            }
-        }
-        if transient { 3 } else { 0 }
+        self.arm(call.policy, call.clauses, code).unwrap_or((if transient { 3 } else { 0 }, None))
+    }
+
+    /// What stands for the result of a call that an operator leaves out.
+    fn instead(&self, call: &Call<'a, '_>) -> Res {
+        let Some(ty) = &call.tool.returns else { return Ok(v(D::Null, false)) };
+        self.fits(&V::of(&instead(call.name)), ty).map_or_else(|| wrong("what stands for a result"), Ok)
     }
 }
 
 /// A call of a tool.
-struct Call<'c> {
-    tool: &'c ToolDecl,
-    name: &'c str,
-    args: &'c Json,
-    clauses: &'c [Clause],
-    policy: Option<&'c Policy>,
+struct Call<'a, 'b> {
+    /// The name of its step.
+    bound: Option<&'b str>,
+    tool: &'a ToolDecl,
+    name: &'b str,
+    args: Json,
+    clauses: &'a [Clause],
+    policy: Option<&'a Policy>,
     repeatable: bool,
     reads: bool,
 }
 
 /// How often a `retry` tries again.
-fn times(retry: &Retry) -> u32 {
+pub(super) fn times(retry: &Retry) -> u32 {
     match retry.count.as_ref().map(|count| &count.kind) {
         Some(ExprKind::Lit(Lit::Int(count))) => u32::try_from(*count).unwrap(),
         _ => u32::MAX,
