@@ -170,8 +170,9 @@ impl Machine {
     fn said(&mut self, code: &Code, id: TaskId, key: &Key, raw: &Value) -> Fallible<Value> {
         let (tool, ty) = self.subject(code, id);
         let value = match ty {
-            Some(ty) => Machine::narrow(code, raw, &Boundary::new(ty))
-                .map_err(|misfit| Failure::new("bad_response", misfit))?,
+            Some(ty) => {
+                Machine::narrow(code, raw, &Boundary::new(ty)).map_err(|misfit| Failure::new("bad_response", misfit))?
+            }
             None => raw.clone(),
         };
         let at = self.run.now.to_string().into();

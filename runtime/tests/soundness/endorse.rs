@@ -13,6 +13,10 @@ impl<'a> Reference<'a> {
                 self.endorse(frame, left)?;
                 self.endorse(frame, right)
             }
+            ExprKind::Name(answer) => {
+                self.approve(frame, &answer.name);
+                Ok(())
+            }
             ExprKind::Binary { op: BinaryOp::Eq, left, right, .. } => {
                 let (a, b) = (self.pure(frame, left)?.deep(), self.pure(frame, right)?.deep());
                 if !b {
@@ -29,6 +33,25 @@ impl<'a> Reference<'a> {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// A person saw it and said yes.
+    fn approve(&mut self, frame: &mut Frame<'a>, answer: &str) {
+        let shown = frame.approvals.iter().find(|(name, _)| name == answer).map(|(_, paths)| paths.clone());
+        shown.unwrap_or_default().into_iter().for_each(|path| set_clean(frame, path));
+    }
+
+    /// In the block of an `if`: what persons agreed to.
+    pub fn approve_all(&mut self, frame: &mut Frame<'a>, cond: &'a Expr) {
+        match &cond.kind {
+            ExprKind::Paren(inner) => self.approve_all(frame, inner),
+            ExprKind::Binary { op: BinaryOp::And, left, right, .. } => {
+                self.approve_all(frame, left);
+                self.approve_all(frame, right);
+            }
+            ExprKind::Name(answer) => self.approve(frame, &answer.name),
+            _ => {}
         }
     }
 

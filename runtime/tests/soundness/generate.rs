@@ -106,8 +106,20 @@ struct Callee {
 
 /// How often which role is rolled.
 const ROLES: [&str; 14] = [
-    "coordinator", "coordinator", "transformer", "validator", "saga", "saga", "saga", "executor", "delivery", "aggregator",
-    "aggregator", "enricher", "router", "router",
+    "coordinator",
+    "coordinator",
+    "transformer",
+    "validator",
+    "saga",
+    "saga",
+    "saga",
+    "executor",
+    "delivery",
+    "aggregator",
+    "aggregator",
+    "enricher",
+    "router",
+    "router",
 ];
 /// Roles without a `return` of their own, or with one that belongs to them.
 const RETURN_THEMSELVES: [&str; 5] = ["executor", "delivery", "aggregator", "enricher", "router"];
@@ -540,6 +552,10 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
     }
 
     fn require(&mut self, pad: &str) -> String {
+        let validates = self.flows.iter().any(|flow| flow.role == "validator");
+        if validates && self.path(&Ty::Pair).is_some() && self.dice.one_in(2) {
+            return self.check(pad);
+        }
         let subject = self.path(&Ty::Str);
         match (self.dice.below(4), subject) {
             (0, Some(subject)) => format!("{pad}require {subject} in TEAM else \"not in the team\"\n"),

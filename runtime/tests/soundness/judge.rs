@@ -21,7 +21,8 @@ pub enum Verdict {
     /// By these rules.
     Refused(Vec<&'static str>),
     Sound {
-        compared: bool,
+        /// Why it was not compared with the reference, if it was not.
+        apart: Option<&'static str>,
         bounds: u64,
     },
     Wrong(String),
@@ -103,11 +104,18 @@ pub fn run(program: &Program, seed: u64) -> Verdict {
         Err(what) => return Verdict::Wrong(what),
     };
     // What comes back beside its type counts as done, and nobody knows how to undo it: not worth telling twice.
-    if program.parallel || lied || reference.lied || reference.torn || most.is_some_and(|most| reference.attempts > most) {
-        return Verdict::Sound { compared: false, bounds };
+    let apart = match () {
+        () if program.parallel => Some("parallel"),
+        () if lied || reference.lied => Some("lies"),
+        () if reference.torn => Some("time decides"),
+        () if happened.code() == Some("budget") || most.is_some_and(|most| reference.attempts > most) => Some("budget"),
+        () => None,
+    };
+    if apart.is_some() {
+        return Verdict::Sound { apart, bounds };
     }
     match happened.same_as(&said, &reference) {
-        Ok(()) => Verdict::Sound { compared: true, bounds },
+        Ok(()) => Verdict::Sound { apart, bounds },
         Err(what) => Verdict::Wrong(format!("differs: {what}")),
     }
 }
@@ -227,10 +235,6 @@ impl Happened {
         let found: Vec<(String, Json)> =
             self.seen.iter().filter(reads).map(|one| (one.tool.clone(), one.args.clone())).collect();
         let status = format!("{:?}", envelope.metadata.status);
-        let budget = self.code() == Some("budget");
-        if budget {
-            return Ok(());
-        }
         if found != *writes {
             return Err(format!(
                 "the engine writes {found:#?}\nthe reference {writes:#?}\n{status} {:?} {said:?}",

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use weir_runtime::engine::{Answerer, Clock, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox};
+use weir_runtime::engine::{
+    Answerer, Clock, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox,
+};
 use weir_runtime::envelope::Envelope;
 use weir_runtime::journal::MemoryJournal;
 use weir_runtime::machine::Decision;
@@ -139,16 +141,15 @@ impl Desk {
         let name = name.split(['@', '[', '#']).next().unwrap_or(name);
         let nth = self.counts.entry(name.to_owned()).or_default();
         *nth += 1;
-        let last = self.world.seen.lock().unwrap().iter().rev().find(|one| one.run == MAIN && one.step == step).cloned();
+        let last =
+            self.world.seen.lock().unwrap().iter().rev().find(|one| one.run == MAIN && one.step == step).cloned();
         let decision = match (self.world.moods.decides(name, *nth), &last) {
             (_, Some(Seen { answer: Answer::Lie(_), .. })) => Decision::GiveUp,
             (Said::Again, _) => {
                 self.again = true;
                 Decision::Again
             }
-            (Said::Skip, Some(seen)) => {
-                Decision::Skip(Value::from_json(&instead(&seen.tool).to_string()).unwrap())
-            }
+            (Said::Skip, Some(seen)) => Decision::Skip(Value::from_json(&instead(&seen.tool).to_string()).unwrap()),
             _ => Decision::GiveUp,
         };
         if std::env::var("WEIR_SEED").is_ok() {

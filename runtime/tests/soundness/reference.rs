@@ -10,7 +10,6 @@ mod roles;
 mod tools;
 mod waits;
 
-
 use super::value::{D, V, v};
 use super::world::Moods;
 use serde_json::{Value as Json, json};
@@ -27,6 +26,8 @@ pub enum Stop {
     Drop,
     /// An operator leaves a step out; this stands for its result.
     Skipped(V),
+    /// It was done before, under its key.
+    Known(V),
     /// Somebody has to look.
     Attention,
     /// What must not happen in a program that checks.
@@ -49,6 +50,8 @@ pub struct Frame<'a> {
     policy: Option<&'a Policy>,
     /// The point of no return is behind.
     passed: bool,
+    /// What questions showed that a person has answered, by the name of the answer.
+    pub approvals: Vec<(String, Vec<&'a Expr>)>,
     /// An aggregator's sources.
     sources: Vec<String>,
     /// Whether an untrusted condition has said what a loop's round gives.
@@ -77,6 +80,8 @@ pub struct Reference<'a> {
     pub attempts: u64,
     /// Calls that change something, with those that were only looked up.
     touches: u64,
+    /// Whether a person gave the last answer.
+    answered: bool,
     /// How often a step of each name was handed to an operator.
     decided: BTreeMap<String, u32>,
     /// Events that nobody has received yet.
@@ -119,6 +124,7 @@ impl<'a> Reference<'a> {
             open: false,
             attempts: 0,
             touches: 0,
+            answered: false,
             decided: BTreeMap::new(),
             inbox: moods.events(),
             passed: false,
@@ -204,6 +210,8 @@ impl<'a> Reference<'a> {
             value = match self.step(frame, step, yields) {
                 Err(Stop::Fail(code)) => {
                     self.look_beside(frame, step, &block.steps[at + 1..])?;
+                    // Whether somebody was asked again before a read beside it failed, time tells.
+                    self.torn |= !self.decided.is_empty() && !self.is_barrier(step);
                     return Err(Stop::Fail(code));
                 }
                 other => other?,
@@ -220,8 +228,11 @@ impl<'a> Reference<'a> {
         }
         match &step.kind {
             StepKind::Bind { name, value } => {
+                let written = value;
+                self.answered = false;
                 let value = self.expr(frame, value, yields, Some(&name.name))?;
                 frame.names.push((name.name.to_string(), value.clone()));
+                self.shown(frame, &name.name, written);
                 Ok(value)
             }
             StepKind::Expr(value) => self.expr(frame, value, yields, None),

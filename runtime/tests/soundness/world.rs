@@ -183,7 +183,14 @@ impl Tool for Server {
         let args: Json = serde_json::from_str(&call.args.to_json()).unwrap();
         let answer = self.world.moods.answer(&tool, &args, call.attempt);
         let (step, attempt) = (call.step.to_string(), call.attempt);
-        self.world.seen.lock().unwrap().push(Seen { tool, args, run: call.run_id.to_string(), step, attempt, answer: answer.clone() });
+        self.world.seen.lock().unwrap().push(Seen {
+            tool,
+            args,
+            run: call.run_id.to_string(),
+            step,
+            attempt,
+            answer: answer.clone(),
+        });
         tokio::time::sleep(Duration::from_millis(10)).await;
         match answer {
             Answer::Ok(value) | Answer::Lie(value) => Ok(Value::from_json(&value.to_string()).unwrap()),

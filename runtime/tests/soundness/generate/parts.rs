@@ -18,6 +18,7 @@ pub const FORMS: &[(&str, &[&str])] = &[
     ("router by match", &["\n  match "]),
     ("router by if", &["\n  if ", " } else { flow"]),
     ("ask", &[" = ask "]),
+    ("approval", &["note: \"seen\""]),
     ("receive", &[" = receive "]),
     ("receive with key", &[" = receive ", " key "]),
     ("undo", &[" undo "]),
@@ -92,12 +93,30 @@ impl Gen {
 
     pub(super) fn ask(&mut self, pad: &str) -> String {
         let (name, ty) = (self.name(), [Ty::Bool, Ty::Str, Ty::Pair][self.dice.below(3)].clone());
-        let about = self.path(&Ty::Str).or_else(|| self.path(&Ty::Int));
-        let about = about.map(|path| format!(" {{{path}}}")).unwrap_or_default();
+        let shown = self.path(&Ty::Str);
+        let about =
+            shown.clone().or_else(|| self.path(&Ty::Int)).map(|path| format!(" {{{path}}}")).unwrap_or_default();
         let from = if self.dice.one_in(3) { " from \"team\"" } else { "" };
         let handled = self.waited(&ty);
+        // Now and then a fallback that must not count as a person's word.
+        let handled = if self.dice.one_in(3) { handled.replace("true", "false") } else { handled };
+        let then = if ty == Ty::Bool { self.approved(pad, &name, shown) } else { String::new() };
         self.vars.push((name.clone(), ty.clone()));
-        format!("{pad}{name} = ask \"Is it{about}?\" as {}{from} timeout 1h{handled}\n", ty.text())
+        format!("{pad}{name} = ask \"Is it{about}?\" as {}{from} timeout 1h{handled}\n{then}", ty.text())
+    }
+
+    /// What is only done when somebody says yes.
+    fn approved(&mut self, pad: &str, answer: &str, shown: Option<String>) -> String {
+        let shown = if self.dice.one_in(6) { self.path(&Ty::Str) } else { shown };
+        let Some(path) = shown.filter(|_| self.role == "coordinator" && self.dice.one_in(2)) else {
+            return String::new();
+        };
+        self.need("db.write");
+        let name = self.name();
+        match self.dice.below(3) {
+            0 => format!("{pad}if {answer} {{\n{pad}  {name} = db.set(owner: {path}, note: \"seen\")\n{pad}}}\n"),
+            _ => format!("{pad}require {answer} else \"no\"\n{pad}{name} = db.set(owner: {path}, note: \"seen\")\n"),
+        }
     }
 
     pub(super) fn receive(&mut self, pad: &str) -> String {

@@ -30,16 +30,26 @@ impl<'a> Reference<'a> {
         })
     }
 
-    pub(super) fn look_beside(&mut self, frame: &mut Frame<'a>, failed: &'a Step, rest: &'a [Step]) -> Result<(), Stop> {
+    pub(super) fn is_barrier(&self, step: &Step) -> bool {
+        self.stands_between(step.span.text(self.text), false)
+    }
+
+    pub(super) fn look_beside(
+        &mut self,
+        frame: &mut Frame<'a>,
+        failed: &'a Step,
+        rest: &'a [Step],
+    ) -> Result<(), Stop> {
         let (names, text) = (frame.names.len(), self.text);
         let mut missing: Vec<&str> = bound(failed).into_iter().collect();
         let mut before = failed;
         for step in rest {
-            if self.stands_between(before.span.text(text), false) || self.stands_between(step.span.text(text), false) {
+            if self.is_barrier(before) || self.is_barrier(step) {
                 break;
             }
             before = step;
-            let waits = words(step.span.text(text)).any(|word| missing.contains(&word.split('.').next().unwrap_or(word)));
+            let waits =
+                words(step.span.text(text)).any(|word| missing.contains(&word.split('.').next().unwrap_or(word)));
             let ended = if waits { Err(Stop::Attention) } else { self.step(frame, step, &mut Vec::new()) };
             match ended {
                 Ok(_) => {}

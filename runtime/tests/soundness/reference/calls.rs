@@ -13,7 +13,13 @@ impl<'a> Reference<'a> {
         Ok(out)
     }
 
-    pub(super) fn call(&mut self, frame: &mut Frame<'a>, expr: &'a Expr, clauses: &'a [Clause], name: Option<&str>) -> Res {
+    pub(super) fn call(
+        &mut self,
+        frame: &mut Frame<'a>,
+        expr: &'a Expr,
+        clauses: &'a [Clause],
+        name: Option<&str>,
+    ) -> Res {
         let ExprKind::Call { callee, args } = &expr.kind else { return wrong("no call") };
         let callee = callee.text().to_string();
         let given = self.args(frame, args)?;

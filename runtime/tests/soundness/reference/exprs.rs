@@ -11,7 +11,13 @@ impl<'a> Reference<'a> {
         self.expr(frame, expr, &mut Vec::new(), None)
     }
 
-    pub(super) fn expr(&mut self, frame: &mut Frame<'a>, expr: &'a Expr, yields: &mut Vec<V>, name: Option<&str>) -> Res {
+    pub(super) fn expr(
+        &mut self,
+        frame: &mut Frame<'a>,
+        expr: &'a Expr,
+        yields: &mut Vec<V>,
+        name: Option<&str>,
+    ) -> Res {
         Ok(match &expr.kind {
             ExprKind::Paren(inner) => self.expr(frame, inner, yields, name)?,
             ExprKind::Lit(lit) => v(
@@ -133,12 +139,20 @@ impl<'a> Reference<'a> {
                 _ => self.claused(frame, value, clauses, name, &std::cell::Cell::new(false))?,
             },
             ExprKind::If { cond, then, otherwise } => {
-                let cond = self.pure(frame, cond)?;
-                let count = yields.len();
+                let (written, cond) = (cond, self.pure(frame, cond)?);
+                let (count, names) = (yields.len(), frame.names.clone());
                 // How many a loop yields hangs on the condition too.
                 frame.chosen |= cond.deep() && expr.span.text(self.text).contains("yield ");
                 let value = match otherwise {
-                    _ if cond.bool()? => self.block(frame, then, yields)?,
+                    _ if cond.bool()? => {
+                        self.approve_all(frame, written);
+                        let approved = frame.names != names;
+                        let value = self.block(frame, then, yields)?;
+                        if approved {
+                            frame.names = names;
+                        }
+                        value
+                    }
                     Some(otherwise) => self.block(frame, otherwise, yields)?,
                     None => v(D::Null, false),
                 };

@@ -27,7 +27,19 @@ impl<'a> Reference<'a> {
             _ => None,
         });
         let name = flow.name.name.to_string();
-        let mut frame = Frame { names, undos: Vec::new(), saga, flow: name, policy, passed: false, sources: Vec::new(), chosen: false, key: None, delivered: None };
+        let mut frame = Frame {
+            names,
+            undos: Vec::new(),
+            saga,
+            flow: name,
+            policy,
+            passed: false,
+            approvals: Vec::new(),
+            sources: Vec::new(),
+            chosen: false,
+            key: None,
+            delivered: None,
+        };
         let ended = self.block(&mut frame, &flow.body, &mut Vec::new());
         let ended = match ended {
             // A router and an aggregator give what stands last.

@@ -61,30 +61,14 @@ impl<'a> Reference<'a> {
             None => None,
         };
         // A delivery's key says what is sent, in whatever words.
-        self.touches += u64::from(!reads);
         let whole = if sends { Json::Null } else { args.clone() };
-        if let Some((had, value)) = key.as_ref().and_then(|key| self.keys.get(key)).cloned() {
-            if had != whole {
-                self.attempts += 1;
-                return Err(Stop::Fail("conflict".into()));
-            }
-            if let Some(value) = value {
-                self.attempts += 1;
-                if sends {
-                    frame.delivered = Some(delivered("duplicate", Some(&value)));
-                }
-                return Ok(value);
-            }
-            // It may have happened under this key: calling again is safe only where that changes nothing more.
-            if !repeatable {
-                return Err(self.unknown(clauses));
-            }
-        }
+        self.touches += u64::from(!reads);
         let mut sent = args.clone();
         if let (Some(parameter), Some(key), Some(fields)) = (accepts, &key, sent.as_object_mut()) {
             fields.insert(parameter.to_owned(), Json::from(key.as_str()));
         }
-        let call = Call { bound, tool, name, args: sent, clauses, policy: frame.policy, repeatable, reads };
+        let key = key.map(|key| (key, whole));
+        let call = Call { key, bound, tool, name, args: sent, clauses, policy: frame.policy, repeatable, reads };
         let until = clauses.iter().find_map(|clause| match &clause.kind {
             ClauseKind::Until { cond, .. } => Some(cond),
             _ => None,
@@ -93,14 +77,15 @@ impl<'a> Reference<'a> {
         let value = loop {
             let value = match self.attempts(&call, &mut attempt) {
                 Ok(value) => value,
+                // A person says what it came to, or it was done before: that is nothing to take back.
                 Err(Stop::Skipped(value)) => return Ok(value),
-                Err(stop) => {
-                    if let Some(key) = key {
-                        // Until it is known what came of it, the key stands for these arguments.
-                        if self.open { self.keys.insert(key, (whole, None)) } else { self.keys.remove(&key) };
+                Err(Stop::Known(value)) => {
+                    if sends {
+                        frame.delivered = Some(delivered("duplicate", Some(&value)));
                     }
-                    return Err(stop);
+                    return Ok(value);
                 }
+                Err(stop) => return Err(stop),
             };
             let Some(cond) = until else { break value };
             frame.names.push(("it".to_owned(), value.clone()));
@@ -113,9 +98,6 @@ impl<'a> Reference<'a> {
         };
         if sends {
             frame.delivered = Some(delivered("sent", Some(&value)));
-        }
-        if let Some(key) = key {
-            self.keys.insert(key, (whole, Some(value.clone())));
         }
         for clause in clauses {
             if let ClauseKind::Final = &clause.kind {
@@ -140,15 +122,20 @@ impl<'a> Reference<'a> {
         loop {
             *attempt += 1;
             self.attempts += 1;
-            let answer = self.moods.answer(name, &call.args, *attempt);
-            if !call.reads {
+            let known = self.under_key(call)?;
+            let made = known.is_none();
+            let answer = known.unwrap_or_else(|| self.moods.answer(name, &call.args, *attempt));
+            if !call.reads && made {
                 self.writes.push((name.to_owned(), call.args.clone()));
             }
             let (mut code, maybe) = match answer {
                 Answer::Ok(json) | Answer::Lie(json) => match &call.tool.returns {
                     None => return Ok(v(D::Null, false)),
                     Some(ty) => match self.fits(&V::of(&json), ty) {
-                        Some(value) => return Ok(value),
+                        Some(value) => {
+                            self.settle(call, Some(Some(value.clone())));
+                            return Ok(value);
+                        }
                         None => {
                             self.lied = true;
                             ("bad_response", true)
@@ -162,9 +149,14 @@ impl<'a> Reference<'a> {
                 code = "unknown";
             }
             self.open = maybe;
+            if made {
+                // Until it is known what came of it, the key stands for these arguments.
+                self.settle(call, maybe.then_some(None));
+            }
             let (most, end) = self.allowed(call, code);
             let again = code != "unknown" && (call.repeatable || !maybe) && retries < most;
-            if !again && code != "unknown"
+            if !again
+                && code != "unknown"
                 && let Some(PolicyEnd::Escalate(page)) = end
             {
                 let lied = code == "bad_response";
@@ -178,6 +170,27 @@ impl<'a> Reference<'a> {
                 return Err(if code == "unknown" { self.unknown(call.clauses) } else { Stop::Fail(code.into()) });
             }
             retries += 1;
+        }
+    }
+
+    /// What is known of a call by its key: nothing, or that it is not made.
+    fn under_key(&mut self, call: &Call<'a, '_>) -> Result<Option<Answer>, Stop> {
+        let Some((key, whole)) = &call.key else { return Ok(None) };
+        match self.keys.get(key) {
+            None => Ok(None),
+            Some((had, _)) if had != whole => Ok(Some(Answer::Fail("conflict", false))),
+            Some((_, Some(value))) => Err(Stop::Known(value.clone())),
+            // It may have happened: calling again is safe only where that changes nothing more.
+            Some((_, None)) if call.repeatable => Ok(None),
+            Some((_, None)) => Err(self.unknown(call.clauses)),
+        }
+    }
+
+    fn settle(&mut self, call: &Call<'a, '_>, came: Option<Option<V>>) {
+        let Some((key, whole)) = &call.key else { return };
+        match came {
+            Some(came) => drop(self.keys.insert(key.clone(), (whole.clone(), came))),
+            None => drop(self.keys.remove(key)),
         }
     }
 
@@ -202,6 +215,8 @@ impl<'a> Reference<'a> {
 
 /// A call of a tool.
 struct Call<'a, 'b> {
+    /// Its key, and the arguments that this stands for.
+    key: Option<(String, Json)>,
     /// The name of its step.
     bound: Option<&'b str>,
     tool: &'a ToolDecl,

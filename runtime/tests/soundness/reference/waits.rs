@@ -10,8 +10,28 @@ impl<'a> Reference<'a> {
     pub(super) fn ask(&mut self, frame: &mut Frame<'a>, question: &'a Expr, ty: &'a TypeExpr) -> Res {
         let question = self.pure(frame, question)?;
         match self.moods.says(question.str()?, ty.span.text(self.text)) {
-            Some(answer) => self.fits(&V::of(&answer), ty).map_or_else(|| wrong("an answer"), Ok),
+            Some(answer) => {
+                self.answered = true;
+                self.fits(&V::of(&answer), ty).map_or_else(|| wrong("an answer"), Ok)
+            }
             None => Err(Stop::Fail("timeout".into())),
+        }
+    }
+
+    /// Remembers what a question showed that a person has just answered.
+    pub(super) fn shown(&self, frame: &mut Frame<'a>, answer: &str, step: &'a Expr) {
+        let asked = match &step.kind {
+            ExprKind::Claused { value, .. } => value,
+            _ => step,
+        };
+        let ExprKind::Ask { question, .. } = &asked.kind else { return };
+        frame.approvals.retain(|(name, _)| name != answer);
+        if let (ExprKind::Template(parts), true) = (&question.kind, self.answered) {
+            let paths = parts.iter().filter_map(|part| match part {
+                Part::Expr(path) => Some(path),
+                Part::Text(_) => None,
+            });
+            frame.approvals.push((answer.to_owned(), paths.collect()));
         }
     }
 
