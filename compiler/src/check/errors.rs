@@ -425,6 +425,15 @@ pub fn wants(loc: Loc, what: &str, wanted: &str, found: &Type) -> Diagnostic {
     Diagnostic::new(Rule::TypeMismatch, loc, format!("{what} wants {wanted}, found `{}`", brief(found)))
 }
 
+/// A value of a flow that declares none.
+pub fn undeclared_value(loc: Loc, ty: &Type) -> Diagnostic {
+    let text = ty.to_string();
+    let plain = text.len() <= 60 && !["\"", "trusted ", "secret ", "?"].iter().any(|part| text.contains(part));
+    let ty_text = if plain { text } else { "type".into() };
+    wants(loc, "this flow", "no value, since it declares none", ty)
+        .help(format!("declare it behind the parameters: `-> {ty_text}`"))
+}
+
 pub fn not_text(loc: Loc, ty: &Type) -> Diagnostic {
     let diagnostic = Diagnostic::new(Rule::TypeMismatch, loc, format!("a text cannot show `{}`", brief(ty)));
     diagnostic.help("name a field of it, give a default with `??`, or write `to_json(…)`")
