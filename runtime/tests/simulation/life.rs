@@ -21,7 +21,7 @@ use weir_runtime::journal::Journal;
 use weir_stdlib::value::Value;
 
 /// Longer than any run may take, in virtual time.
-const LIMIT: Duration = Duration::from_secs(20 * 86_400);
+const LIMIT: Duration = Duration::from_secs(6 * 3_600);
 
 /// How a life ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
