@@ -3,6 +3,7 @@
 
 mod audit;
 mod carry;
+pub mod conformance;
 mod followed;
 mod line;
 mod local;
