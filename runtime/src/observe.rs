@@ -29,6 +29,9 @@ pub struct Observed {
     /// The tool that the step calls.
     #[serde(skip_serializing_if = "EcoString::is_empty")]
     pub tool: EcoString,
+    /// Which instance of its server, where there are several.
+    #[serde(skip_serializing_if = "EcoString::is_empty")]
+    pub instance: EcoString,
     /// When the next attempt begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_in_ms: Option<u64>,
@@ -53,6 +56,7 @@ impl Observed {
             attempt: note.attempt,
             reason: note.reason,
             tool: note.tool,
+            instance: EcoString::new(),
             retry_in_ms: note.retry_in_ms,
             duration_ms: note.duration_ms,
             at: note.at,

@@ -90,7 +90,7 @@ impl Tool for Slow {
 }
 
 fn limits(concurrency: Option<u32>, rate: &str, breaker: &str) -> Limits {
-    Limits { concurrency, rate: parse_limit(rate), breaker: parse_breaker(breaker) }
+    Limits { concurrency, rate: parse_limit(rate), breaker: parse_breaker(breaker), ..Limits::default() }
 }
 
 fn engine_on(journal: Arc<dyn Journal>, slow: &Arc<Slow>, limits: Limits) -> LocalEngine {

@@ -124,6 +124,7 @@ mod tests {
             attempt: None,
             reason: None,
             tool: EcoString::new(),
+            instance: EcoString::new(),
             retry_in_ms: None,
             duration_ms: None,
             at: jiff::Timestamp::UNIX_EPOCH,

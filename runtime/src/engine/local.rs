@@ -9,6 +9,7 @@ use crate::journal::{Appended, Batch, Created, Filter, Journal, NewRun, RunRecor
 use crate::limits::{Gate, GateState};
 use crate::machine::{Code, Decision, Effect, Event, Machine, Started, Status};
 use crate::observe::Observed;
+use crate::tool::Tool;
 use async_trait::async_trait;
 use ecow::EcoString;
 use jiff::Timestamp;
@@ -477,11 +478,11 @@ pub(super) enum Child {
 }
 
 fn gates(tools: &Toolbox, clock: &Arc<dyn Clock>, journal: &Arc<dyn Journal>) -> BTreeMap<EcoString, Arc<Gate>> {
-    let gate = |(server, limits): (&EcoString, &_)| {
-        let gate = Gate::new(server.clone(), *limits, Arc::clone(clock), Arc::clone(journal));
+    let gate = |(server, limits, tool): (&EcoString, _, &Arc<dyn Tool>)| {
+        let gate = Gate::new(server.clone(), limits, Arc::clone(clock), Arc::clone(journal), Some(Arc::clone(tool)));
         (server.clone(), gate)
     };
-    tools.limits().map(gate).collect()
+    tools.gated().map(gate).collect()
 }
 
 /// Drives a run in a task of its own: it goes on whether or not somebody still waits for its envelope.

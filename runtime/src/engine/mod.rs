@@ -3,6 +3,7 @@
 
 mod audit;
 mod carry;
+mod elsewhere;
 mod followed;
 mod line;
 mod local;

@@ -64,7 +64,7 @@ fn read(lines: &[crate::journal::Line], run_id: &str) -> Result<Old, EngineError
         match Line::read(line).map_err(damaged)? {
             Line::Event(Event::Started(started)) => found = Some(*started),
             Line::Event(event) => events.push(event),
-            Line::Claimed { key, args } => drop(claimed.insert(key, args)),
+            Line::Claimed { key, args, .. } => drop(claimed.insert(key, args)),
         }
     }
     let started = found.ok_or_else(|| refused(format!("run {run_id} never began")))?;

@@ -2,6 +2,7 @@
 
 use super::EngineError;
 use super::carry::Message;
+use super::elsewhere::{Moved, Pin};
 use super::line;
 use super::local::{LocalEngine, Taking, Told};
 use super::timers::Timers;
@@ -42,6 +43,10 @@ pub(super) struct RunLoop {
     pub calls: FxHashMap<Key, InFlight>,
     /// Keys that this run holds, and for which step.
     pub held: BTreeMap<(EcoString, EcoString), EcoString>,
+    /// Attempts that go on at another instance of their server.
+    pub moved: FxHashMap<Key, Moved>,
+    /// Steps whose call may have happened at one instance, and that only their key makes repeatable.
+    pub pins: BTreeMap<EcoString, Pin>,
     /// Calls that wait at the gates of their servers.
     pub waiting: FxHashMap<Key, AbortHandle>,
     /// How many stops of the machine have been looked at.
@@ -104,17 +109,25 @@ pub(super) struct InFlight {
     pub repeatable: bool,
     pub reads: bool,
     pub claim: Option<Claim>,
+    /// Where it is, where its server has several.
+    pub instance: EcoString,
 }
 
 impl InFlight {
     /// The start of a run.
     pub(super) fn start() -> InFlight {
-        InFlight { tool: EcoString::new(), repeatable: true, reads: false, claim: None }
+        InFlight { tool: EcoString::new(), repeatable: true, reads: false, claim: None, instance: EcoString::new() }
     }
 
     /// A call that its server's gate has not let through.
     pub(super) fn at_the_gate(call: &CallEffect) -> InFlight {
-        InFlight { tool: call.tool.clone(), repeatable: true, reads: call.reads, claim: None }
+        InFlight {
+            tool: call.tool.clone(),
+            repeatable: true,
+            reads: call.reads,
+            claim: None,
+            instance: EcoString::new(),
+        }
     }
 }
 
@@ -134,6 +147,8 @@ impl RunLoop {
             timers: Timers::default(),
             calls: FxHashMap::default(),
             held: BTreeMap::new(),
+            moved: FxHashMap::default(),
+            pins: BTreeMap::new(),
             waiting: FxHashMap::default(),
             stops: 0,
             asking: FxHashMap::default(),
@@ -239,6 +254,11 @@ impl RunLoop {
         for message in batch {
             match message {
                 Message::Called { key, outcome, recorded, misfit } => {
+                    let outcome = self.in_the_end(&key, outcome);
+                    if self.goes_elsewhere(&mut turn, &key, &outcome) {
+                        continue;
+                    }
+                    self.unpin(&key, &outcome);
                     let event = match &outcome {
                         Ok(Outcome::Done(value)) => {
                             Event::Done { at, key: key.clone(), value: value.clone(), recorded, misfit }

@@ -158,7 +158,9 @@ impl RunLoop {
             repeatable: call.repeatable,
             reads: call.reads,
             claim: call.claim.clone(),
+            instance: permit.as_ref().map(|permit| permit.instance().clone()).unwrap_or_default(),
         };
+        let instance = in_flight.instance.clone();
         self.calls.insert(call.key.clone(), in_flight);
         if let Some(refused) = self.held_beside(&call) {
             let _ = self.sender.send(refused);
@@ -173,8 +175,9 @@ impl RunLoop {
         if let Some(claim) = &call.claim {
             self.held.insert((claim.scope.clone(), claim.key.clone()), call.key.step.clone());
         }
-        let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash()));
-        let audit = Some(self.attempted(&call));
+        let pinned = self.pin(&call, &instance);
+        let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash(), pinned));
+        let audit = Some(self.attempted(&call, &instance));
         due.records.push(DueCall { line, claim, audit });
         due.calls.push((call, permit));
     }

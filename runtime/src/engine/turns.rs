@@ -4,7 +4,7 @@
 use super::carry::Message;
 use super::run::{InFlight, RunLoop};
 use super::turn::Due;
-use crate::limits::{Admission, Waiting};
+use crate::limits::{Admission, Waiting, gone};
 use crate::machine::{CallEffect, Key, Note, NoteKind};
 use crate::observe::Observed;
 use crate::tool::Fault;
@@ -13,17 +13,25 @@ use ecow::EcoString;
 impl RunLoop {
     /// A call that is due goes through its server's gate, where there is one.
     pub(super) fn knock(&mut self, call: CallEffect, due: &mut Due) {
-        let Some(admission) = self.engine.gate(&call.tool).map(|gate| gate.enter(&self.run_id)) else {
-            return self.due(call, None, due);
+        let wish = self.wish(&call);
+        let Some(gate) = self.engine.gate(&call.tool) else {
+            return match wish.only {
+                Some(only) => self.refuse(&call, gone(&call.tool, &only)),
+                None => self.due(call, None, due),
+            };
         };
+        let admission = gate.enter(&self.run_id, wish);
         match admission {
             Admission::Go(permit) => self.due(call, Some(permit), due),
             Admission::Wait(waiting) => self.wait(call, waiting),
-            Admission::Refused(fault) => {
-                self.calls.insert(call.key.clone(), InFlight::at_the_gate(&call));
-                let _ = self.sender.send(Message::called(call.key, Err(fault)));
-            }
+            Admission::Refused(fault) => self.refuse(&call, fault),
         }
+    }
+
+    /// A call that is not made.
+    fn refuse(&mut self, call: &CallEffect, fault: Fault) {
+        self.calls.insert(call.key.clone(), InFlight::at_the_gate(call));
+        let _ = self.sender.send(Message::called(call.key.clone(), Err(fault)));
     }
 
     fn wait(&mut self, call: CallEffect, waiting: Waiting) {

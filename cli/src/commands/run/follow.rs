@@ -123,7 +123,7 @@ async fn drive(prepared: Prepared, around: Around, events: bool) -> Result<(Enve
         }
         Err(error) => Err(error),
     };
-    servers::close(outside.values().map(|server| server.server())).await;
+    servers::close(outside.values().flat_map(|server| server.servers())).await;
     ended
 }
 

@@ -8,4 +8,4 @@ mod hooks;
 mod killed;
 mod mcp;
 mod operating;
-mod support;
+pub mod support;
