@@ -54,10 +54,7 @@ impl RunLoop {
 
     /// A call was written down as about to be made at this instance, when the run was carried on before.
     pub(super) fn claimed_at(&mut self, key: &Key, instance: EcoString) {
-        let call = self.machine.owed().find_map(|effect| match effect {
-            Effect::Call(call) if call.key == *key => Some((**call).clone()),
-            _ => None,
-        });
+        let call = self.owed_call(key);
         let Some(call) = call.filter(|call| self.by_key_only(call)) else { return };
         let several = self.engine.gate(&call.tool).is_some_and(|gate| gate.has_several());
         // Made when the server had but one, it is bound to that one, whichever it was.
@@ -139,11 +136,8 @@ impl RunLoop {
     fn elsewhere(&self, key: &Key, outcome: &Result<Outcome, Fault>) -> Option<(CallEffect, Wish, Fault)> {
         let fault = outcome.as_ref().err()?;
         let in_flight = self.calls.get(key).filter(|call| !call.instance.is_empty())?;
-        let call = self.machine.owed().find_map(|effect| match effect {
-            Effect::Call(call) if call.key == *key => Some((**call).clone()),
-            _ => None,
-        })?;
-        if self.drains || call.rest.is_some() || self.machine.is_stopped(key) {
+        let call = self.owed_call(key)?;
+        if self.drains || self.machine.holds() || call.rest.is_some() || self.machine.is_stopped(key) {
             return None;
         }
         let gate = self.engine.gate(&call.tool)?;

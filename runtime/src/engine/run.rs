@@ -49,6 +49,8 @@ pub(super) struct RunLoop {
     pub pins: BTreeMap<EcoString, Pin>,
     /// Calls that wait at the gates of their servers.
     pub waiting: FxHashMap<Key, AbortHandle>,
+    /// Calls that are not made while the run holds.
+    pub held_back: FxHashMap<Key, CallEffect>,
     /// How many stops of the machine have been looked at.
     pub stops: u64,
     /// Questions that somebody has been asked.
@@ -150,6 +152,7 @@ impl RunLoop {
             moved: FxHashMap::default(),
             pins: BTreeMap::new(),
             waiting: FxHashMap::default(),
+            held_back: FxHashMap::default(),
             stops: 0,
             asking: FxHashMap::default(),
             claimed: FxHashMap::default(),
@@ -393,6 +396,7 @@ impl RunLoop {
                 }
                 Effect::Sleep { timer: Timer::Limit | Timer::Deadline | Timer::Budget, .. } => {}
                 Effect::Sleep { until, .. } if self.may_lie(until) => waits = true,
+                Effect::Call(call) if self.held_back.contains_key(&call.key) => waits = true,
                 _ => return false,
             }
         }

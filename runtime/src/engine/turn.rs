@@ -126,6 +126,11 @@ impl RunLoop {
                 self.calls.remove(&call.key);
             }
         }
+        if self.machine.holds() {
+            self.hold_back(&mut turn);
+        } else if !self.held_back.is_empty() {
+            self.let_go(&mut turn);
+        }
         let mut due = Due::default();
         let mut rest = Vec::new();
         for (call, permit) in std::mem::take(&mut turn.admitted) {
