@@ -15,6 +15,9 @@ pub struct Observed {
     pub event: NoteKind,
     /// Of which run.
     pub run_id: EcoString,
+    /// The run that started it, for what concerns the run as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<EcoString>,
     /// Full name of the flow.
     pub flow: EcoString,
     /// Path of the step.
@@ -51,6 +54,7 @@ impl Observed {
             seq,
             event: note.event,
             run_id: run_id.clone(),
+            parent: None,
             flow: note.flow,
             step: note.step,
             attempt: note.attempt,
@@ -62,6 +66,12 @@ impl Observed {
             at: note.at,
             trace_id: trace_id.clone(),
         }
+    }
+
+    /// The same with the run that started its run.
+    pub(crate) fn below(mut self, parent: Option<&EcoString>) -> Observed {
+        self.parent = parent.filter(|_| self.step.is_empty()).cloned();
+        self
     }
 
     /// One line of JSON.

@@ -119,6 +119,7 @@ mod tests {
             seq,
             event: NoteKind::StepStarted,
             run_id: run_id.into(),
+            parent: None,
             flow: "f".into(),
             step: "s".into(),
             attempt: None,

@@ -49,6 +49,7 @@ impl RunLoop {
         run.seq = loaded.lines.len() as u64;
         run.told = notes.len() as u64;
         run.thread = loaded.run.thread.clone();
+        run.parent = loaded.run.parent.clone();
         if loaded.lines.is_empty() {
             run.queued = queued(engine, &run_id)?;
         }

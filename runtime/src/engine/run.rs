@@ -63,6 +63,8 @@ pub(super) struct RunLoop {
     pub seq: u64,
     /// Runs that it starts have the same.
     pub thread: Option<EcoString>,
+    /// The run that started it.
+    pub parent: Option<EcoString>,
     /// Decisions in it so far.
     pub told: u64,
     /// Decisions that nobody has been told of: the run may turn out to be known.
@@ -159,6 +161,7 @@ impl RunLoop {
             until: FxHashMap::default(),
             seq: 0,
             thread: None,
+            parent: None,
             told: 0,
             untold: Vec::new(),
             token: 1,

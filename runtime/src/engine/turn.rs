@@ -321,7 +321,9 @@ impl RunLoop {
     pub(super) fn numbered(&mut self, notes: Vec<Note>) -> Vec<Observed> {
         let (trace, first) = (self.machine.trace_id(), self.told + 1);
         self.told += notes.len() as u64;
-        (first..).zip(notes).map(|(seq, note)| Observed::of(seq, note, &self.run_id, &trace)).collect()
+        let parent = self.parent.as_ref();
+        let told = |(seq, note)| Observed::of(seq, note, &self.run_id, &trace).below(parent);
+        (first..).zip(notes).map(told).collect()
     }
 
     /// Carries out what is no call, in order.

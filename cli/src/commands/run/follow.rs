@@ -156,6 +156,12 @@ async fn attend(
     let mut observed = engine.watch();
     let exporter = exporter(&engine, &|problem| watch.aside(problem));
     let run = prepared.work.done_by(engine.clone(), Arc::clone(&prepared.plan));
+    let run = async {
+        let envelope = run.await?;
+        // Whoever comes next may come late: what archivers could not keep is tried once more.
+        let left = engine.try_outboxes(&envelope.metadata.run_id).await;
+        Ok((envelope, left.unwrap_or_default()))
+    };
     tokio::pin!(run);
     let ended = loop {
         tokio::select! {
@@ -182,7 +188,13 @@ async fn attend(
     }
     around.gated = watch.end();
     match ended {
-        Ok(envelope) => Ok((envelope, around)),
+        Ok((envelope, left)) => {
+            if left > 0 {
+                let runs = if left == 1 { "1 run".to_owned() } else { format!("{left} runs") };
+                watch.aside(&format!("{runs} of archivers failed and wait for their next try: `weir serve` makes it"));
+            }
+            Ok((envelope, around))
+        }
         Err(EngineError::Refused(lines)) => {
             let help = Some("nothing was started".to_owned());
             Err(Error { exit: Exit::Failed, messages: lines, help })
