@@ -186,15 +186,13 @@ async fn attend(
             watch.aside(&format!("{lost} spans of its trace did not reach the collector"));
         }
     }
+    if let Ok((_, left @ 1..)) = ended {
+        let runs = if left == 1 { "1 run".to_owned() } else { format!("{left} runs") };
+        watch.aside(&format!("{runs} of archivers failed and wait for the next try: `weir serve` makes it"));
+    }
     around.gated = watch.end();
     match ended {
-        Ok((envelope, left)) => {
-            if left > 0 {
-                let runs = if left == 1 { "1 run".to_owned() } else { format!("{left} runs") };
-                watch.aside(&format!("{runs} of archivers failed and wait for their next try: `weir serve` makes it"));
-            }
-            Ok((envelope, around))
-        }
+        Ok((envelope, _)) => Ok((envelope, around)),
         Err(EngineError::Refused(lines)) => {
             let help = Some("nothing was started".to_owned());
             Err(Error { exit: Exit::Failed, messages: lines, help })
