@@ -25,6 +25,7 @@ mod fmt;
 mod graph;
 mod hostile;
 mod house;
+mod instances;
 mod killed;
 mod mistakes;
 mod new;

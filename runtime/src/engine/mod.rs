@@ -4,6 +4,7 @@
 mod audit;
 mod carry;
 pub mod conformance;
+mod elsewhere;
 mod followed;
 mod line;
 mod local;
