@@ -6,6 +6,7 @@ mod carry;
 mod followed;
 mod line;
 mod local;
+mod look;
 mod queue;
 mod recover;
 mod retry;
@@ -17,6 +18,7 @@ mod turns;
 mod validate;
 
 pub use followed::Followed;
+pub(crate) use look::ended_call;
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
 pub use queue::{Queued, When};
 pub use toolbox::Toolbox;

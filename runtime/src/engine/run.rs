@@ -351,7 +351,8 @@ impl RunLoop {
         let now = self.engine.inner.clock.now();
         let until = self.timers.next().map(|until| until.duration_since(now));
         let until = until.map(|until| Duration::try_from(until).unwrap_or(Duration::ZERO));
-        until.unwrap_or(NAP).min(NAP)
+        let longest = if self.engine.inner.clock.may_be_set() { NAP } else { Duration::MAX };
+        until.unwrap_or(longest).min(longest)
     }
 
     /// Whether only somebody outside can bring the run further, and nobody here is asked.

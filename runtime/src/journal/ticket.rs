@@ -17,7 +17,7 @@ enum State<T> {
 }
 
 /// Gives the answer.
-pub(super) type Reply<T> = Sender<Result<T, JournalError>>;
+pub(crate) type Reply<T> = Sender<Result<T, JournalError>>;
 
 impl<T> Ticket<T> {
     /// Work that is done already.
@@ -26,7 +26,7 @@ impl<T> Ticket<T> {
     }
 
     /// Work that somebody else will do.
-    pub(super) fn open() -> (Reply<T>, Self) {
+    pub(crate) fn open() -> (Reply<T>, Self) {
         let (reply, answer) = oneshot::channel();
         (reply, Ticket(State::Open(answer)))
     }
