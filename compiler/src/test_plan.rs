@@ -168,9 +168,9 @@ pub struct Claim {
 pub enum ClaimKind {
     /// `a and b`: all of them.
     All(Vec<Claim>),
-    /// `a == b` and its like.
+    /// `a == b`, `a < b`, `a in b` and their like.
     Compare {
-        /// `==`, `in`, `matches`, …
+        /// `==`, `<`, `in`, …
         op: BinaryOp,
         /// What stands left.
         left: Operand,

@@ -10,7 +10,7 @@ use crate::{out, suggest};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_compiler::test_plan::{TestPlan, TestSuite};
-use weir_runtime::testing::{self, Failure, Setting, TestReport};
+use weir_runtime::testing::{self, Setting, TestReport};
 
 /// Bytes of stack for each thread that carries tests out.
 const STACK: usize = 8 << 20;
@@ -124,22 +124,20 @@ fn carry_out(projects: &[Project<'_>], picked: &[(usize, usize)], explore: bool)
 }
 
 fn one(project: &Project<'_>, test: &TestPlan, explore: bool) -> TestReport {
-    let mut report = testing::run(&project.suite, test, &project.setting);
-    if explore && report.passed() {
-        let found = explored(project, test, &report);
-        report.failures.extend(found);
-    }
-    report
+    let report = testing::run(&project.suite, test, &project.setting);
+    let killed = (explore && report.passed()).then(|| explored(project, test, &report)).flatten();
+    killed.unwrap_or(report)
 }
 
-/// The first failure that comes up where the engine is killed behind one of the calls.
-fn explored(project: &Project<'_>, test: &TestPlan, report: &TestReport) -> Option<Failure> {
+/// The first report of a failure that comes up where the engine is killed behind one of the calls.
+fn explored(project: &Project<'_>, test: &TestPlan, report: &TestReport) -> Option<TestReport> {
     report.calls.iter().enumerate().find_map(|(at, call)| {
         let setting = Setting { kill_after: vec![at], ..project.setting.clone() };
-        let mut failure = testing::run(&project.suite, test, &setting).failures.into_iter().next()?;
+        let mut killed = testing::run(&project.suite, test, &setting);
         let place = format!("killed behind call {} (`{}` at `{}`) and resumed", at + 1, call.tool, call.step);
-        failure.message = format!("{place}: {}", failure.message);
-        Some(failure)
+        let first = killed.failures.first_mut()?;
+        first.message = format!("{place}: {}", first.message);
+        Some(killed)
     })
 }
 

@@ -43,6 +43,14 @@ impl Checker {
                 ExprKind::Call { callee, args } if self.runs(module, callee) => {
                     exprs.extend(args.iter().map(|arg| &arg.value));
                 }
+                ExprKind::Claused { value: call, .. } if self.is_flow_call(module, call) => {
+                    let loc = self.program.loc(module, value.span);
+                    self.report(errors::invalid_clause(
+                        loc,
+                        "a run in a test takes no clauses",
+                        "put them on the calls in the flow; a test says `run = flow(…)`",
+                    ));
+                }
                 _ => exprs.push(value),
             },
             TestStepKind::Expect(value) => exprs.push(value),
@@ -60,6 +68,11 @@ impl Checker {
         }
     }
 
+    fn is_flow_call(&self, module: usize, call: &Expr) -> bool {
+        matches!(&call.unparen().kind, ExprKind::Call { callee, .. }
+            if matches!(self.program.callee(module, callee), Some(Callee::Flow(_))))
+    }
+
     /// Whether a step of a test may call it: a flow, or `now()`.
     fn runs(&self, module: usize, callee: &Path) -> bool {
         matches!(self.program.callee(module, callee), Some(Callee::Flow(_) | Callee::Ambient(AmbientFn::Now)))
@@ -71,8 +84,7 @@ impl Body<'_> {
         match &step.kind {
             TestStepKind::Mock { tool, args, outcomes } => self.mock(tool, args.as_deref(), outcomes),
             TestStepKind::Bind { name, value } => {
-                let run = matches!(&value.unparen().kind, ExprKind::Call { callee, .. }
-                    if matches!(self.checker.program.callee(self.module, callee), Some(Callee::Flow(_))));
+                let run = self.checker.is_flow_call(self.module, value);
                 let ty = self.infer(value, None);
                 self.bind(name, if run { Checker::run_type(ty) } else { ty }, !run);
             }
@@ -119,6 +131,10 @@ impl Body<'_> {
         for outcome in outcomes {
             match outcome {
                 MockOutcome::Value(value) => match &output {
+                    // A tool that gives nothing may be mocked like any other: what it answers is left out.
+                    Some(Type::Null) if is_empty_record(value) => {
+                        self.infer(value, None);
+                    }
                     Some(output) => {
                         self.expect(value, output, &format!("the result of `{}`", path.text()));
                     }
@@ -154,6 +170,10 @@ impl Body<'_> {
             (_, Some(tool)) => Type::list(super::types::input_type(tool)),
         }
     }
+}
+
+fn is_empty_record(value: &Expr) -> bool {
+    matches!(&value.unparen().kind, ExprKind::Record(entries) if entries.is_empty())
 }
 
 /// `crm.search` as the path that it is.

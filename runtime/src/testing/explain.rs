@@ -76,6 +76,10 @@ impl Scene<'_> {
         if op == BinaryOp::Eq {
             out.diff = difference(&wanted, &found);
         }
+        if !out.diff.is_empty() {
+            out.message = "this is not what was expected".into();
+            out.labels = vec![Label { loc, text: String::new() }];
+        }
         (out.expected, out.actual) = (Some(wanted), Some(found));
         out
     }
@@ -87,6 +91,7 @@ fn failure(loc: Loc, message: &str) -> Failure {
         message: message.into(),
         labels: vec![Label { loc, text: String::new() }],
         help: None,
+        write: None,
         expected: None,
         actual: None,
         diff: Vec::new(),
@@ -106,8 +111,7 @@ fn sentence(op: BinaryOp, found: &Value, wanted: &Value) -> String {
         BinaryOp::Ne => format!("expected anything but {wanted}"),
         BinaryOp::In => format!("expected one of {wanted}, found {found}"),
         BinaryOp::NotIn => format!("expected none of {wanted}, found {found}"),
-        BinaryOp::Matches => format!("expected a text that matches {wanted}, found {found}"),
-        op => format!("expected {} {wanted}, found {found}", op.word()),
+        op => format!("expected something {} {wanted}, found {found}", op.word()),
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Failure {
     pub labels: Vec<Label>,
     /// What to do next.
     pub help: Option<String>,
+    /// What to write into the test, ready to be pasted.
+    pub write: Option<String>,
     /// What was expected, where it is a value.
     pub expected: Option<Value>,
     /// What was found instead.

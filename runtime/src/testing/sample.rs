@@ -1,6 +1,6 @@
 //! A value that fits a type: for the mock that a test lacks, and so that its run can go on to show what else it lacks.
 
-use super::notation::{one_line, tool_text};
+use super::notation::{name_text, one_line, tool_text};
 use rust_decimal::prelude::ToPrimitive;
 use weir_compiler::plan::ToolPlan;
 use weir_lang::types::{Literal, Range, Type, TypeTable};
@@ -9,9 +9,14 @@ use weir_stdlib::value::{Data, Value};
 /// How deep samples nest; a recursive type ends there.
 const DEEP: usize = 8;
 
-/// The line that mocks a tool.
-pub fn mock_line(tool: &ToolPlan, types: &TypeTable) -> String {
-    format!("mock {} => {}", tool_text(&tool.name), one_line(&sample(&tool.output.ty, types)))
+/// The line that mocks a tool, for calls with these arguments if there are any.
+pub fn mock_line(tool: &ToolPlan, types: &TypeTable, args: Option<&Value>) -> String {
+    let given = args.and_then(Value::as_record).filter(|args| !args.fields.is_empty());
+    let given = given.map_or_else(String::new, |args| {
+        let all = args.fields.iter().map(|(name, value)| format!("{}: {}", name_text(name), one_line(value)));
+        format!("({})", all.collect::<Vec<_>>().join(", "))
+    });
+    format!("mock {}{given} => {}", tool_text(&tool.name), one_line(&sample(&tool.output.ty, types)))
 }
 
 /// A small value of that type. One that must match a pattern may not.

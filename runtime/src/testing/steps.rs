@@ -161,6 +161,7 @@ impl<'a> TestRun<'a> {
             outcomes.push(match &outcome.kind {
                 OutcomeKind::Value(value) => {
                     let value = self.value(value, outcome.loc)?;
+                    let value = self.answered(&mock.tool, value);
                     self.hold(&mock.tool, &value, outcome.loc)?;
                     Outcome::Value(value)
                 }
@@ -182,10 +183,17 @@ impl<'a> TestRun<'a> {
         Ok(())
     }
 
+    /// `{}` of a tool that gives nothing is nothing.
+    fn answered(&self, name: &EcoString, value: Value) -> Value {
+        let nothing = self.suite.tools.get(name).is_some_and(|tool| matches!(tool.output.ty, weir_lang::types::Type::Null));
+        let empty = value.as_record().is_some_and(|record| record.fields.is_empty());
+        if nothing && empty { Value::NULL } else { value }
+    }
+
     /// A mock answers only what its tool could.
     fn hold(&mut self, name: &EcoString, value: &Value, loc: Loc) -> Result<(), Over> {
         let Some(tool) = self.suite.tools.get(name) else { return Ok(()) };
-        let typed = narrow(value, &tool.output, &self.suite.types).map_err(|misfit| misfit.to_string());
+        let typed = narrow(value, &tool.output, &self.suite.types).map_err(|misfit| format!("`{name}` cannot answer this: {misfit}"));
         let held = typed.and_then(|_| match &tool.definition {
             Some(definition) => {
                 let contract = Contracts::default().of(name, definition).map_err(|fault| fault.message)?;
@@ -194,9 +202,8 @@ impl<'a> TestRun<'a> {
             None => Ok(()),
         });
         let Err(why) = held else { return Ok(()) };
-        let message = format!("`{name}` cannot answer this: {why}");
         let help = "to see what a flow makes of a tool that breaks its word, write `fail bad_response`";
-        Err(self.fail(plain(Reason::MockMisfit, loc, message, Some(help.into()))))
+        Err(self.fail(plain(Reason::MockMisfit, loc, why, Some(help.into()))))
     }
 
     fn run(&mut self, run: &'a RunPlan) -> Result<(), Over> {
@@ -205,10 +212,9 @@ impl<'a> TestRun<'a> {
         if !wrong.is_empty() {
             return Err(self.fail(plain(Reason::Refused, run.loc, wrong.join("; "), None)));
         }
-        match self.stage.start(&run.plan, args) {
-            Ok(run_id) => self.runs.push((run_id, run)),
-            Err(stuck) => return Err(self.stuck(run.loc, stuck)),
-        }
+        let run_id = self.stage.next_id();
+        self.runs.push((run_id.clone(), run));
+        self.stage.start(&run_id, &run.plan, args).map_err(|stuck| self.stuck(run.loc, stuck))?;
         self.refresh(run.loc)
     }
 
@@ -269,11 +275,8 @@ impl<'a> TestRun<'a> {
             true => format!("`{tool}` was called with {}, and its mocks are for other arguments", one_line(&one.args)),
             false => format!("`{tool}` was called and has no mock"),
         };
-        let mut failure = plain(Reason::MissingMock, self.test.loc, message, Some(format!("write `{}`", one.line)));
-        if let Some(loc) = place {
-            failure.labels.insert(0, Label { loc, text: "called here".into() });
-            failure.labels.iter_mut().skip(1).for_each(|label| label.text = "in this test".into());
-        }
+        let mut failure = plain(Reason::MissingMock, place.unwrap_or(self.test.loc), message, None);
+        failure.write = Some(one.line.clone());
         failure
     }
 
@@ -354,7 +357,7 @@ fn plan_of(step: &TestAction) -> Option<Arc<Plan>> {
 
 fn plain(reason: Reason, loc: Loc, message: String, help: Option<String>) -> Failure {
     let labels = vec![Label { loc, text: String::new() }];
-    Failure { reason, message, labels, help, expected: None, actual: None, diff: Vec::new() }
+    Failure { reason, message, labels, help, write: None, expected: None, actual: None, diff: Vec::new() }
 }
 
 /// `calls(tool)`: the arguments of each call, however often it was tried; `attempts(tool)`: how often it was tried.
@@ -397,16 +400,14 @@ fn run_value(seen: &Seen) -> Value {
     ])
 }
 
-/// Whether a mock stood in for the call.
 impl CallTold {
     /// A line: tool, arguments, what came of it.
     pub fn line(&self) -> String {
-        let again = if self.attempt > 1 { format!(" (attempt {})", self.attempt) } else { String::new() };
         let end = match &self.end {
             CallEnd::Answered(value) => one_line(value),
             CallEnd::Failed(code, message) => format!("fail {code} {}", super::notation::quoted(message)),
             CallEnd::Unmocked => "no mock".into(),
         };
-        format!("{} {}{again} => {end}", super::notation::tool_text(&self.tool), one_line(&self.args))
+        format!("{} {} => {end}", super::notation::tool_text(&self.tool), one_line(&self.args))
     }
 }

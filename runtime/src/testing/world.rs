@@ -1,6 +1,6 @@
 //! The world of a test: tools that answer as their mocks say, people who answer as the test says, and a record of it all.
 
-use super::notation::{one_line, quoted};
+use super::notation::quoted;
 use super::report::{CallEnd, CallTold, Failure, Label, Reason};
 use super::sample::{mock_line, sample};
 use super::{MOST_CALLS, Setting};
@@ -16,6 +16,13 @@ use tokio::time::Instant;
 use weir_compiler::plan::{Plan, ToolPlan};
 use weir_lang::span::Loc;
 use weir_stdlib::value::{Value, equals};
+
+/// Turns that a call takes, itself and for each one that is under way: no time passes, but results come one by one, in
+/// the order of the calls.
+const TURNS: usize = 4;
+
+/// Calls for which a call waits.
+const BESIDE: usize = 8;
 
 /// Answers of an unfit kind that a question gets before it is left open.
 const ANSWERS: usize = 1;
@@ -84,6 +91,8 @@ pub(super) struct State {
     /// The result behind which the engine is killed: run, step, attempt.
     cut: Option<(EcoString, EcoString, u32)>,
     stop: Option<Stop>,
+    /// Calls that have not been answered.
+    in_flight: usize,
     /// Milliseconds since the test began, when the clock was last set going.
     base: i64,
     began: Option<Instant>,
@@ -136,6 +145,7 @@ impl World {
     pub fn take_stop(&self) -> Option<Stop> {
         let mut state = self.state();
         state.cut = None;
+        state.in_flight = 0;
         state.stop.take()
     }
 
@@ -166,6 +176,19 @@ impl World {
         state.began = None;
     }
 
+    /// A call has been answered.
+    fn answered(&self) {
+        let mut state = self.state();
+        state.in_flight = state.in_flight.saturating_sub(1);
+    }
+
+    /// Calls that are under way with this new one.
+    fn under_way(&self) -> usize {
+        let mut state = self.state();
+        state.in_flight += 1;
+        state.in_flight
+    }
+
     /// Notes a call down and says what it is answered; None: never.
     fn called(&self, name: &EcoString, call: &Call) -> Option<Result<Value, Fault>> {
         let (tool, plan) = self.tools.get(name)?;
@@ -184,7 +207,7 @@ impl World {
         }
         let end = state.answer(name, &args);
         let end = end.unwrap_or_else(|others| {
-            let line = mock_line(tool, &plan.types);
+            let line = mock_line(tool, &plan.types, others.then_some(&args));
             let (run_id, step) = (call.run_id.clone(), call.step.clone());
             state.missing.push(Missing { tool: name.clone(), args: args.clone(), run_id, step, line, others });
             CallEnd::Unmocked
@@ -288,10 +311,12 @@ impl Tool for MockServer {
 
     async fn call(&self, call: &Call) -> Result<Value, Fault> {
         let name = format!("{}.{}", self.name, call.tool).into();
-        match self.world.called(&name, call) {
-            Some(answer) => answer,
-            None => std::future::pending().await,
+        let Some(answer) = self.world.called(&name, call) else { return std::future::pending().await };
+        for _ in 0..self.world.under_way().min(BESIDE) * TURNS {
+            tokio::task::yield_now().await;
         }
+        self.world.answered();
+        answer
     }
 }
 
@@ -308,9 +333,10 @@ impl Answerer for World {
         if state.failures.len() < ANSWERS {
             state.failures.push(Failure {
                 reason: Reason::AnswerMisfit,
-                message: format!("the answer to {} does not fit: {problem}", quoted(&question.text)),
-                labels: vec![Label { loc, text: format!("it wants `{}`", question.ty) }],
-                help: Some(format!("it answers {}", one_line(&value))),
+                message: problem.clone(),
+                labels: vec![Label { loc, text: format!("{} wants `{}`", quoted(&question.text), question.ty) }],
+                help: None,
+                write: None,
                 expected: None,
                 actual: None,
                 diff: Vec::new(),

@@ -19,7 +19,7 @@ const LISTED: usize = 200;
 const MOST: usize = 50;
 
 /// Calls that are shown of one test.
-const CALLS: usize = 40;
+const CALLS: usize = 30;
 
 /// Longest line that is shown of a call, in characters.
 const WIDE: usize = 160;
@@ -75,8 +75,15 @@ fn one(handler: &GraphicalReportHandler, project: &Tested<'_>, report: &TestRepo
         text.push('\n');
     }
     let before = text.len();
-    report.runs.iter().for_each(|run| ended(project, run, text));
-    calls(report, text);
+    let lines: Vec<&str> = report.failures.iter().filter_map(|failure| failure.write.as_deref()).collect();
+    if lines.is_empty() {
+        report.runs.iter().for_each(|run| ended(project, run, text));
+        calls(report, text);
+    } else {
+        // What followed from answers that were made up says nothing.
+        text.push_str(&format!("  {}\n", styled(Style::Bold, "write into the test, with the values that matter to it:")));
+        lines.iter().for_each(|line| text.push_str(&format!("    {}\n", escape::line(line))));
+    }
     for remark in &report.remarks {
         let place = project.findings.place_text(remark.loc);
         text.push_str(&format!("  note: {} ({place})\n", escape::line(&remark.text)));
@@ -105,8 +112,8 @@ fn difference(failure: &Failure, text: &mut String) {
 
 /// How a run ended, and why.
 fn ended(project: &Tested<'_>, run: &RunTold, text: &mut String) {
-    let name = run.name.as_ref().map_or_else(|| format!("started `{}`", run.flow), |name| format!("run `{name}`"));
-    let mut line = format!("{name} is {}", run.status);
+    let name = run.name.as_ref().map_or_else(|| format!("the run of `{}` that was started", run.flow), |name| format!("`{name}`"));
+    let mut line = format!("{name} is `{}`", run.status);
     if let Some(error) = &run.error {
         line.push_str(&format!(": {}: {}", error.code, error.message));
         if let Some(place) = run.place {
@@ -136,10 +143,13 @@ fn calls(report: &TestReport, text: &mut String) {
         return;
     }
     text.push_str(&format!("  {}\n", styled(Style::Dim, "calls, in order")));
-    for call in report.calls.iter().take(CALLS) {
-        text.push_str(&format!("    {}\n", escape::short(&call.line(), WIDE)));
+    let alike: Vec<(String, usize)> =
+        report.calls.chunk_by(|one, next| one.line() == next.line()).filter_map(|calls| Some((calls.first()?.line(), calls.len()))).collect();
+    for (line, times) in alike.iter().take(CALLS) {
+        let times = if *times > 1 { format!(", {times} times") } else { String::new() };
+        text.push_str(&format!("    {}{times}\n", escape::short(line, WIDE)));
     }
-    if let Some(more) = report.calls.len().checked_sub(CALLS).filter(|more| *more > 0) {
+    if let Some(more) = alike.len().checked_sub(CALLS).filter(|more| *more > 0) {
         text.push_str(&format!("    and {more} more; `--format json` has them all\n"));
     }
 }

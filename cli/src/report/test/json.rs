@@ -66,6 +66,7 @@ fn failure(project: &Tested<'_>, report: &TestReport, failure: &Failure) -> Json
     insert(&mut told, "reason", json!(failure.reason));
     insert(&mut told, "message", json!(failure.message));
     insert(&mut told, "help", json!(failure.help));
+    insert(&mut told, "write", json!(failure.write));
     insert(&mut told, "expected", json!(failure.expected.as_ref().map(raw)));
     insert(&mut told, "actual", json!(failure.actual.as_ref().map(raw)));
     insert(&mut told, "labels", json!(labels.collect::<Vec<_>>()));

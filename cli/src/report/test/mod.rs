@@ -64,6 +64,9 @@ fn words(failure: &Failure) -> String {
     for (change, line) in &failure.diff {
         text.push_str(&format!("\n{} {line}", sign(*change)));
     }
+    if let Some(write) = &failure.write {
+        text.push_str(&format!("\nhelp: write `{write}`"));
+    }
     if let Some(help) = &failure.help {
         text.push_str(&format!("\nhelp: {help}"));
     }
