@@ -182,7 +182,7 @@ test "two beside each other" {
     let here = folder(&[("main.flow", flow)]);
     here.weir(&["test", "main.flow"]).code(0);
     let told = here.weir(&["test", "main.flow", "--explore"]).code(1);
-    let told = told.prints(&["killed behind call 1 (`crm.put` at ", "expected `\"succeeded\"`, found `\"needs_attention\"`"]);
+    let told = told.prints(&["killed behind call 1 (`crm.put` at ", "`run` is `needs_attention`: unknown"]);
     assert!(told.stderr.is_empty(), "{}", told.stderr);
 }
 
