@@ -63,12 +63,13 @@ impl RunLoop {
     /// What a call that has ended means for its key. One that may have happened and is repeatable gives it back to
     /// this run, which may call again under it; for other runs it stays claimed.
     pub(super) fn settled(&mut self, call: InFlight, outcome: &Result<Outcome, Fault>) -> Option<KeyChange> {
+        let again = self.may_call_again(&call.tool, call.repeatable);
         let claim = call.claim?;
         let place = (claim.scope.clone(), claim.key.clone());
         let holder = self.held.get_mut(&place)?;
         let change = match outcome {
             Ok(Outcome::Unfinished(_)) => return None,
-            Err(fault) if fault.happened != Happened::No && !call.repeatable => {
+            Err(fault) if fault.happened != Happened::No && !again => {
                 holder.ended = true;
                 return None;
             }
@@ -78,6 +79,15 @@ impl RunLoop {
         };
         self.held.remove(&place);
         change
+    }
+
+    /// Whether another step may call again under the key of a call that may have happened: not where only the key
+    /// makes that safe and the call may go to another instance of the server, which does not know the key.
+    fn may_call_again(&self, tool: &EcoString, repeatable: bool) -> bool {
+        let idempotent = self.plan.tools.get(tool).is_some_and(|tool| tool.idempotent);
+        let gate = self.engine.gate(tool);
+        let strangers = gate.is_some_and(|gate| gate.has_several() && !gate.shares_keys());
+        repeatable && (idempotent || !strangers)
     }
 
     /// The key of a call that is now known to have happened.
@@ -104,10 +114,10 @@ impl RunLoop {
         match event {
             Event::Failed { key, fault, .. } if fault.happened != Happened::No => {
                 let owed = self.machine.owed().find_map(|effect| match effect {
-                    Effect::Call(call) if call.key == *key && !call.repeatable => Some(call.clone()),
+                    Effect::Call(call) if call.key == *key => Some(call.clone()),
                     _ => None,
                 });
-                if let Some(call) = owed {
+                if let Some(call) = owed.filter(|call| !self.may_call_again(&call.tool, call.repeatable)) {
                     self.hold_as(&call, true);
                 }
             }
