@@ -282,7 +282,7 @@ impl<'a> Body<'a> {
         if otherwise.as_ref().is_some_and(leaves) {
             facts.extend(self.facts(cond, true));
         }
-        self.scope.assume(facts);
+        self.assume(cond.span, facts);
     }
 
     fn yield_step(&mut self, span: Span, value: &Expr) {
@@ -328,7 +328,7 @@ impl<'a> Body<'a> {
         self.condition(cond, "`require`");
         let mark = self.scope.enter();
         let facts = self.facts(cond, false);
-        self.scope.assume(facts);
+        self.assume(cond.span, facts);
         match otherwise {
             Some(Otherwise::Reason(text)) => self.text(text),
             Some(Otherwise::Exit(exit)) => {
@@ -339,7 +339,7 @@ impl<'a> Body<'a> {
         }
         self.leave(mark);
         let facts = self.facts(cond, true);
-        self.scope.assume(facts);
+        self.assume(cond.span, facts);
     }
 
     fn wait_step(&mut self, expr: &Expr) {

@@ -8,6 +8,7 @@ pub use project::*;
 
 use ecow::EcoString;
 use std::cell::Cell;
+use std::fmt::Write;
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::rules::Rule;
 use weir_lang::span::Loc;
@@ -15,7 +16,7 @@ use weir_lang::types::{Mismatch, Type, Why};
 
 /// How much work all searches of one check may take together, in letters compared: enough for hundreds of unknown names
 /// in a project of thousands, and never more than a part of a second.
-const MOST_SEARCHED: usize = 100_000_000;
+const MOST_SEARCHED: usize = 40_000_000;
 
 /// The nearest of `known` to `name`, if it is near enough to be meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -221,13 +222,18 @@ pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
 }
 
 /// Wide records that are spread again and again.
-pub fn spread_too_large(loc: Loc, most: usize) -> Diagnostic {
+pub fn types_too_large(loc: Loc, most: usize) -> Diagnostic {
     Diagnostic::new(
         Rule::TooLarge,
         loc,
-        format!("records of many fields are spread so often that they have more than {most} fields together"),
+        format!("the types of values have grown to more than {most} fields and cases together"),
     )
-    .help("put the fields that belong together into a record of their own, and that into a field")
+    .help("put the fields that belong together into a record of their own, and that into a field; say what a value is that has many cases: `string`")
+}
+
+pub fn unions_too_wide(loc: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::TooLarge, loc, "types of many cases are compared too often")
+        .help("tell fewer cases apart: `string` and `json` hold anything")
 }
 
 /// A name for a name for a name.
@@ -415,13 +421,29 @@ fn field_path(path: &[EcoString]) -> String {
 
 /// A type as messages show it: cut where it is long.
 pub fn brief(ty: &Type) -> String {
-    let text = ty.to_string();
-    if text.chars().count() <= 120 {
-        return text;
+    let mut text = Cut { text: String::new(), room: 120 };
+    if write!(text, "{ty}").is_ok() {
+        return text.text;
     }
-    let mut cut: String = text.chars().take(117).collect();
+    let mut cut: String = text.text.chars().take(117).collect();
     cut.push('…');
     cut
+}
+
+/// Takes no more letters than there is room for: a type may be as long as a file.
+struct Cut {
+    text: String,
+    room: usize,
+}
+
+impl Write for Cut {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        for letter in text.chars() {
+            self.room = self.room.checked_sub(1).ok_or(std::fmt::Error)?;
+            self.text.push(letter);
+        }
+        Ok(())
+    }
 }
 
 pub fn operator_mismatch(loc: Loc, op: &str, left: &Type, right: &Type, help: &str) -> Diagnostic {

@@ -4,6 +4,7 @@ use super::body::Body;
 use super::scope::path_of;
 use super::types::literal_type;
 use ecow::EcoString;
+use rustc_hash::FxHashSet;
 use weir_lang::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use weir_lang::types::{Literal, Type};
 
@@ -74,9 +75,9 @@ impl Body<'_> {
         let types = &self.checker.program.types;
         match types.head(&list) {
             Type::List(element) if !element.has_null(types) => {
-                let literals = types.members(element);
+                let literals: FxHashSet<&Type> = types.members(element).into_iter().collect();
                 if literals.iter().all(|member| matches!(member, Type::Literal(_))) {
-                    let narrowed = ty.keep(types, &|member| literals.contains(&member));
+                    let narrowed = ty.keep(types, &|member| literals.contains(member));
                     if !narrowed.is_empty() {
                         return vec![(path, Type::union(narrowed))];
                     }

@@ -4,6 +4,7 @@
 use super::Checker;
 use super::hints;
 use super::program::Callee;
+use crate::reach::Reach;
 use ecow::EcoString;
 use std::ops::BitOrAssign;
 use weir_lang::ast::{
@@ -59,7 +60,7 @@ struct Follow<'a> {
     checker: &'a Checker,
     summaries: &'a [Summary],
     module: usize,
-    env: Vec<(EcoString, Deps)>,
+    env: Reach<Deps>,
     loops: u32,
     found: Vec<Diagnostic>,
     summary: Summary,
@@ -88,7 +89,7 @@ impl Checker {
             checker: self,
             summaries,
             module: decl.at.module,
-            env: Vec::new(),
+            env: Reach::default(),
             loops: 0,
             found: Vec::new(),
             summary: Summary::default(),
@@ -113,7 +114,7 @@ impl Follow<'_> {
     }
 
     fn bind(&mut self, name: &EcoString, deps: Deps) {
-        self.env.push((name.clone(), deps));
+        self.env.push(name.clone(), deps);
     }
 
     /// Every loop around, a bit each.
@@ -277,8 +278,7 @@ impl Follow<'_> {
         match &expr.kind {
             ExprKind::Lit(_) | ExprKind::Regex(_) | ExprKind::Error => Deps::default(),
             ExprKind::Name(name) => {
-                let known = self.env.iter().rev().find(|(known, _)| *known == name.name);
-                known.map(|(_, deps)| *deps).unwrap_or_default()
+                self.env.named(&name.name).copied().unwrap_or_default()
             }
             ExprKind::Template(parts) => {
                 let mut all = Deps::default();
@@ -407,8 +407,7 @@ impl Follow<'_> {
                 }
                 RecordEntry::Spread(value) => all |= self.expr(value),
                 RecordEntry::Field { name, value: None } => {
-                    let known = self.env.iter().rev().find(|(known, _)| *known == name.name);
-                    all |= known.map(|(_, deps)| *deps).unwrap_or_default();
+                    all |= self.env.named(&name.name).copied().unwrap_or_default();
                 }
             }
         }

@@ -80,7 +80,7 @@ pub struct Checked {
     /// Every flow, by full name.
     pub flows: IndexMap<EcoString, FlowInfo>,
     /// Every tool, by full name, sorted.
-    pub tools: IndexMap<EcoString, Tool>,
+    pub tools: Arc<IndexMap<EcoString, Tool>>,
     /// What type names stand for.
     pub types: TypeTable,
     pub(crate) facts: Facts,
@@ -260,8 +260,11 @@ pub(crate) struct Checker {
     steered: Vec<Vec<EcoString>>,
     /// The work of all searches for the name that was meant.
     searched: std::cell::Cell<usize>,
-    /// The fields that all spreads of wide records have given.
-    spread: usize,
+    /// The fields and members of all types that expressions have made.
+    grown: usize,
+    most_grown: usize,
+    /// Whether it was told that no more wide unions are compared.
+    tired: bool,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
     /// The type of each bound name, for editors.
@@ -345,7 +348,7 @@ impl Checker {
         self.collect_items();
         self.collect_uses();
         self.collect_builtin(builtin_module());
-        self.collect_locked();
+        self.collect_locked(source);
         self.collect_types();
         self.collect_tools();
         self.collect_signatures();
@@ -404,13 +407,14 @@ impl Checker {
                 }
             }
         }
+        self.limit_types();
         self.load_mcp(source);
-        self.load_lock(source);
         let codes = self.config.tools.values().flat_map(|section| section.tool.values());
         self.own_codes = codes.flat_map(|settings| settings.errors.values().cloned()).collect();
     }
 
     fn finish(mut self, source: ProjectSource) -> Checked {
+        self.check_work(Loc::default());
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         self.diagnostics.dedup();
         self.drop_consequences(&source.files);

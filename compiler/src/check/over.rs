@@ -61,7 +61,7 @@ impl Checker {
     pub(super) fn check_called(&mut self) {
         for (name, loc) in std::mem::take(&mut self.called) {
             let definition = self.program.tools.get(&name).and_then(|tool| tool.definition.clone());
-            let Some(definition) = definition else { continue };
+            let Some(Ok(definition)) = definition.map(|written| written.read()) else { continue };
             let schemas = [Some(&definition.input), definition.output.as_ref()];
             let refused = schemas.into_iter().flatten().find_map(|schema| schema::compile(schema).err());
             if let Some(refused) = refused {
@@ -76,7 +76,7 @@ impl Checker {
         if let Some(why) = self.servers.unusable.get(name) {
             return Some(errors::call_of_unusable(loc, name, why));
         }
-        if self.servers.denied.iter().any(|denied| denied == name) {
+        if self.servers.denied.contains(name) {
             return Some(errors::call_of_denied(loc, name, server));
         }
         let known = self.program.tools.values().any(|tool| tool.server() == server);
@@ -94,10 +94,10 @@ impl Checker {
 
 /// Whether the schema says that fields of any name may be given.
 fn takes_others(tool: &Tool) -> bool {
-    let input = tool.definition.as_ref().map(|definition| &definition.input);
-    let others = input.and_then(|input| input.get("additionalProperties"));
+    let Some(Ok(definition)) = tool.definition.as_ref().map(|written| written.read()) else { return false };
+    let others = definition.input.get("additionalProperties");
     others.is_some_and(|others| *others != serde_json::Value::Bool(false))
-        || input.is_some_and(|input| input.get("patternProperties").is_some())
+        || definition.input.get("patternProperties").is_some()
 }
 
 /// Whether some value may fit both types; true where that is not known.

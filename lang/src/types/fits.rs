@@ -41,6 +41,9 @@ pub fn fits(found: &Type, expected: &Type, table: &TypeTable) -> Result<(), Mism
     Fit { table, seen: Vec::new(), path: Vec::new() }.fit(found, expected)
 }
 
+/// Unions of more members are wide: what comparing them costs is counted.
+const FEW: usize = 32;
+
 struct Fit<'a> {
     table: &'a TypeTable,
     seen: Vec<(EcoString, EcoString)>,
@@ -68,6 +71,9 @@ impl Fit<'_> {
     fn fit_heads(&mut self, found: &Type, expected: &Type) -> Result<(), Mismatch> {
         let table = self.table;
         let (from, to) = (table.head(found), table.head(expected));
+        if [from, to].iter().any(|ty| matches!(ty, Type::Union(members) if members.len() > FEW)) && !self.may(from, to) {
+            return Ok(());
+        }
         match (from, to) {
             (Type::Broken | Type::Never, _) | (_, Type::Broken | Type::Json | Type::Var(_)) => Ok(()),
             (Type::Union(members), Type::Union(wanted)) if members.len().min(wanted.len()) > 16 => {
@@ -91,6 +97,12 @@ impl Fit<'_> {
             _ if same_base(from, to) => Ok(()),
             _ => Err(self.wrong(found, expected, Why::Kind)),
         }
+    }
+
+    /// Whether the members of wide unions may still be compared.
+    fn may(&self, from: &Type, to: &Type) -> bool {
+        let members = |ty: &Type| if let Type::Union(members) = ty { members.len() } else { 1 };
+        self.table.work.may(members(from).max(members(to)))
     }
 
     /// A member of a union; what is reported is the union.
@@ -222,6 +234,17 @@ mod tests {
         assert_eq!(fits(&Type::Literal(Literal::Int(101)), &score, &table).map_err(|m| m.why), Err(Why::Constant));
         assert!(fits(&Type::INT, &score, &table).is_ok());
         assert!(fits(&Type::NUMBER, &Type::INT, &table).is_err());
+    }
+
+    #[test]
+    fn wide_unions_are_compared_as_long_as_that_is_allowed() {
+        let union = |from: i64| {
+            Type::union((from..from + 100).map(|at| Type::record([("kind", Type::Literal(Literal::Int(at)))])))
+        };
+        let few = TypeTable { work: super::super::Work::at_most(5_000), ..TypeTable::default() };
+        assert!(fits(&union(0), &union(0), &few).is_ok() && fits(&union(1), &union(0), &few).is_ok() && few.work.is_spent());
+        let many = TypeTable::default();
+        assert!(fits(&union(1), &union(0), &many).is_err() && !many.work.is_spent());
     }
 
     #[test]
