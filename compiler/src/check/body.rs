@@ -401,7 +401,7 @@ impl<'a> Body<'a> {
         for one in prefer {
             if !self.sources.iter().any(|(name, _)| *name == one.name) {
                 let near =
-                    errors::nearest(&one.name, self.sources.iter().map(|(name, _)| name.as_str())).map(str::to_string);
+                    self.checker.near(&one.name, self.sources.iter().map(|(name, _)| name.as_str())).map(str::to_string);
                 let loc = self.loc(one.span);
                 self.report(errors::unknown_source(loc, &one.name, near.as_deref()));
             }

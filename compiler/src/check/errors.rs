@@ -18,6 +18,9 @@ use weir_lang::types::{Mismatch, Type, Why};
 /// in a project of thousands, and never more than a part of a second.
 const MOST_SEARCHED: usize = 40_000_000;
 
+/// How many cases of a type a message looks through for the one that was meant.
+const MOST_LITERALS: usize = 64;
+
 /// The nearest of `known` to `name`, if it is near enough to be meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     nearest_while(name, known, &Cell::new(0))
@@ -231,6 +234,11 @@ pub fn types_too_large(loc: Loc, most: usize) -> Diagnostic {
     .help("put the fields that belong together into a record of their own, and that into a field; say what a value is that has many cases: `string`")
 }
 
+pub fn needs_too_large(loc: Loc, most: usize) -> Diagnostic {
+    let message = format!("the flows need more than {most} capabilities together, through the flows that they call");
+    Diagnostic::new(Rule::TooLarge, loc, message).help("give tools that belong together one `can`")
+}
+
 pub fn unions_too_wide(loc: Loc) -> Diagnostic {
     Diagnostic::new(Rule::TooLarge, loc, "types of many cases are compared too often")
         .help("tell fewer cases apart: `string` and `json` hold anything")
@@ -317,6 +325,20 @@ pub fn missing_argument(loc: Loc, callee: &str, name: &str, ty: &Type) -> Diagno
     ))
 }
 
+/// How many names a message lists.
+pub const MOST_NAMED: usize = 40;
+
+/// Names for a message, cut where they are many.
+pub fn listed(names: impl Iterator<Item = String>, between: &str) -> String {
+    let mut names = names;
+    let mut list = names.by_ref().take(MOST_NAMED).collect::<Vec<_>>().join(between);
+    if names.next().is_some() {
+        list.push_str(between);
+        list.push('…');
+    }
+    list
+}
+
 /// `a` or `an`.
 pub fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
@@ -380,7 +402,7 @@ pub fn mismatch(loc: Loc, wrong: &Mismatch, context: &str) -> Diagnostic {
         },
         Why::Constant => {
             let known = match &wrong.expected {
-                Type::Union(members) => members.iter().map(Type::to_string).collect(),
+                Type::Union(members) => members.iter().take(MOST_LITERALS).map(Type::to_string).collect(),
                 other => vec![other.to_string()],
             };
             match nearest(&wrong.found.to_string(), known.iter().map(String::as_str)) {
@@ -456,7 +478,8 @@ pub fn never_equal(loc: Loc, left: &Type, right: &Type) -> Diagnostic {
     let message = format!("`{}` and `{}` are never equal", brief(left), brief(right));
     let literals = |ty: &Type| match ty {
         Type::Union(members) => {
-            members.iter().filter(|member| matches!(member, Type::Literal(_))).map(|one| one.to_string()).collect()
+            let literals = members.iter().filter(|member| matches!(member, Type::Literal(_)));
+            literals.take(MOST_LITERALS).map(|one| one.to_string()).collect()
         }
         Type::Literal(_) => vec![ty.to_string()],
         _ => Vec::new(),

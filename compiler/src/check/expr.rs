@@ -14,9 +14,6 @@ use weir_lang::ast::{Expr, ExprKind, Ident, ListItem, Lit, Part, RecordEntry};
 use weir_lang::span::Span;
 use weir_lang::types::{FieldType, Literal, RecordType, Type, fits};
 
-/// How many fields a message names.
-const MOST_NAMED: usize = 40;
-
 impl Body<'_> {
     /// The type of an expression; noted for lowering and editors.
     pub(super) fn infer(&mut self, expr: &Expr, expected: Option<&Type>) -> Type {
@@ -314,8 +311,8 @@ impl Body<'_> {
         let loc = self.loc(name.span);
         let mut diagnostic = errors::unknown_field(loc, &name.name, ty, near.as_deref());
         if near.is_none() && !known.is_empty() {
-            let more = if known.len() > MOST_NAMED { ", …" } else { "" };
-            let known = known.get(..MOST_NAMED).unwrap_or(&known).join("`, `");
+            let more = if known.len() > errors::MOST_NAMED { ", …" } else { "" };
+            let known = known.get(..errors::MOST_NAMED).unwrap_or(&known).join("`, `");
             diagnostic = diagnostic.help(format!("its fields are `{known}`{more}"));
         } else if matches!(name.name.as_str(), "length" | "len" | "size" | "count") {
             diagnostic = diagnostic.help("`len(…)` counts characters, elements or entries");

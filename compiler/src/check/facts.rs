@@ -15,6 +15,7 @@ impl Body<'_> {
     /// What is known where `cond` is `holds`. Types must have been inferred for the condition's parts.
     pub(super) fn facts(&mut self, cond: &Expr, holds: bool) -> Facts {
         match &cond.kind {
+            _ if self.checker.overgrown() => Vec::new(),
             ExprKind::Paren(inner) => self.facts(inner, holds),
             ExprKind::Unary { op: UnaryOp::Not, operand } => self.facts(operand, !holds),
             ExprKind::Binary { op: BinaryOp::And, left, right, .. } if holds => self.both(left, right, true),

@@ -4,7 +4,7 @@ use super::Checker;
 use super::errors;
 use super::types::DEFAULT_TIMEOUT_MS;
 use crate::project::{ProjectSource, ToolSection, ToolSettings};
-use crate::registry::schema::{Refused, Typed, to_type};
+use crate::registry::schema::{MAX_BYTES, Refused, Typed, to_type};
 use crate::registry::{Definition, Lock, LockError, ServerKind, Tool, ToolParam, ToolSource};
 use ecow::{EcoString, eco_format};
 use indexmap::IndexMap;
@@ -37,8 +37,14 @@ const LARGE: usize = 2 << 20;
 /// The most servers of a lock file.
 const MOST_SERVERS: usize = 500;
 
+/// The most tools of a lock file.
+const MOST_TOOLS: usize = 30_000;
+
 /// The most parts (fields, members, elements) of the types of all tools together.
-const MOST_PARTS: usize = 500_000;
+const MOST_PARTS: usize = 300_000;
+
+/// The longest text of a schema in bytes, blanks included: beyond it, it is not read at all.
+const LONGEST: usize = 4 * MAX_BYTES;
 
 /// A tool as the text of the lock file has it.
 type Raw<'t> = Definition<&'t RawValue>;
@@ -81,7 +87,10 @@ impl Checker {
                 Ok(lock) if lock.servers.len() > MOST_SERVERS => {
                     self.broken_lock(0, &format!("more than {MOST_SERVERS} servers"));
                 }
-                Ok(lock) => self.collect_servers(&text, &lock),
+                Ok(lock) if lock.servers.values().map(|listing| listing.tools.len()).sum::<usize>() > MOST_TOOLS => {
+                    self.broken_lock(0, &format!("more than {MOST_TOOLS} tools; `deny` in weir.toml leaves tools out"));
+                }
+                Ok(lock) => self.collect_servers(&text, lock),
                 Err(LockError { message, at }) => self.broken_lock(at, &message),
             }
         }
@@ -95,9 +104,10 @@ impl Checker {
         self.report(errors::invalid_lock(loc, message));
     }
 
-    fn collect_servers(&mut self, text: &Text<'_>, lock: &Lock<&RawValue>) {
+    fn collect_servers(&mut self, text: &Text<'_>, lock: Lock<&RawValue>) {
         let config = self.config.clone();
-        for (server, listing) in &lock.servers {
+        for (server, listing) in lock.servers {
+            let server = &server;
             self.servers.known.insert(server.clone());
             if self.is_builtin_server(server) || server.contains('.') {
                 let loc = self.lock_place(text, server, None);
@@ -109,8 +119,8 @@ impl Checker {
                 let loc = self.lock_place(text, server, None);
                 self.report(errors::lock_without_server(loc, server));
             }
-            for (own, definition) in &listing.tools {
-                self.collect_locked_tool(text, (server, own), listing.kind, definition, section);
+            for (own, definition) in listing.tools {
+                self.collect_locked_tool(text, (server, &own), listing.kind, definition, section);
             }
         }
     }
@@ -120,7 +130,7 @@ impl Checker {
         text: &Text<'_>,
         (server, own): (&EcoString, &EcoString),
         kind: ServerKind,
-        definition: &Raw<'_>,
+        definition: Raw<'_>,
         section: Option<&ToolSection>,
     ) {
         let name = eco_format!("{server}.{own}");
@@ -129,12 +139,13 @@ impl Checker {
             return;
         }
         let named = text.names(own);
+        let at = definition.input;
         match self.locked_tool(&name, own, kind, definition, section, named) {
             Ok(tool) => {
                 Arc::make_mut(&mut self.program.tools).insert(name, tool);
             }
             Err(Refused(why)) => {
-                let loc = self.lock_place(text, server, Some((own, definition)));
+                let loc = self.lock_place(text, server, Some((own, at)));
                 self.report(errors::unusable_tool(loc, &name, &why));
                 self.servers.unusable.insert(name, why);
             }
@@ -146,7 +157,7 @@ impl Checker {
         name: &EcoString,
         own: &EcoString,
         kind: ServerKind,
-        definition: &Raw<'_>,
+        definition: Raw<'_>,
         section: Option<&ToolSection>,
         named: bool,
     ) -> Result<Tool, Refused> {
@@ -154,11 +165,11 @@ impl Checker {
             return Err(Refused("its name holds characters that no flow can write".into()));
         }
         let (mut fields, output) = match named {
-            true => self.locked_types(name, definition)?,
+            true => self.locked_types(name, &definition)?,
             false => (RecordType::default(), Type::Json),
         };
         let claims = section.is_some_and(|section| section.annotations.as_deref() == Some("trust"));
-        let annotations = &definition.annotations;
+        let annotations = definition.annotations.clone();
         let believed = claims || kind == ServerKind::Openapi;
         let reads = believed && annotations.read_only == Some(true);
         let none = ToolSettings::default();
@@ -181,14 +192,18 @@ impl Checker {
             errors: IndexMap::new(),
             policy: None,
             source: ToolSource::Locked,
+            http: definition.http.as_ref().map(|http| Arc::new(http.outline())),
             definition: named.then(|| Arc::new(definition.kept())),
-            http: definition.http.clone().map(Arc::new),
         })
     }
 
     /// The record of its parameters, and its result.
     fn locked_types(&mut self, name: &EcoString, definition: &Raw<'_>) -> Result<(RecordType, Type), Refused> {
         self.count_parts(0)?;
+        let written = [Some(definition.input), definition.output];
+        if written.into_iter().flatten().any(|schema| schema.get().len() > LONGEST) {
+            return Err(Refused(eco_format!("its schema is longer than {} KiB", MAX_BYTES >> 10)));
+        }
         let definition = definition.read().map_err(|_| Refused("its schema is nested too deep".into()))?;
         let input = to_type(&definition.input, name, "Input", &self.program.types)?;
         let fields = parameters(&input)?;
@@ -248,7 +263,7 @@ impl Checker {
             }
             None if fields.fields.shift_remove(key).is_some() => Some(key.clone()),
             None => {
-                let near = errors::nearest(key, fields.fields.keys().map(EcoString::as_str)).map(str::to_string);
+                let near = self.near(key, fields.fields.keys().map(EcoString::as_str)).map(str::to_string);
                 let loc = self.config_value(&path);
                 self.report(errors::config_parameter(loc, name, key, near.as_deref()));
                 None
@@ -266,7 +281,7 @@ impl Checker {
         let server = name.split('.').next().unwrap_or(name);
         for (at, param) in settings.trusted.iter().enumerate() {
             if !fields.fields.contains_key(param) {
-                let near = errors::nearest(param, fields.fields.keys().map(EcoString::as_str)).map(str::to_string);
+                let near = self.near(param, fields.fields.keys().map(EcoString::as_str)).map(str::to_string);
                 let loc = self.config_entry(&["tools", server, "tool", own, "trusted"], at);
                 self.report(errors::config_parameter(loc, name, param, near.as_deref()));
             }
@@ -302,12 +317,12 @@ impl Checker {
     }
 
     /// Where the name of a server, or of a tool of it, stands in the lock file.
-    fn lock_place(&self, text: &Text<'_>, server: &str, tool: Option<(&EcoString, &Raw<'_>)>) -> Loc {
+    fn lock_place(&self, text: &Text<'_>, server: &str, tool: Option<(&EcoString, &RawValue)>) -> Loc {
         let all = text.text;
         let (name, within) = match tool {
             // A tool's name stands before its schema.
-            Some((own, definition)) => {
-                let at = (definition.input.get().as_ptr() as usize).saturating_sub(all.as_ptr() as usize);
+            Some((own, input)) => {
+                let at = (input.get().as_ptr() as usize).saturating_sub(all.as_ptr() as usize);
                 (own.as_str(), all.get(..at).unwrap_or(all))
             }
             None => (server, all),

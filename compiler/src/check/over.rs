@@ -14,13 +14,14 @@ impl Checker {
     pub(super) fn check_over(&mut self, module: usize, decl: &ToolDecl, declared: &Tool, locked: &Tool) {
         let name = &locked.name;
         let mut found: Vec<Diagnostic> = Vec::new();
+        let open = takes_others(locked);
         for param in &decl.params {
             let loc = self.program.loc(module, param.name.span);
             let given = declared.params.get(&param.name.name);
             let known = locked.params.get(&param.name.name);
             match (given, known) {
-                (Some(_), None) if !takes_others(locked) => {
-                    let near = errors::nearest(&param.name.name, locked.params.keys().map(EcoString::as_str));
+                (Some(_), None) if !open => {
+                    let near = self.near(&param.name.name, locked.params.keys().map(EcoString::as_str));
                     found.push(errors::contradicts_parameter(loc, name, &param.name.name, near));
                 }
                 (Some(given), Some(known)) if !may_share(&given.ty, &known.ty, &self.program.types) => {

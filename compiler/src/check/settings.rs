@@ -86,7 +86,7 @@ impl Checker {
         let declared: Vec<EcoString> = self.program.tools.get(&full).map(|tool| tool.codes.clone()).unwrap_or_default();
         for (message, code) in &settings.errors {
             let known = CODES.iter().copied().chain(declared.iter().map(EcoString::as_str));
-            let near = errors::nearest(code, known).filter(|near| near != code).map(str::to_string);
+            let near = self.near(code, known).filter(|near| near != code).map(str::to_string);
             if near.is_some() || !is_code(code) {
                 let loc = self.config_value(&["tools", server, "tool", name, "errors", message]);
                 self.report(errors::config_code(loc, code, near.as_deref()));
@@ -143,7 +143,7 @@ impl Checker {
         let found = self.program.policy_by_name(name);
         if found.is_none() {
             let known = self.policy_names();
-            let near = errors::nearest(name, known.iter().map(EcoString::as_str)).map(str::to_string);
+            let near = self.near(name, known.iter().map(EcoString::as_str)).map(str::to_string);
             let loc = self.config_value(path);
             self.report(errors::invalid_project(loc, &format!("there is no policy `{name}`"), near.as_deref()));
         }

@@ -20,8 +20,10 @@ pub const DEFAULT_TIMEOUT_MS: u64 = 30_000;
 const FEW: usize = 8;
 /// The most of them that all expressions may make together, beside one for each four letters of the project.
 const MOST_GROWN: usize = 100_000;
+/// The most errors, and the most warnings, beside one for each 64 letters of the project: nobody reads more.
+const MOST_TOLD: usize = 20_000;
 /// The most comparisons of members of wide unions, beside one for each letter of the project.
-const MOST_COMPARED: usize = 2_000_000;
+const MOST_COMPARED: usize = 1_000_000;
 
 const BASE: [&str; 9] = ["string", "int", "number", "decimal", "bool", "json", "time", "date", "duration"];
 
@@ -248,9 +250,14 @@ impl Checker {
         self.grown <= most
     }
 
-    /// How far types may grow, and what comparing wide unions may cost, in a project with so much text.
-    pub(super) fn limit_types(&mut self) {
-        let letters: usize = self.texts.iter().map(String::len).sum();
+    /// Whether types have grown too far, so that nothing more is found out about them.
+    pub(super) fn overgrown(&self) -> bool {
+        self.grown > self.most_grown
+    }
+
+    /// How far types may grow, and what comparing wide unions may cost, in a project of so many letters.
+    pub(super) fn limit_types(&mut self, letters: usize) {
+        self.most_told = MOST_TOLD.saturating_add(letters / 64);
         self.most_grown = MOST_GROWN.saturating_add(letters / 4);
         self.program.types.work = Work::at_most(MOST_COMPARED.saturating_add(letters));
     }
@@ -374,7 +381,7 @@ impl Checker {
             ToolAttr::AcceptsKey(name) => {
                 if tool.params.shift_remove(&name.name).is_none() {
                     let near =
-                        errors::nearest(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
+                        self.near(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
                     let loc = self.program.loc(module, name.span);
                     self.report(errors::unknown_argument(loc, &tool.name, &name.name, near.as_deref(), ""));
                 }

@@ -78,6 +78,13 @@ pub struct Operation {
     pub auth: Option<EcoString>,
 }
 
+impl Operation {
+    /// Its method and path alone.
+    pub fn outline(&self) -> Operation {
+        Operation { method: self.method.clone(), path: self.path.clone(), ..Operation::default() }
+    }
+}
+
 /// Where an argument goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,13 +136,13 @@ impl<S: Deref<Target = RawValue>> Definition<S> {
 
 impl Definition<&RawValue> {
     /// The same, apart from the text that it was read from.
-    pub fn kept(&self) -> Written {
+    pub fn kept(self) -> Written {
         Definition {
-            description: self.description.clone(),
+            description: self.description,
             input: self.input.to_owned(),
             output: self.output.map(ToOwned::to_owned),
-            annotations: self.annotations.clone(),
-            http: self.http.clone(),
+            annotations: self.annotations,
+            http: self.http,
         }
     }
 }

@@ -2,10 +2,12 @@
 
 #![allow(clippy::result_large_err, reason = "a mismatch ends the search; boxing it would only hide that")]
 
+use super::work::FEW;
 use super::{Literal, RecordType, Type, TypeTable};
 use ecow::EcoString;
 use indexmap::IndexSet;
 use rust_decimal::Decimal;
+use rustc_hash::FxBuildHasher;
 
 /// Why one type does not fit another, and where inside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,15 +40,16 @@ pub enum Why {
 /// Whether `found` fits `expected`. Bounds and patterns of values that are not constant are checked when they run,
 /// so they do not matter here.
 pub fn fits(found: &Type, expected: &Type, table: &TypeTable) -> Result<(), Mismatch> {
-    Fit { table, seen: Vec::new(), path: Vec::new() }.fit(found, expected)
+    Fit { table, seen: IndexSet::default(), path: Vec::new() }.fit(found, expected)
 }
 
-/// Unions of more members are wide: what comparing them costs is counted.
-const FEW: usize = 32;
+/// What lies behind more names than this, together or behind each other, is checked when it runs.
+const MOST_PAIRS: usize = 10_000;
 
 struct Fit<'a> {
     table: &'a TypeTable,
-    seen: Vec<(EcoString, EcoString)>,
+    /// Pairs of names that fit, unless what they are looked at for does not.
+    seen: IndexSet<(EcoString, EcoString), FxBuildHasher>,
     path: Vec<EcoString>,
 }
 
@@ -57,12 +60,17 @@ impl Fit<'_> {
             return Ok(());
         }
         if let (Type::Named(a), Type::Named(b)) = (found, expected) {
-            if a == b || self.seen.iter().any(|(x, y)| x == a && y == b) {
+            let before = self.seen.len();
+            if a == b || !self.seen.insert((a.clone(), b.clone())) {
                 return Ok(());
             }
-            self.seen.push((a.clone(), b.clone()));
+            if before > MOST_PAIRS || (before > FEW && !self.table.work.may(1)) {
+                return Ok(());
+            }
             let result = self.fit_heads(found, expected);
-            self.seen.pop();
+            if result.is_err() {
+                self.seen.truncate(before);
+            }
             return result;
         }
         self.fit_heads(found, expected)
@@ -71,7 +79,7 @@ impl Fit<'_> {
     fn fit_heads(&mut self, found: &Type, expected: &Type) -> Result<(), Mismatch> {
         let table = self.table;
         let (from, to) = (table.head(found), table.head(expected));
-        if [from, to].iter().any(|ty| matches!(ty, Type::Union(members) if members.len() > FEW)) && !self.may(from, to) {
+        if !self.may(from, to) {
             return Ok(());
         }
         match (from, to) {
@@ -99,10 +107,15 @@ impl Fit<'_> {
         }
     }
 
-    /// Whether the members of wide unions may still be compared.
+    /// Whether wide unions and records may still be compared.
     fn may(&self, from: &Type, to: &Type) -> bool {
-        let members = |ty: &Type| if let Type::Union(members) = ty { members.len() } else { 1 };
-        self.table.work.may(members(from).max(members(to)))
+        let cost = |ty: &Type| match ty {
+            Type::Union(members) if members.len() > FEW => members.len(),
+            Type::Record(record) if record.fields.len() > FEW => record.fields.len() / 4,
+            _ => 0,
+        };
+        let cost = cost(from).max(cost(to));
+        cost == 0 || self.table.work.may(cost)
     }
 
     /// A member of a union; what is reported is the union.

@@ -185,7 +185,7 @@ impl TypeTable {
     fn collect_members<'a>(&'a self, ty: &'a Type, out: &mut Vec<&'a Type>, depth: usize) {
         match self.head(ty) {
             Type::Union(members) if depth < 64 => {
-                for member in members.iter() {
+                for member in members.iter().take(self.work.looked_at(members.len(), 16)) {
                     self.collect_members(member, out, depth + 1);
                 }
             }
@@ -369,7 +369,7 @@ fn without_covered(mut members: Vec<Type>) -> Vec<Type> {
 fn keep_members(ty: &Type, table: &TypeTable, keep: &dyn Fn(&Type) -> bool, out: &mut Vec<Type>, depth: usize) {
     match table.head(ty) {
         Type::Union(members) if depth < 64 => {
-            for member in members.iter() {
+            for member in members.iter().take(table.work.looked_at(members.len(), 4)) {
                 keep_members(member, table, keep, out, depth + 1);
             }
         }

@@ -3,6 +3,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Unions and records of more members or fields are wide: what it costs to look through them is counted.
+pub(super) const FEW: usize = 32;
+
 /// Comparisons of members of wide unions: done, and allowed. A copy begins anew, without a limit.
 #[derive(Debug)]
 pub struct Work {
@@ -38,6 +41,11 @@ impl Work {
     /// Notes that so many members are compared. False: no more may be, and what was asked counts as fitting.
     pub(super) fn may(&self, members: usize) -> bool {
         !self.is_spent() && self.done.fetch_add(members, Ordering::Relaxed) <= self.most
+    }
+
+    /// How many of so many members may be looked at, where that costs a part of comparing them.
+    pub(super) fn looked_at(&self, members: usize, part: usize) -> usize {
+        if members <= FEW || self.may(members / part) { members } else { FEW }
     }
 
     /// Whether more was compared than is allowed, so that no answer counts any more.
