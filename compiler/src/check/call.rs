@@ -49,7 +49,7 @@ impl Body<'_> {
             Callee::Tool(tool) => {
                 let loc = self.loc(callee.span);
                 self.checker.called.entry(tool.clone()).or_insert(loc);
-                let params = self.checker.program.tool_params(&tool);
+                let params = self.checker.params_of(&tool);
                 self.arguments(&tool, &params, args, piped, callee.span);
                 self.checker.program.tools.get(&tool).map_or(Type::Broken, |tool| tool.output.clone())
             }

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::errors;
+use super::mcp::is_built_in;
 use super::types::DEFAULT_TIMEOUT_MS;
 use crate::project::{ProjectSource, ToolSection, ToolSettings};
 use crate::registry::schema::{MAX_BYTES, Refused, Typed, to_type};
@@ -109,17 +110,22 @@ impl Checker {
         for (server, listing) in lock.servers {
             let server = &server;
             self.servers.known.insert(server.clone());
-            if self.is_builtin_server(server) || server.contains('.') {
+            if is_built_in(server) || server.contains('.') {
                 let loc = self.lock_place(text, server, None);
                 self.report(errors::server_name_taken(loc, server));
                 continue;
             }
             let section = config.tools.get(server);
+            let denied: FxHashSet<&EcoString> = section.into_iter().flat_map(|section| &section.deny).collect();
             if section.is_none() && !self.unreadable {
                 let loc = self.lock_place(text, server, None);
                 self.report(errors::lock_without_server(loc, server));
             }
             for (own, definition) in listing.tools {
+                if denied.contains(&own) {
+                    self.servers.denied.insert(eco_format!("{server}.{own}"));
+                    continue;
+                }
                 self.collect_locked_tool(text, (server, &own), listing.kind, definition, section);
             }
         }
@@ -134,10 +140,6 @@ impl Checker {
         section: Option<&ToolSection>,
     ) {
         let name = eco_format!("{server}.{own}");
-        if section.is_some_and(|section| section.deny.contains(own)) {
-            self.servers.denied.insert(name);
-            return;
-        }
         let named = text.names(own);
         let at = definition.input;
         match self.locked_tool(&name, own, kind, definition, section, named) {
@@ -299,7 +301,7 @@ impl Checker {
     fn check_server_names(&mut self) {
         let config = self.config.clone();
         for (server, section) in &config.tools {
-            if !section.kinds().is_empty() && self.is_builtin_server(server) {
+            if !section.kinds().is_empty() && is_built_in(server) {
                 let loc = self.config_key(&["tools", server]);
                 self.report(errors::server_name_taken(loc, server));
             }
@@ -310,10 +312,6 @@ impl Checker {
     pub(super) fn is_unlocked(&self, server: &str) -> bool {
         let configured = self.config.tools.get(server).is_some_and(|section| !section.kinds().is_empty());
         configured && !self.servers.known.contains(server)
-    }
-
-    fn is_builtin_server(&self, server: &str) -> bool {
-        self.program.tools.values().any(|tool| tool.source == ToolSource::Builtin && tool.server() == server)
     }
 
     /// Where the name of a server, or of a tool of it, stands in the lock file.

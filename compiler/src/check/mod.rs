@@ -265,6 +265,8 @@ pub(crate) struct Checker {
     most_grown: usize,
     /// The most errors, and the most warnings, that are told.
     most_told: usize,
+    /// The parameters of tools that were called.
+    tool_params: FxHashMap<EcoString, Arc<[program::Param]>>,
     /// The capabilities that flows need through others, all together.
     needed: usize,
     /// What was left out of the diagnostics: errors, warnings.
@@ -347,6 +349,16 @@ impl Checker {
             let kind = usize::from(diagnostic.severity != Severity::Error);
             self.told.iter_mut().skip(kind).take(1).for_each(|told| *told = told.saturating_sub(1));
         }
+    }
+
+    /// The parameters of a tool; a wide one is called again and again.
+    fn params_of(&mut self, tool: &EcoString) -> Arc<[program::Param]> {
+        if let Some(known) = self.tool_params.get(tool) {
+            return known.clone();
+        }
+        let params: Arc<[program::Param]> = self.program.tool_params(tool).into();
+        self.tool_params.insert(tool.clone(), params.clone());
+        params
     }
 
     /// Every error code that some tool declares itself.
