@@ -64,9 +64,9 @@ fn types_that_grow_are_told_once() {
 
 #[test]
 fn wide_unions_are_looked_through_so_often_and_no_more() {
-    let union = |kind: &str| joined(2_000, " | ", |at| format!("{{ kind: \"{kind}{at}\", a: int }}"));
+    let union = |kind: &dyn Fn(usize) -> usize| joined(2_000, " | ", |at| format!("{{ kind: \"k{}\", a: int }}", kind(at)));
     let flows = lines(50, |at| format!("transformer f{at}(x: T) -> S {{ return x }}"));
-    let wide = alone(format!("type T = {}\ntype S = {}\n{flows}", union("t"), union("s")));
+    let wide = alone(format!("type T = {}\ntype S = {}\n{flows}", union(&|at| at), union(&|at| 1_999 - at)));
     told(&wide, "too-large: types of many cases are compared too often");
 }
 
@@ -86,11 +86,11 @@ fn an_honest_union_meets_no_limit() {
 #[test]
 fn types_that_lead_to_each_other_are_compared_once() {
     let types = lines(600, |at| {
-        format!("type T{at} = {{ a: T{}, b: [T{}], c: T{}? }}", (at * 7 + 1) % 600, (at * 3 + 2) % 600, (at * 5) % 600)
+        format!("type T{at} = {{ a: T{}?, b: [T{}], c: T{}? }}", (at * 7 + 1) % 600, (at * 3 + 2) % 600, (at * 5) % 600)
     });
     let checked = alone(format!("{types}coordinator m(x: T0) -> T1 {{ return x }}\n"));
     assert_eq!(errors(&checked), Vec::<String>::new());
-    let other = alone(format!("{types}type S = {{ a: T1, b: [T2], c: int? }}\ncoordinator m(x: T0) -> S {{ return x }}\n"));
+    let other = alone(format!("{types}type S = {{ a: T1?, b: [T2], c: int? }}\ncoordinator m(x: T0) -> S {{ return x }}\n"));
     told(&other, "type-mismatch");
 }
 
@@ -108,7 +108,7 @@ fn capabilities_through_other_flows_are_counted() {
 
 #[test]
 fn what_is_not_told_is_counted() {
-    let unknown = alone(lines(40_000, |at| format!("const c{at} = nothing{at}")));
+    let unknown = alone(format!("const c = [{}]\n", joined(40_000, ", ", |at| format!("n{at}"))));
     let errors = errors(&unknown);
     assert!((20_000..40_000).contains(&errors.len()), "{}", errors.len());
     let left = 40_000 - errors.len();
@@ -137,7 +137,7 @@ fn a_large_lock_gives_types_of_the_tools_that_are_named() {
     let flow = "coordinator m() -> string can crm.write {\n  a = crm.find_7(p1: \"x\")\n  return crm.`find-9`(p1: 3)\n}\n";
     let source = with_lock(flow.into(), Some(large()));
     let checked = check(source.clone());
-    assert_eq!(errors(&checked), ["type-mismatch: the argument `p1` of `crm.find-9` wants `string`, found `3`"]);
+    assert_eq!(errors(&checked), ["type-mismatch: the argument `p1` of `crm.find-9` wants `string?`, found `3`"]);
     let params = |checked: &Checked, name: &str| checked.tools.get(name).unwrap().params.len();
     assert_eq!(checked.tools.keys().filter(|name| name.starts_with("crm.")).count(), 3_000);
     assert_eq!((params(&checked, "crm.find-7"), params(&checked, "crm.find-9"), params(&checked, "crm.find-8")), (40, 40, 0));
@@ -157,7 +157,7 @@ fn what_is_wrong_with_a_lock_is_placed() {
     let checked = check(with_lock(flow.into(), Some(broken.clone())));
     told(&checked, "unknown field `inputs`");
     let at = checked.diagnostics.iter().find(|one| one.rule.name() == "invalid-lock").unwrap().loc().span.start as usize;
-    assert!(broken.get(..at).unwrap().contains("\"inputs\""));
+    assert!(broken.find("inputs").unwrap().abs_diff(at) < 16, "{at}");
     // The name of the tool, not the same word elsewhere.
     let unusable = lock("\"a\":{\"input\":{\"type\":\"object\"},\"description\":\"\\\"b\\\":\"},\"b\":{\"input\":{\"type\":\"string\"}}");
     let checked = check(with_lock(flow.into(), Some(unusable.clone())));
@@ -174,8 +174,10 @@ fn the_schemas_of_all_named_tools_have_so_many_parts() {
     let calls = |count: usize| {
         format!("coordinator m() can crm.write {{\n{}}}\n", lines(count, |at| format!("  crm.find_{at}()")))
     };
-    told(&check(with_lock(calls(40), Some(tools.clone()))), "have more than 300000 parts together");
-    assert_eq!(errors(&check(with_lock(calls(9), Some(tools)))), Vec::<String>::new());
+    let checked = check(with_lock(calls(40), Some(tools)));
+    told(&checked, "have more than 300000 parts together");
+    let refused: Vec<usize> = (0..40).filter(|at| !checked.tools.contains_key(format!("crm.find_{at}").as_str())).collect();
+    assert_eq!(refused, (33..40).collect::<Vec<_>>());
     let long = lock(&format!("\"find_0\":{{\"input\":{{\"default\":[{}]}}}}", joined(800_000, ",", |_| "{}".into())));
     told(&check(with_lock(calls(1), Some(long))), "its schema is longer than 512 KiB");
 }

@@ -79,13 +79,14 @@ impl Fit<'_> {
     fn fit_heads(&mut self, found: &Type, expected: &Type) -> Result<(), Mismatch> {
         let table = self.table;
         let (from, to) = (table.head(found), table.head(expected));
-        if !self.may(from, to) {
+        if is_among(found, to) || !self.may(from, to) {
             return Ok(());
         }
         match (from, to) {
             (Type::Broken | Type::Never, _) | (_, Type::Broken | Type::Json | Type::Var(_)) => Ok(()),
-            (Type::Union(members), Type::Union(wanted)) if members.len().min(wanted.len()) > 16 => {
-                let literals: IndexSet<&Literal> = wanted.iter().filter_map(literal).collect();
+            (Type::Union(members), Type::Union(_)) if members.len() > FEW => {
+                let literals: IndexSet<&Literal, FxBuildHasher> =
+                    table.members(to).into_iter().filter_map(literal).collect();
                 let mut others = members.iter().filter(|one| !literal(one).is_some_and(|one| literals.contains(one)));
                 others.try_for_each(|member| self.fit_member(member, found, expected))
             }
@@ -109,13 +110,15 @@ impl Fit<'_> {
 
     /// Whether wide unions and records may still be compared.
     fn may(&self, from: &Type, to: &Type) -> bool {
-        let cost = |ty: &Type| match ty {
-            Type::Union(members) if members.len() > FEW => members.len(),
-            Type::Record(record) if record.fields.len() > FEW => record.fields.len() / 4,
-            _ => 0,
+        let size = |ty: &Type| match ty {
+            Type::Union(members) => members.len(),
+            Type::Record(record) => record.fields.len() / 4,
+            _ => 1,
         };
-        let cost = cost(from).max(cost(to));
-        cost == 0 || self.table.work.may(cost)
+        let size = size(from).max(size(to));
+        // The literals of both are looked up; what else there is counts by itself.
+        let both = matches!((from, to), (Type::Union(_), Type::Union(_)));
+        size <= FEW || self.table.work.may(if both { size / 8 } else { size })
     }
 
     /// A member of a union; what is reported is the union.
@@ -187,6 +190,14 @@ impl Fit<'_> {
 
     fn wrong(&self, found: &Type, expected: &Type, why: Why) -> Mismatch {
         Mismatch { path: self.path.clone(), found: found.clone(), expected: expected.clone(), why }
+    }
+}
+
+/// Whether a union has a literal or a name as it is.
+fn is_among(found: &Type, to: &Type) -> bool {
+    match (found, to) {
+        (Type::Literal(_) | Type::Named(_), Type::Union(members)) => members.contains(found),
+        _ => false,
     }
 }
 
