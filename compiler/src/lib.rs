@@ -8,5 +8,6 @@ pub mod plan;
 pub mod project;
 mod reach;
 pub mod registry;
+pub mod test_plan;
 
 pub use check::{Checked, FlowInfo, Memory, STATUSES, check, check_trust, trust};

@@ -64,7 +64,8 @@ fn types_that_grow_are_told_once() {
 
 #[test]
 fn wide_unions_are_looked_through_so_often_and_no_more() {
-    let union = |kind: &dyn Fn(usize) -> usize| joined(2_000, " | ", |at| format!("{{ kind: \"k{}\", a: int }}", kind(at)));
+    let union =
+        |kind: &dyn Fn(usize) -> usize| joined(2_000, " | ", |at| format!("{{ kind: \"k{}\", a: int }}", kind(at)));
     let flows = lines(50, |at| format!("transformer f{at}(x: T) -> S {{ return x }}"));
     let wide = alone(format!("type T = {}\ntype S = {}\n{flows}", union(&|at| at), union(&|at| 1_999 - at)));
     told(&wide, "too-large: types of many cases are compared too often");
@@ -90,7 +91,8 @@ fn types_that_lead_to_each_other_are_compared_once() {
     });
     let checked = alone(format!("{types}coordinator m(x: T0) -> T1 {{ return x }}\n"));
     assert_eq!(errors(&checked), Vec::<String>::new());
-    let other = alone(format!("{types}type S = {{ a: T1?, b: [T2], c: int? }}\ncoordinator m(x: T0) -> S {{ return x }}\n"));
+    let other =
+        alone(format!("{types}type S = {{ a: T1?, b: [T2], c: int? }}\ncoordinator m(x: T0) -> S {{ return x }}\n"));
     told(&other, "type-mismatch");
 }
 
@@ -101,7 +103,10 @@ fn capabilities_through_other_flows_are_counted() {
         let next = |at: usize| if at + 1 < count { format!("f{}()", at + 1) } else { String::new() };
         lines(count, |at| format!("coordinator f{at}() {{\n  t{at}.a()\n  {}\n}}", next(at)))
     };
-    told(&alone(format!("{tools}{}", flows(1_500))), "too-large: the flows need more than 400000 capabilities together");
+    told(
+        &alone(format!("{tools}{}", flows(1_500))),
+        "too-large: the flows need more than 400000 capabilities together",
+    );
     let few = errors(&alone(format!("{tools}{}", flows(300))));
     assert!(few.iter().all(|one| one.starts_with("undeclared-capability")) && few.len() == 300, "{:?}", few.first());
 }
@@ -128,19 +133,25 @@ fn lock(tools: &str) -> String {
 fn large() -> String {
     let fields = joined(40, ",", |at| format!("\"p{at}\":{{\"type\":\"string\"}}"));
     lock(&joined(3_000, ",", |at| {
-        format!("\"find-{at}\":{{\"input\":{{\"type\":\"object\",\"properties\":{{{fields}}}}},\"annotations\":{{\"read_only\":true}}}}")
+        format!(
+            "\"find-{at}\":{{\"input\":{{\"type\":\"object\",\"properties\":{{{fields}}}}},\"annotations\":{{\"read_only\":true}}}}"
+        )
     }))
 }
 
 #[test]
 fn a_large_lock_gives_types_of_the_tools_that_are_named() {
-    let flow = "coordinator m() -> string can crm.write {\n  a = crm.find_7(p1: \"x\")\n  return crm.`find-9`(p1: 3)\n}\n";
+    let flow =
+        "coordinator m() -> string can crm.write {\n  a = crm.find_7(p1: \"x\")\n  return crm.`find-9`(p1: 3)\n}\n";
     let source = with_lock(flow.into(), Some(large()));
     let checked = check(source.clone());
     assert_eq!(errors(&checked), ["type-mismatch: the argument `p1` of `crm.find-9` wants `string?`, found `3`"]);
     let params = |checked: &Checked, name: &str| checked.tools.get(name).unwrap().params.len();
     assert_eq!(checked.tools.keys().filter(|name| name.starts_with("crm.")).count(), 3_000);
-    assert_eq!((params(&checked, "crm.find-7"), params(&checked, "crm.find-9"), params(&checked, "crm.find-8")), (40, 40, 0));
+    assert_eq!(
+        (params(&checked, "crm.find-7"), params(&checked, "crm.find-9"), params(&checked, "crm.find-8")),
+        (40, 40, 0)
+    );
     let all = check(ProjectSource { every_tool: true, ..source });
     assert_eq!((params(&all, "crm.find-8"), errors(&all)), (40, errors(&checked)));
 }
@@ -156,10 +167,13 @@ fn what_is_wrong_with_a_lock_is_placed() {
     let broken = lock("\"a\":{\"input\":{},\"inputs\":1}");
     let checked = check(with_lock(flow.into(), Some(broken.clone())));
     told(&checked, "unknown field `inputs`");
-    let at = checked.diagnostics.iter().find(|one| one.rule.name() == "invalid-lock").unwrap().loc().span.start as usize;
+    let at =
+        checked.diagnostics.iter().find(|one| one.rule.name() == "invalid-lock").unwrap().loc().span.start as usize;
     assert!(broken.find("inputs").unwrap().abs_diff(at) < 16, "{at}");
     // The name of the tool, not the same word elsewhere.
-    let unusable = lock("\"a\":{\"input\":{\"type\":\"object\"},\"description\":\"\\\"b\\\":\"},\"b\":{\"input\":{\"type\":\"string\"}}");
+    let unusable = lock(
+        "\"a\":{\"input\":{\"type\":\"object\"},\"description\":\"\\\"b\\\":\"},\"b\":{\"input\":{\"type\":\"string\"}}",
+    );
     let checked = check(with_lock(flow.into(), Some(unusable.clone())));
     let place = checked.diagnostics.iter().find(|one| one.rule.name() == "unusable-tool").unwrap().loc().span;
     assert_eq!((place.text(&unusable), place.start as usize), ("\"b\"", unusable.rfind("\"b\"").unwrap()));
@@ -176,7 +190,8 @@ fn the_schemas_of_all_named_tools_have_so_many_parts() {
     };
     let checked = check(with_lock(calls(40), Some(tools)));
     told(&checked, "have more than 300000 parts together");
-    let refused: Vec<usize> = (0..40).filter(|at| !checked.tools.contains_key(format!("crm.find_{at}").as_str())).collect();
+    let refused: Vec<usize> =
+        (0..40).filter(|at| !checked.tools.contains_key(format!("crm.find_{at}").as_str())).collect();
     assert_eq!(refused, (33..40).collect::<Vec<_>>());
     let long = lock(&format!("\"find_0\":{{\"input\":{{\"default\":[{}]}}}}", joined(800_000, ",", |_| "{}".into())));
     told(&check(with_lock(calls(1), Some(long))), "its schema is longer than 512 KiB");

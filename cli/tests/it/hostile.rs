@@ -323,9 +323,7 @@ fn flows() -> Vec<(&'static str, String)> {
             "time zones that are none",
             format!(
                 "coordinator m() {{ }}\n{}",
-                lines(6_000, |at| format!(
-                    "campaign c{at} {{ cron \"*/5 * * * *\" zone \"Europe/Osl{at}\" run m() }}"
-                ))
+                lines(6_000, |at| format!("campaign c{at} {{ cron \"*/5 * * * *\" zone \"Europe/Osl{at}\" run m() }}"))
             ),
         ),
         ("more errors than anybody reads", lines(40_000, |at| format!("const c{at} = nothing{at}"))),
@@ -500,7 +498,8 @@ fn locks() -> Vec<(&'static str, String)> {
     let all = |count: usize, make: &dyn Fn(usize) -> String| {
         lock((0..count).map(|at| format!("\"t{at}\":{{{}}}", make(at))).collect())
     };
-    let fields = |count: usize| (0..count).map(|at| format!("\"p{at}\":{{\"type\":\"string\"}}")).collect::<Vec<_>>().join(",");
+    let fields =
+        |count: usize| (0..count).map(|at| format!("\"p{at}\":{{\"type\":\"string\"}}")).collect::<Vec<_>>().join(",");
     let wide = format!("\"input\":{{\"type\":\"object\",\"properties\":{{{}}}}}", fields(200));
     let places = (0..40).map(|at| format!("\"p{at}\":{{\"in\":\"query\"}}")).collect::<Vec<_>>().join(",");
     let http = format!("\"input\":{{}},\"http\":{{\"method\":\"GET\",\"path\":\"/x\",\"params\":{{{places}}}}}");
@@ -509,7 +508,10 @@ fn locks() -> Vec<(&'static str, String)> {
         ("more parts than types may have", all(5_000, &|_| wide.clone())),
         ("many little tools", all(300_000, &|_| "\"input\":{\"type\":\"object\"}".into())),
         ("operations of many parameters", all(20_000, &|_| http.clone())),
-        ("a schema of megabytes", lock(vec![format!("\"t1\":{{\"input\":{{\"default\":[{}{{}}]}}}}", "{},".repeat(6_000_000))])),
+        (
+            "a schema of megabytes",
+            lock(vec![format!("\"t1\":{{\"input\":{{\"default\":[{}{{}}]}}}}", "{},".repeat(6_000_000))]),
+        ),
         ("tools that cannot be called", all(40_000, &|_| "\"input\":1".into())),
         (
             "many servers",

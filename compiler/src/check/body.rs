@@ -309,11 +309,8 @@ impl<'a> Body<'a> {
             (Some(value), None) => {
                 self.infer_claused(value, None, None);
                 let loc = self.loc(value.span);
-                let help = "declare it: `… -> type` behind the parameters";
-                self.report(
-                    errors::wants(loc, "this flow", "no value, since it declares none", &self.type_of(value))
-                        .help(help),
-                );
+                let ty = self.type_of(value);
+                self.report(errors::undeclared_value(loc, &ty));
             }
             (None, Some(expected)) => {
                 let loc = self.loc(span);
@@ -400,8 +397,10 @@ impl<'a> Body<'a> {
     fn merge_step(&mut self, key: &Expr, prefer: &[Ident]) -> Type {
         for one in prefer {
             if !self.sources.iter().any(|(name, _)| *name == one.name) {
-                let near =
-                    self.checker.near(&one.name, self.sources.iter().map(|(name, _)| name.as_str())).map(str::to_string);
+                let near = self
+                    .checker
+                    .near(&one.name, self.sources.iter().map(|(name, _)| name.as_str()))
+                    .map(str::to_string);
                 let loc = self.loc(one.span);
                 self.report(errors::unknown_source(loc, &one.name, near.as_deref()));
             }

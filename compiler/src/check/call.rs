@@ -238,7 +238,8 @@ impl Body<'_> {
                     out.push((place, Given::Expr(&arg.value)));
                 }
                 (None, Some(name)) => {
-                    let near = self.checker.near(&name.name, names.iter().map(|name| name.as_str())).map(str::to_string);
+                    let near =
+                        self.checker.near(&name.name, names.iter().map(|name| name.as_str())).map(str::to_string);
                     let known = errors::listed(names.iter().map(|name| format!("`{name}`")), ", ");
                     let loc = self.loc(name.span);
                     self.report(errors::unknown_argument(loc, callee, &name.name, near.as_deref(), &known));

@@ -239,8 +239,10 @@ impl Body<'_> {
             ));
             return;
         }
-        let near =
-            self.checker.near(&code.name, CODES.into_iter().chain(own.iter().map(EcoString::as_str))).map(str::to_string);
+        let near = self
+            .checker
+            .near(&code.name, CODES.into_iter().chain(own.iter().map(EcoString::as_str)))
+            .map(str::to_string);
         let list = errors::listed(CODES.into_iter().chain(own.iter().map(EcoString::as_str)).map(str::to_owned), " ");
         self.report(errors::unknown_error_code(loc, &code.name, near.as_deref(), &list));
     }
@@ -255,7 +257,9 @@ impl Body<'_> {
             return;
         }
         let loc = self.loc(code.span);
-        let near = self.checker.near(&code.name, CODES.into_iter().chain(declared.iter().map(EcoString::as_str)))
+        let near = self
+            .checker
+            .near(&code.name, CODES.into_iter().chain(declared.iter().map(EcoString::as_str)))
             .map(str::to_string);
         self.report(errors::no_error_code(loc, &code.name, near.as_deref(), &CODES.join(" ")));
     }

@@ -77,17 +77,19 @@ impl Checker {
         }
         self.spread_effects(&edges);
         self.check_needed();
-        for flow in 0..self.program.flows.len() {
+        let in_saga = self.reached_by_sagas(&edges);
+        for (flow, in_saga) in in_saga.iter().enumerate() {
             self.check_capabilities(flow);
-            self.check_sagas(flow);
+            self.check_sagas(flow, *in_saga);
         }
         self.check_recursion();
-        self.check_undo_reached(&edges);
+        self.check_undo_reached(&in_saga);
     }
 
     /// Thousands of flows that each need what thousands of others need would fill the memory.
     fn check_needed(&mut self) {
-        let most = (0..self.effects.len()).max_by_key(|flow| self.effects.get(*flow).map(|effects| effects.needs.len()));
+        let most =
+            (0..self.effects.len()).max_by_key(|flow| self.effects.get(*flow).map(|effects| effects.needs.len()));
         if let (true, Some(decl)) = (self.needed > MOST_NEEDED, most.and_then(|flow| self.program.flows.get(flow))) {
             let loc = self.program.flow_ast(most.unwrap_or_default()).map(|tree| tree.name.span);
             let loc = self.program.loc(decl.at.module, loc.unwrap_or_default());
@@ -263,8 +265,8 @@ impl Checker {
         found
     }
 
-    /// An `undo` that no saga ever runs: its flow is reached from none.
-    fn check_undo_reached(&mut self, edges: &[Vec<Edge>]) {
+    /// Which flows are sagas, or run inside of one.
+    fn reached_by_sagas(&self, edges: &[Vec<Edge>]) -> Vec<bool> {
         let mut reached = vec![false; edges.len()];
         let sagas = |flow: &usize| self.program.flows.get(*flow).is_some_and(|flow| flow.role == Role::Saga);
         let mut open: Vec<usize> = (0..edges.len()).filter(sagas).collect();
@@ -276,6 +278,11 @@ impl Checker {
                 edges.get(flow).into_iter().flatten().filter(|edge| edge.how == How::Inside).map(|edge| edge.to),
             );
         }
+        reached
+    }
+
+    /// An `undo` that no saga ever runs: its flow is reached from none.
+    fn check_undo_reached(&mut self, reached: &[bool]) {
         let mut found = Vec::new();
         for (flow, _) in reached.iter().enumerate().filter(|(_, reached)| !**reached) {
             let (Some(decl), Some(tree)) = (self.program.flows.get(flow), self.program.flow_ast(flow)) else {
@@ -321,8 +328,7 @@ impl Checker {
             unused.extend(declared.iter().enumerate().filter(|(_, one)| needless(one)).map(|(at, _)| at));
         }
         let mut lacking: IndexMap<(Span, &EcoString), Vec<&str>> = IndexMap::new();
-        for (capability, (span, via)) in effects.needs.iter().filter(|(capability, _)| !can.contains(*capability))
-        {
+        for (capability, (span, via)) in effects.needs.iter().filter(|(capability, _)| !can.contains(*capability)) {
             lacking.entry((*span, via)).or_default().push(capability);
         }
         let can_is_wrong = can_loc.is_some_and(|can| self.is_wrong(can));
@@ -332,9 +338,8 @@ impl Checker {
             let way = self.way_to(via, capabilities.first().copied().unwrap_or_default());
             // A misspelt capability is one mistake: not needed as it stands, and missing as it was meant.
             capabilities.retain(|capability| {
-                let meant = |at: &usize| {
-                    declared.get(*at).is_some_and(|(_, text)| self.near(text, [*capability]).is_some())
-                };
+                let meant =
+                    |at: &usize| declared.get(*at).is_some_and(|(_, text)| self.near(text, [*capability]).is_some());
                 let Some(at) = unused.iter().position(meant).map(|place| unused.remove(place)) else { return true };
                 if let Some((loc, text)) = declared.get(at) {
                     found.push(errors::misspelt_capability(*loc, text, capability, &decl.name, &way));

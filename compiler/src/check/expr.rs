@@ -587,7 +587,9 @@ impl Body<'_> {
 fn made_members(ty: &Type) -> usize {
     match ty {
         Type::Union(members) if Arc::strong_count(members) == 1 => members.len(),
-        Type::List(inner) | Type::Map(inner) | Type::Marked(_, inner) if Arc::strong_count(inner) == 1 => made_members(inner),
+        Type::List(inner) | Type::Map(inner) | Type::Marked(_, inner) if Arc::strong_count(inner) == 1 => {
+            made_members(inner)
+        }
         _ => 0,
     }
 }

@@ -380,8 +380,7 @@ impl Checker {
             }
             ToolAttr::AcceptsKey(name) => {
                 if tool.params.shift_remove(&name.name).is_none() {
-                    let near =
-                        self.near(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
+                    let near = self.near(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
                     let loc = self.program.loc(module, name.span);
                     self.report(errors::unknown_argument(loc, &tool.name, &name.name, near.as_deref(), ""));
                 }

@@ -266,7 +266,9 @@ mod tests {
             Type::union((from..from + 100).map(|at| Type::record([("kind", Type::Literal(Literal::Int(at)))])))
         };
         let few = TypeTable { work: super::super::Work::at_most(5_000), ..TypeTable::default() };
-        assert!(fits(&union(0), &union(0), &few).is_ok() && fits(&union(1), &union(0), &few).is_ok() && few.work.is_spent());
+        assert!(
+            fits(&union(0), &union(0), &few).is_ok() && fits(&union(1), &union(0), &few).is_ok() && few.work.is_spent()
+        );
         let many = TypeTable::default();
         assert!(fits(&union(1), &union(0), &many).is_err() && !many.work.is_spent());
     }

@@ -320,10 +320,8 @@ impl Type {
 
     /// Whether it is a literal or refinement of one of these base types.
     fn refines(&self, bases: &[Type]) -> bool {
-        let refined = matches!(
-            self,
-            Type::Literal(_) | Type::Int(_) | Type::Number(_) | Type::String(_) | Type::Decimal(_)
-        );
+        let refined =
+            matches!(self, Type::Literal(_) | Type::Int(_) | Type::Number(_) | Type::String(_) | Type::Decimal(_));
         refined && !bases.contains(self) && bases.contains(&self.base())
     }
 
