@@ -202,7 +202,7 @@ pub fn types_too_large(loc: Loc, most: usize) -> Diagnostic {
     Diagnostic::new(
         Rule::TooLarge,
         loc,
-        format!("the types of values have grown to more than {most} fields and cases together"),
+        format!("the types of values have grown to more than {most} cases together; a field counts as four"),
     )
     .help("put the fields that belong together into a record of their own, and that into a field; say what a value is that has many cases: `string`")
 }

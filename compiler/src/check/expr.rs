@@ -28,7 +28,7 @@ impl Body<'_> {
     fn may_keep(&mut self, span: Span, ty: &Type) -> bool {
         let made = made_members(ty);
         let loc = self.loc(span);
-        self.checker.may_grow(loc, made)
+        self.checker.may_grow(loc, made, 1)
     }
 
     /// Notes what a condition says for the rest of the block.
@@ -453,7 +453,7 @@ impl Body<'_> {
                     fields.insert(name.clone(), field.clone());
                 }
                 let loc = self.loc(value.span);
-                return self.checker.may_grow(loc, spread);
+                return self.checker.may_grow(loc, spread, super::types::A_FIELD);
             }
             Type::Broken => {}
             other => {

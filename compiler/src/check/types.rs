@@ -18,8 +18,10 @@ pub const DEFAULT_TIMEOUT_MS: u64 = 30_000;
 
 /// Records and unions of more fields or members than this are counted where an expression makes one.
 const FEW: usize = 8;
-/// The most of them that all expressions may make together, beside one for each four letters of the project.
-const MOST_GROWN: usize = 100_000;
+/// A field takes some four times as much memory as a member of a union.
+pub(super) const A_FIELD: usize = 4;
+/// The most of them that all expressions may make together, beside one for each letter of the project.
+const MOST_GROWN: usize = 400_000;
 /// The most errors, and the most warnings, beside one for each 64 letters of the project: nobody reads more.
 const MOST_TOLD: usize = 20_000;
 /// The most comparisons of members of wide unions, beside one for each letter of the project.
@@ -217,7 +219,7 @@ impl Checker {
             match self.program.types.head(&ty).clone() {
                 Type::Record(record) => {
                     let loc = self.program.loc(module, member.span);
-                    if !self.may_grow(loc, record.fields.len()) {
+                    if !self.may_grow(loc, record.fields.len(), A_FIELD) {
                         return Type::Broken;
                     }
                     for (name, field) in &record.fields {
@@ -237,13 +239,13 @@ impl Checker {
 
     /// Whether a type of so many fields or members may be made. Records that are spread again and again, and unions to
     /// which each line adds a member, would fill the memory: that is told once, and gives nothing more to keep.
-    pub(super) fn may_grow(&mut self, loc: Loc, parts: usize) -> bool {
+    pub(super) fn may_grow(&mut self, loc: Loc, parts: usize, each: usize) -> bool {
         if parts <= FEW {
             return true;
         }
         let most = self.most_grown;
         let before = self.grown;
-        self.grown = before.saturating_add(parts);
+        self.grown = before.saturating_add(parts.saturating_mul(each));
         if before <= most && self.grown > most {
             self.report(errors::types_too_large(loc, most));
         }
@@ -258,7 +260,7 @@ impl Checker {
     /// How far types may grow, and what comparing wide unions may cost, in a project of so many letters.
     pub(super) fn limit_types(&mut self, letters: usize) {
         self.most_told = MOST_TOLD.saturating_add(letters / 64);
-        self.most_grown = MOST_GROWN.saturating_add(letters / 4);
+        self.most_grown = MOST_GROWN.saturating_add(letters);
         self.program.types.work = Work::at_most(MOST_COMPARED.saturating_add(letters));
     }
 
