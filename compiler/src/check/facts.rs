@@ -76,8 +76,9 @@ impl Body<'_> {
         let types = &self.checker.program.types;
         match types.head(&list) {
             Type::List(element) if !element.has_null(types) => {
-                let literals: FxHashSet<&Type> = types.members(element).into_iter().collect();
-                if literals.iter().all(|member| matches!(member, Type::Literal(_))) {
+                let members = types.members(element);
+                if members.iter().all(|member| matches!(member, Type::Literal(_))) {
+                    let literals: FxHashSet<&Type> = members.into_iter().collect();
                     let narrowed = ty.keep(types, &|member| literals.contains(member));
                     if !narrowed.is_empty() {
                         return vec![(path, Type::union(narrowed))];
