@@ -375,6 +375,9 @@ pub struct RunsListArgs {
     /// Only runs of this entry flow
     #[arg(long, value_name = "FLOW")]
     pub flow: Option<String>,
+    /// Only runs of this thread: of one conversation or subject
+    #[arg(long, value_name = "THREAD")]
+    pub thread: Option<String>,
     /// Only runs that have not ended
     #[arg(long)]
     pub unfinished: bool,

@@ -24,7 +24,9 @@ pub fn run(args: &NewArgs) -> Outcome {
         write(&args.name.join(path), &text.replace("{name}", name))
             .map_err(|error| Error::failed(format!("cannot write `{shown}/{path}`: {error}")))?;
     }
-    out::note_line(&format!("made `{shown}`; try\n\n    weir check {shown}\n    weir test {shown}\n    weir run {shown}\n"));
+    out::note_line(&format!(
+        "made `{shown}`; try\n\n    weir check {shown}\n    weir test {shown}\n    weir run {shown}\n"
+    ));
     Ok(Exit::Done)
 }
 

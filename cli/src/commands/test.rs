@@ -81,13 +81,15 @@ fn pick(projects: &[Project<'_>], names: &[&str]) -> Vec<(usize, usize)> {
     let exact: Vec<bool> = names.iter().map(|name| whole(name)).collect();
     let wanted = |test: &TestPlan| {
         let mut names = names.iter().zip(&exact);
-        names.len() == 0 || names.any(|(name, exact)| if *exact { test.name == *name } else { test.name.contains(name) })
+        names.len() == 0
+            || names.any(|(name, exact)| if *exact { test.name == *name } else { test.name.contains(name) })
     };
     all().filter(|(_, _, test)| wanted(test)).map(|(at, place, _)| (at, place)).collect()
 }
 
 fn none_called(projects: &[Project<'_>], names: &[&str]) -> Error {
-    let known: Vec<&str> = projects.iter().flat_map(|project| project.tests().map(|(_, test)| test.name.as_str())).collect();
+    let known: Vec<&str> =
+        projects.iter().flat_map(|project| project.tests().map(|(_, test)| test.name.as_str())).collect();
     let near = names.iter().find_map(|name| suggest::did_you_mean(name, known.iter().copied()));
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let among = match known.as_slice() {

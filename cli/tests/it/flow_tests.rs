@@ -17,7 +17,8 @@ fn weir_test(args: &[&str]) -> Ended {
 
 /// Flow files and projects of the corpus, by name.
 fn cases() -> Vec<String> {
-    let is_case = |path: &Path| path.join("weir.toml").exists() || path.extension().is_some_and(|extension| extension == "flow");
+    let is_case =
+        |path: &Path| path.join("weir.toml").exists() || path.extension().is_some_and(|extension| extension == "flow");
     let all = std::fs::read_dir(corpus()).unwrap().map(|entry| entry.unwrap().path());
     let mut names: Vec<String> =
         all.filter(|path| is_case(path)).map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
@@ -63,7 +64,10 @@ fn every_format_tells_the_same() {
         let short = weir_test(&[&name, "--format", "short"]).code(code);
         assert_eq!(short.stdout.lines().count(), failures + usize::try_from(broken).unwrap(), "{}", short.stdout);
         let github = weir_test(&[&name, "--format", "github"]).code(code);
-        assert_eq!(github.stdout.lines().filter(|line| line.starts_with("::error file=")).count(), short.stdout.lines().count());
+        assert_eq!(
+            github.stdout.lines().filter(|line| line.starts_with("::error file=")).count(),
+            short.stdout.lines().count()
+        );
         let junit = weir_test(&[&name, "--format", "junit"]).code(code);
         assert_eq!(junit.stdout.matches("<failure ").count(), failures, "{}", junit.stdout);
         assert_eq!(junit.stdout.matches("<testcase ").count() as u64, tests.len() as u64 + broken, "{}", junit.stdout);
@@ -93,7 +97,10 @@ fn a_name_picks_tests_and_a_place_says_where() {
     // A whole name means that test alone, also where others contain it.
     let told = weir_test(&["sagas.flow", "unknown", "--format", "json"]).code(0);
     assert_eq!(names(&told), ["unknown"]);
-    weir_test(&["signals.flow", "refusd"]).code(2).silent().says(&["no test is called `refusd`", "did you mean `refused`?"]);
+    weir_test(&["signals.flow", "refusd"])
+        .code(2)
+        .silent()
+        .says(&["no test is called `refusd`", "did you mean `refused`?"]);
     weir_test(&["nowhere.flow"]).code(2).silent().says(&["nowhere.flow"]);
 }
 
@@ -123,7 +130,12 @@ test "no mocks" {
 "#;
     let here = folder(&[("weir.toml", started), ("flows/main.flow", flow)]);
     let told = here.weir(&["test"]);
-    assert!(told.stdout.contains("✓ only mocks") && told.stdout.contains("✗ no mocks"), "{}{}", told.stdout, told.stderr);
+    assert!(
+        told.stdout.contains("✓ only mocks") && told.stdout.contains("✗ no mocks"),
+        "{}{}",
+        told.stdout,
+        told.stderr
+    );
     let mut left: Vec<String> = walk(here.dir.path());
     left.sort();
     assert_eq!(left, ["flows/main.flow", "weir.toml"]);

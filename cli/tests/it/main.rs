@@ -26,6 +26,7 @@ mod fmt;
 mod graph;
 mod hostile;
 mod house;
+mod instances;
 mod killed;
 mod mistakes;
 mod new;

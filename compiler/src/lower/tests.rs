@@ -258,9 +258,9 @@ fn is_literal(value: &Expr) -> bool {
         ExprKind::Lit(_) | ExprKind::Regex(_) => true,
         ExprKind::Unary { operand, .. } => is_literal(operand),
         ExprKind::List(items) => items.iter().all(|item| !item.spread && is_literal(&item.value)),
-        ExprKind::Record(entries) => entries.iter().all(
-            |entry| matches!(entry, RecordEntry::Field { value: Some(value), .. } if is_literal(value)),
-        ),
+        ExprKind::Record(entries) => entries
+            .iter()
+            .all(|entry| matches!(entry, RecordEntry::Field { value: Some(value), .. } if is_literal(value))),
         ExprKind::Template(parts) => parts.iter().all(|part| matches!(part, Part::Text(_))),
         _ => false,
     }

@@ -3,6 +3,8 @@
 
 mod audit;
 mod carry;
+pub mod conformance;
+mod elsewhere;
 mod followed;
 mod line;
 mod local;
@@ -18,8 +20,8 @@ mod turns;
 mod validate;
 
 pub use followed::Followed;
-pub(crate) use look::ended_call;
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
+pub(crate) use look::ended_call;
 pub use queue::{Queued, When};
 pub use toolbox::Toolbox;
 pub use validate::{check_args, from_outside, validate};

@@ -2,6 +2,7 @@
 
 use super::EngineError;
 use super::carry::Message;
+use super::elsewhere::{Moved, Pin};
 use super::line;
 use super::local::{LocalEngine, Taking, Told};
 use super::timers::Timers;
@@ -10,9 +11,9 @@ use crate::envelope::Envelope;
 use crate::journal::{Appended, Created, JournalError, Line, Ticket};
 use crate::machine::{CallEffect, Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
 use crate::observe::Observed;
-use crate::tool::{Outcome, Progress};
+use crate::tool::{Happened, Outcome, Progress};
 use ecow::EcoString;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -44,20 +45,30 @@ pub(super) struct RunLoop {
     pub calls: FxHashMap<Key, InFlight>,
     /// Keys that this run holds, and for which step.
     pub held: BTreeMap<(EcoString, EcoString), EcoString>,
+    /// Attempts that go on at another instance of their server.
+    pub moved: FxHashMap<Key, Moved>,
+    /// Steps whose call may have happened at one instance, and that only their key makes repeatable.
+    pub pins: BTreeMap<EcoString, Pin>,
     /// Calls that wait at the gates of their servers.
     pub waiting: FxHashMap<Key, AbortHandle>,
+    /// Calls that are not made while the run holds.
+    pub held_back: FxHashMap<Key, CallEffect>,
     /// How many stops of the machine have been looked at.
     pub stops: u64,
     /// Questions that somebody has been asked.
     pub asking: FxHashMap<Key, AbortHandle>,
     /// Calls that were about to be made when the process died.
     pub claimed: FxHashMap<Key, String>,
+    /// Those of them that were made again: the first time, they may have happened.
+    pub again: FxHashSet<Key>,
     /// When the time of each call in flight is over.
     pub until: FxHashMap<Key, Instant>,
     /// Lines in the journal.
     pub seq: u64,
     /// Runs that it starts have the same.
     pub thread: Option<EcoString>,
+    /// The run that started it.
+    pub parent: Option<EcoString>,
     /// Decisions in it so far.
     pub told: u64,
     /// Decisions that nobody has been told of: the run may turn out to be known.
@@ -106,17 +117,25 @@ pub(super) struct InFlight {
     pub repeatable: bool,
     pub reads: bool,
     pub claim: Option<Claim>,
+    /// Where it is, where its server has several.
+    pub instance: EcoString,
 }
 
 impl InFlight {
     /// The start of a run.
     pub(super) fn start() -> InFlight {
-        InFlight { tool: EcoString::new(), repeatable: true, reads: false, claim: None }
+        InFlight { tool: EcoString::new(), repeatable: true, reads: false, claim: None, instance: EcoString::new() }
     }
 
     /// A call that its server's gate has not let through.
     pub(super) fn at_the_gate(call: &CallEffect) -> InFlight {
-        InFlight { tool: call.tool.clone(), repeatable: true, reads: call.reads, claim: None }
+        InFlight {
+            tool: call.tool.clone(),
+            repeatable: true,
+            reads: call.reads,
+            claim: None,
+            instance: EcoString::new(),
+        }
     }
 }
 
@@ -136,13 +155,18 @@ impl RunLoop {
             timers: Timers::default(),
             calls: FxHashMap::default(),
             held: BTreeMap::new(),
+            moved: FxHashMap::default(),
+            pins: BTreeMap::new(),
             waiting: FxHashMap::default(),
+            held_back: FxHashMap::default(),
             stops: 0,
             asking: FxHashMap::default(),
             claimed: FxHashMap::default(),
+            again: FxHashSet::default(),
             until: FxHashMap::default(),
             seq: 0,
             thread: None,
+            parent: None,
             told: 0,
             untold: Vec::new(),
             token: 1,
@@ -240,7 +264,17 @@ impl RunLoop {
         let at = self.engine.inner.clock.now();
         for message in batch {
             match message {
-                Message::Called { key, outcome, recorded, misfit } => {
+                Message::Called { key, mut outcome, recorded, misfit } => {
+                    if let Err(fault) = &mut outcome
+                        && self.again.remove(&key)
+                    {
+                        fault.happened = Happened::Maybe;
+                    }
+                    let outcome = self.in_the_end(&key, outcome);
+                    if self.goes_elsewhere(&mut turn, &key, &outcome) {
+                        continue;
+                    }
+                    self.unpin(&key, &outcome);
                     let event = match &outcome {
                         Ok(Outcome::Done(value)) => {
                             Event::Done { at, key: key.clone(), value: value.clone(), recorded, misfit }
@@ -376,6 +410,7 @@ impl RunLoop {
                 }
                 Effect::Sleep { timer: Timer::Limit | Timer::Deadline | Timer::Budget, .. } => {}
                 Effect::Sleep { until, .. } if self.may_lie(until) => waits = true,
+                Effect::Call(call) if self.held_back.contains_key(&call.key) => waits = true,
                 _ => return false,
             }
         }

@@ -7,9 +7,9 @@ use similar::{ChangeTag, TextDiff};
 use weir_compiler::test_plan::{Claim, ClaimKind, Operand};
 use weir_lang::ast::BinaryOp;
 use weir_lang::span::Loc;
+use weir_stdlib::Raise;
 use weir_stdlib::eval::{Env, Program, eval};
 use weir_stdlib::pure::Pure;
-use weir_stdlib::Raise;
 use weir_stdlib::value::{Data, Value};
 
 /// Longest value that is shown at its place, in characters; a longer one is shown below.
@@ -38,9 +38,10 @@ impl Scene<'_> {
     fn broken(&self, claim: &Claim) -> Failure {
         match &claim.kind {
             // The first part that does not hold is the reason: what stands behind it was not looked at.
-            ClaimKind::All(parts) => {
-                parts.iter().find_map(|part| self.refute(part)).unwrap_or_else(|| failure(claim.loc, "this does not hold"))
-            }
+            ClaimKind::All(parts) => parts
+                .iter()
+                .find_map(|part| self.refute(part))
+                .unwrap_or_else(|| failure(claim.loc, "this does not hold")),
             ClaimKind::Compare { op, left, right } => self.compared(claim.loc, *op, left, right),
             ClaimKind::Holds(seen) => {
                 let mut out = failure(claim.loc, "this does not hold");

@@ -68,7 +68,8 @@ pub(super) fn name_text(name: &str) -> String {
 
 /// `server.tool`, with backticks where a part needs them.
 pub(super) fn tool_text(name: &str) -> String {
-    name.split_once('.').map_or_else(|| name_text(name), |(server, tool)| format!("{}.{}", name_text(server), name_text(tool)))
+    name.split_once('.')
+        .map_or_else(|| name_text(name), |(server, tool)| format!("{}.{}", name_text(server), name_text(tool)))
 }
 
 /// A text in quotes.

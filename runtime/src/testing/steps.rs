@@ -1,5 +1,6 @@
 //! Goes through the steps of a test, one after the other; every expectation is looked at, also behind one that failed.
 
+use super::Setting;
 use super::explain::{Scene, not_computed};
 use super::notation::one_line;
 use super::place::step_place;
@@ -7,7 +8,6 @@ use super::report::{CallEnd, CallTold, Failure, Label, Reason, Remark, RunTold, 
 use super::settle::{Sent, Stuck};
 use super::stage::{Seen, Stage};
 use super::world::{Answer, Crash, Missing, Mock, Outcome};
-use super::Setting;
 use crate::engine::EngineError;
 use crate::machine::Status;
 use crate::servers::Contracts;
@@ -185,7 +185,8 @@ impl<'a> TestRun<'a> {
 
     /// `{}` of a tool that gives nothing is nothing.
     fn answered(&self, name: &EcoString, value: Value) -> Value {
-        let nothing = self.suite.tools.get(name).is_some_and(|tool| matches!(tool.output.ty, weir_lang::types::Type::Null));
+        let nothing =
+            self.suite.tools.get(name).is_some_and(|tool| matches!(tool.output.ty, weir_lang::types::Type::Null));
         let empty = value.as_record().is_some_and(|record| record.fields.is_empty());
         if nothing && empty { Value::NULL } else { value }
     }
@@ -193,7 +194,8 @@ impl<'a> TestRun<'a> {
     /// A mock answers only what its tool could.
     fn hold(&mut self, name: &EcoString, value: &Value, loc: Loc) -> Result<(), Over> {
         let Some(tool) = self.suite.tools.get(name) else { return Ok(()) };
-        let typed = narrow(value, &tool.output, &self.suite.types).map_err(|misfit| format!("`{name}` cannot answer this: {misfit}"));
+        let typed = narrow(value, &tool.output, &self.suite.types)
+            .map_err(|misfit| format!("`{name}` cannot answer this: {misfit}"));
         let held = typed.and_then(|_| match &tool.definition {
             Some(definition) => {
                 let contract = Contracts::default().of(name, definition).map_err(|fault| fault.message)?;
@@ -247,8 +249,9 @@ impl<'a> TestRun<'a> {
             Stuck::Engine(EngineError::Refused(lines)) => (Reason::Refused, lines.join("; ")),
             Stuck::Engine(error) => (Reason::Broken, error.to_string()),
         };
-        let help = (reason == Reason::Endless)
-            .then(|| "give the loop an end: `within` for `until`, a number for `retry`, another answer of a mock".into());
+        let help = (reason == Reason::Endless).then(|| {
+            "give the loop an end: `within` for `until`, a number for `retry`, another answer of a mock".into()
+        });
         self.fail(plain(reason, loc, message, help))
     }
 
@@ -299,8 +302,10 @@ impl<'a> TestRun<'a> {
     /// What can only be said at the end.
     fn conclude(&mut self, seen: &[Seen]) {
         let state = self.stage.world.state();
-        let missed: Vec<_> = state.crashes.iter().filter(|crash| !crash.hit).map(|one| (one.loc, one.tool.clone())).collect();
-        let unasked: Vec<_> = state.answers.iter().filter(|one| one.used == 0).map(|one| (one.loc, one.question.clone())).collect();
+        let missed: Vec<_> =
+            state.crashes.iter().filter(|crash| !crash.hit).map(|one| (one.loc, one.tool.clone())).collect();
+        let unasked: Vec<_> =
+            state.answers.iter().filter(|one| one.used == 0).map(|one| (one.loc, one.question.clone())).collect();
         let open: Vec<String> = state.open.iter().map(|(_, text)| text.clone()).collect();
         drop(state);
         for (loc, tool) in missed {
@@ -308,7 +313,9 @@ impl<'a> TestRun<'a> {
             self.failures.push(plain(Reason::NotReached, loc, message, None));
         }
         for (loc, question) in unasked {
-            let asked = open.last().map_or_else(String::new, |text| format!("; what was asked is {}", super::notation::quoted(text)));
+            let asked = open
+                .last()
+                .map_or_else(String::new, |text| format!("; what was asked is {}", super::notation::quoted(text)));
             let text = format!("nobody asked {}{asked}", super::notation::quoted(&question));
             self.remarks.push(Remark { loc, text });
         }
@@ -324,7 +331,11 @@ impl<'a> TestRun<'a> {
             let metadata = &one.envelope.metadata;
             if metadata.status != Status::Succeeded {
                 let message = format!("expected that `{}` succeeds, found `{}`", run.name, metadata.status.word());
-                let help = format!("write `expect {}.status == \"{}\"` if this is as it should be", run.name, metadata.status.word());
+                let help = format!(
+                    "write `expect {}.status == \"{}\"` if this is as it should be",
+                    run.name,
+                    metadata.status.word()
+                );
                 self.failures.push(plain(Reason::Unsuccessful, run.loc, message, Some(help)));
             }
         }

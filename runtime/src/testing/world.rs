@@ -108,9 +108,9 @@ pub(super) struct World {
 
 impl World {
     pub fn new(plans: &[Arc<Plan>], setting: &Setting) -> Self {
-        let tools = plans.iter().flat_map(|plan| {
-            plan.tools.iter().map(|(name, tool)| (name.clone(), (tool.clone(), Arc::clone(plan))))
-        });
+        let tools = plans
+            .iter()
+            .flat_map(|plan| plan.tools.iter().map(|(name, tool)| (name.clone(), (tool.clone(), Arc::clone(plan)))));
         let kill_after = setting.kill_after.clone();
         World { state: Mutex::default(), stopped: Notify::new(), tools: tools.collect(), kill_after }
     }

@@ -81,7 +81,10 @@ fn one(handler: &GraphicalReportHandler, project: &Tested<'_>, report: &TestRepo
         calls(report, text);
     } else {
         // What followed from answers that were made up says nothing.
-        text.push_str(&format!("  {}\n", styled(Style::Bold, "write into the test, with the values that matter to it:")));
+        text.push_str(&format!(
+            "  {}\n",
+            styled(Style::Bold, "write into the test, with the values that matter to it:")
+        ));
         lines.iter().for_each(|line| text.push_str(&format!("    {}\n", escape::line(line))));
     }
     for remark in &report.remarks {
@@ -112,7 +115,10 @@ fn difference(failure: &Failure, text: &mut String) {
 
 /// How a run ended, and why.
 fn ended(project: &Tested<'_>, run: &RunTold, text: &mut String) {
-    let name = run.name.as_ref().map_or_else(|| format!("the run of `{}` that was started", run.flow), |name| format!("`{name}`"));
+    let name = run
+        .name
+        .as_ref()
+        .map_or_else(|| format!("the run of `{}` that was started", run.flow), |name| format!("`{name}`"));
     let mut line = format!("{name} is `{}`", run.status);
     if let Some(error) = &run.error {
         line.push_str(&format!(": {}: {}", error.code, error.message));
@@ -125,7 +131,11 @@ fn ended(project: &Tested<'_>, run: &RunTold, text: &mut String) {
     text.push_str(&format!("  {}\n", escape::short(&line, WIDE * 2)));
     for wait in &run.waiting {
         let what = wait.question.as_deref().unwrap_or_default();
-        let key = wait.from.as_ref().filter(|_| wait.kind == "receive").map_or_else(String::new, |key| format!(" key {key:?}"));
+        let key = wait
+            .from
+            .as_ref()
+            .filter(|_| wait.kind == "receive")
+            .map_or_else(String::new, |key| format!(" key {key:?}"));
         let line = match wait.kind {
             "ask" => format!("nobody answers {what:?}: `answer {what:?} => …`"),
             "receive" => format!("nobody sends {what:?}: `signal {what:?}{key} => …`"),
@@ -143,8 +153,11 @@ fn calls(report: &TestReport, text: &mut String) {
         return;
     }
     text.push_str(&format!("  {}\n", styled(Style::Dim, "calls, in order")));
-    let alike: Vec<(String, usize)> =
-        report.calls.chunk_by(|one, next| one.line() == next.line()).filter_map(|calls| Some((calls.first()?.line(), calls.len()))).collect();
+    let alike: Vec<(String, usize)> = report
+        .calls
+        .chunk_by(|one, next| one.line() == next.line())
+        .filter_map(|calls| Some((calls.first()?.line(), calls.len())))
+        .collect();
     for (line, times) in alike.iter().take(CALLS) {
         let times = if *times > 1 { format!(", {times} times") } else { String::new() };
         text.push_str(&format!("    {}{times}\n", escape::short(line, WIDE)));
@@ -185,7 +198,8 @@ struct Shown<'a> {
 impl<'a> Shown<'a> {
     fn new(findings: &'a Findings<'_>, report: &TestReport, failure: &'a Failure) -> Self {
         let file: FileId = super::place_of(report, failure).file;
-        let (here, elsewhere): (Vec<&Label>, Vec<&Label>) = failure.labels.iter().partition(|label| label.loc.file == file);
+        let (here, elsewhere): (Vec<&Label>, Vec<&Label>) =
+            failure.labels.iter().partition(|label| label.loc.file == file);
         let notes = elsewhere.iter().map(|label| format!("{}: {}", findings.place_text(label.loc), label.text));
         let help: Vec<String> = failure.help.iter().cloned().chain(notes).collect();
         let help = (!help.is_empty()).then(|| escape::lines(&help.join("\n")).into_owned());

@@ -13,7 +13,8 @@ pub fn junit(tested: &[Tested<'_>], broken: &[Findings<'_>]) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let tests = count.passed + count.failed + errors;
     let failed = count.failed;
-    let _ = writeln!(out, "<testsuites name=\"weir test\" tests=\"{tests}\" failures=\"{failed}\" errors=\"{errors}\">");
+    let _ =
+        writeln!(out, "<testsuites name=\"weir test\" tests=\"{tests}\" failures=\"{failed}\" errors=\"{errors}\">");
     broken.iter().for_each(|project| checked(project, &mut out));
     for project in tested {
         for reports in project.reports.chunk_by(|one, next| one.loc.file == next.loc.file) {
@@ -38,7 +39,11 @@ fn suite(project: &Tested<'_>, reports: &[TestReport], out: &mut String) {
         for failure in &report.failures {
             let place = project.findings.place_text(place_of(report, failure));
             let message = text(&failure.message);
-            let _ = writeln!(out, "      <failure message=\"{message}\">{}</failure>", text(&format!("{place}: {}", words(failure))));
+            let _ = writeln!(
+                out,
+                "      <failure message=\"{message}\">{}</failure>",
+                text(&format!("{place}: {}", words(failure)))
+            );
         }
         if !report.passed() {
             out.push_str("    </testcase>\n");

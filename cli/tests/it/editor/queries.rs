@@ -126,7 +126,8 @@ fn completion_knows_what_stands_in_tests() {
 #[test]
 fn hover_tells_what_words_mean_in_tests() {
     let flow = "coordinator a() -> int can crm.read {\n  return len(crm.find(q: \"x\").rows)\n}\n";
-    let test = |step: &str| format!("{flow}test \"t\" {{\n  mock crm.find => {{ rows: [] }}\n  run = a()\n  {step}\n}}\n");
+    let test =
+        |step: &str| format!("{flow}test \"t\" {{\n  mock crm.find => {{ rows: [] }}\n  run = a()\n  {step}\n}}\n");
     assert!(hover(&test("expect cal$0ls(crm.find) == []")).contains("arguments of each call"));
     assert!(hover(&test("expect att$0empts(crm.find) == 1")).contains("how often it was tried"));
     assert!(hover(&test("expect ru$0n.status == \"succeeded\"")).contains("status"));
