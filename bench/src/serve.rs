@@ -228,7 +228,7 @@ fn sending(load: &Arc<Load>, began: Instant, rate: u64, count: u64) -> Vec<tokio
 
 /// One start, from when it should have been sent. A webhook is delivered until it is answered.
 async fn one_start(load: &Load, connection: &mut Option<BufReader<TcpStream>>, n: u64, due: Instant) {
-    let webhook = n % WEBHOOKS == 0;
+    let webhook = n.is_multiple_of(WEBHOOKS);
     loop {
         let request = if webhook { pushed(load, n) } else { started(load, n) };
         match sent(load, connection, &request).await {

@@ -45,6 +45,7 @@ pub fn run(args: &CheckArgs) -> Outcome {
         let told: Vec<_> = checked.iter().map(|one| &one.trust[..]).collect();
         proofs::tell_trust(args.format, &projects, &told);
     } else if args.bounds && totals.errors == 0 {
+        checked.iter().try_for_each(Reported::is_sound)?;
         proofs::tell_bounds(args.format, &projects);
     } else if args.caps {
         tell_caps(args.format, &checked, &findings);
@@ -167,6 +168,18 @@ struct Reported {
 }
 
 impl Reported {
+    /// Refuses a project with errors in files that were not asked for: nothing is known of what its flows come to.
+    fn is_sound(&self) -> Result<(), Error> {
+        let all = Findings::some(&self.checked.files, &self.checked.diagnostics, |_| true);
+        if Totals::of(std::slice::from_ref(&all)).errors == 0 {
+            return Ok(());
+        }
+        let short = report::short(std::slice::from_ref(&all));
+        let first = short.lines().find(|line| line.contains(": error")).unwrap_or_default();
+        Err(Error::failed(format!("nothing is known of the bounds while another file has errors: {first}"))
+            .help("`weir check` of the whole project shows all of them"))
+    }
+
     fn findings(&self) -> Findings<'_> {
         Findings::some(&self.checked.files, &self.checked.diagnostics, |at| {
             self.wanted.get(at).copied().unwrap_or(false)

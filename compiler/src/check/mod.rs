@@ -24,6 +24,7 @@ mod follow;
 mod generic;
 mod grants;
 mod graphs;
+mod habits;
 mod hints;
 mod lacking;
 pub(crate) mod locked;
@@ -46,6 +47,7 @@ mod torn;
 pub mod trust;
 pub(crate) mod types;
 mod unused;
+mod zero;
 
 pub use again::Memory;
 pub use campaigns::STATUSES;

@@ -3,6 +3,7 @@
 
 mod audit;
 mod carry;
+pub mod conformance;
 mod elsewhere;
 mod followed;
 mod line;

@@ -73,7 +73,11 @@ impl RunLoop {
             match &effect {
                 Effect::Call(call) => match self.claimed.remove(&call.key) {
                     Some(args) if !again(call, &args) => unknown.push(call.clone()),
-                    _ => turn.effects.push(effect),
+                    Some(_) => {
+                        self.again.insert(call.key.clone());
+                        turn.effects.push(effect);
+                    }
+                    None => turn.effects.push(effect),
                 },
                 _ => turn.effects.push(effect),
             }

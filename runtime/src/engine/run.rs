@@ -11,9 +11,9 @@ use crate::envelope::Envelope;
 use crate::journal::{Appended, Created, JournalError, Line, Ticket};
 use crate::machine::{CallEffect, Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
 use crate::observe::Observed;
-use crate::tool::{Outcome, Progress};
+use crate::tool::{Happened, Outcome, Progress};
 use ecow::EcoString;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -57,6 +57,8 @@ pub(super) struct RunLoop {
     pub asking: FxHashMap<Key, AbortHandle>,
     /// Calls that were about to be made when the process died.
     pub claimed: FxHashMap<Key, String>,
+    /// Those of them that were made again: the first time, they may have happened.
+    pub again: FxHashSet<Key>,
     /// When the time of each call in flight is over.
     pub until: FxHashMap<Key, Instant>,
     /// Lines in the journal.
@@ -158,6 +160,7 @@ impl RunLoop {
             stops: 0,
             asking: FxHashMap::default(),
             claimed: FxHashMap::default(),
+            again: FxHashSet::default(),
             until: FxHashMap::default(),
             seq: 0,
             thread: None,
@@ -259,7 +262,12 @@ impl RunLoop {
         let at = self.engine.inner.clock.now();
         for message in batch {
             match message {
-                Message::Called { key, outcome, recorded, misfit } => {
+                Message::Called { key, mut outcome, recorded, misfit } => {
+                    if let Err(fault) = &mut outcome
+                        && self.again.remove(&key)
+                    {
+                        fault.happened = Happened::Maybe;
+                    }
                     let outcome = self.in_the_end(&key, outcome);
                     if self.goes_elsewhere(&mut turn, &key, &outcome) {
                         continue;

@@ -14,7 +14,7 @@ mod ticket;
 pub use memory::{EphemeralJournal, MemoryJournal};
 pub use queue::{Admitted, Depth, Due, Place};
 pub use sqlite::{Durability, SqliteJournal};
-pub use ticket::Ticket;
+pub use ticket::{Reply, Ticket};
 
 use crate::audit::{Head, Link};
 use ecow::EcoString;

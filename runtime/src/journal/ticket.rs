@@ -16,8 +16,8 @@ enum State<T> {
     Open(Receiver<Result<T, JournalError>>),
 }
 
-/// Gives the answer.
-pub(super) type Reply<T> = Sender<Result<T, JournalError>>;
+/// Gives the answer to a ticket that is open.
+pub type Reply<T> = Sender<Result<T, JournalError>>;
 
 impl<T> Ticket<T> {
     /// Work that is done already.
@@ -25,8 +25,8 @@ impl<T> Ticket<T> {
         Ticket(State::Known(Some(result)))
     }
 
-    /// Work that somebody else will do.
-    pub(super) fn open() -> (Reply<T>, Self) {
+    /// Work that somebody else will do, and who answers it then. Dropped, it tells that the writer has ended.
+    pub fn open() -> (Reply<T>, Self) {
         let (reply, answer) = oneshot::channel();
         (reply, Ticket(State::Open(answer)))
     }

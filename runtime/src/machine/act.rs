@@ -77,7 +77,7 @@ impl Machine {
                 let args = Machine::narrow(code, &args, &tool.input).map_err(|misfit| {
                     Failure::new("invalid_input", format!("argument of `{}`: {misfit}", tool.name))
                 })?;
-                run.claim = self.claim(code, block, act, tool, &args)?;
+                (run.claim, run.sent_key) = self.claim(code, block, act, tool, &args)?.unzip();
                 run.args = Value0(args);
             }
             Deed::Flow { flow, args } | Deed::Start { flow, args, .. } => {
@@ -106,7 +106,7 @@ impl Machine {
         act: &ActCode,
         tool: &ToolPlan,
         args: &Value,
-    ) -> Fallible<Option<Claim>> {
+    ) -> Fallible<Option<(Claim, EcoString)>> {
         let flow = self.blocks.get(block).map(|block| block.flow);
         let running = flow.and_then(|flow| self.flows.get(flow));
         let delivery = running.filter(|_| tool.sends()).and_then(|flow| flow.key.clone().map(|key| (flow.code, key)));
@@ -125,7 +125,12 @@ impl Machine {
         let args = if delivers { Value::NULL.hash() } else { args.hash() };
         let whose = if per_run { &self.run.id } else { &self.run.project };
         let scope = format!("{}:{whose}:{owner}", if per_run { "run" } else { "project" });
-        Ok(Some(Claim { scope: scope.into(), key, args }))
+        // The tool knows of no scope: where it is narrower than the tool, the key that is sent says so.
+        let narrower = [(per_run, &self.run.id), (delivers, &owner)];
+        let sent: Vec<&str> =
+            narrower.iter().filter(|(is, _)| *is).map(|(_, name)| name.as_str()).chain([&*key]).collect();
+        let sent = sent.join(":").into();
+        Ok(Some((Claim { scope: scope.into(), key, args }, sent)))
     }
 
     /// Makes the next attempt.
@@ -198,7 +203,7 @@ impl Machine {
             tool: tool.name.clone(),
             args: run.args.0.clone(),
             timeout_ms: run.timeout_ms.unwrap_or(tool.timeout_ms).min(most),
-            send_key: claim.as_ref().filter(|_| tool.accepts_key.is_some()).map(|claim| claim.key.clone()),
+            send_key: run.sent_key.clone().filter(|_| tool.accepts_key.is_some()),
             claim,
             repeatable: act.repeatable,
             reads: tool.reads_only(),

@@ -160,6 +160,10 @@ impl Machine {
         if failure.code == "unknown" {
             let path = self.task_path(id);
             self.note_task(id, &path, NoteKind::StepUnknown, Some(failure.text()));
+        } else if fault.happened == Happened::Maybe
+            && let Some(run) = self.tasks.get_mut(id).and_then(|task| task.act.as_mut())
+        {
+            run.maybe = true;
         }
         self.act_failed(code, id, failure);
     }
@@ -184,6 +188,7 @@ impl Machine {
         if matches!(act.target, Deed::Tool { .. }) {
             self.note_task(id, &path, NoteKind::AttemptFailed, Some(failure.shown()));
         }
+        self.may_stay(code, id, act, &failure);
         if !self.stopping(block) && self.escalate(code, id, act, &failure) {
             return;
         }

@@ -25,6 +25,7 @@ impl Machine {
         let Some(flow) = self.tasks.get(id).and_then(|task| self.blocks.get(task.block)).map(|block| block.flow) else {
             return;
         };
+        self.known_now(id, flow);
         let mut effect = None;
         let undoes = self.flows.get(flow).is_some_and(|flow| flow.exempt);
         if let Deed::Tool { tool, .. } = &act.target
@@ -93,13 +94,37 @@ impl Machine {
     /// A flow ended without knowing whether its call happened, and it was found that it did: its own undo went with it.
     /// A saga that has to take everything back lists it.
     pub(super) fn not_to_be_undone(&mut self, id: TaskId) {
+        self.cannot_undo(id, "it was found to have happened, and the step that found it has no `undo`".into());
+    }
+
+    /// A call that may be made again has failed for good, and an attempt of it may have happened: without its result
+    /// there is nothing that takes it back. A saga that has to take everything back lists it.
+    pub(super) fn may_stay(&mut self, code: &Code, id: TaskId, act: &ActCode, failure: &Failure) {
+        let maybe = self.tasks.get(id).and_then(|task| task.act.as_ref()).is_some_and(|run| run.maybe);
+        let Deed::Tool { tool, .. } = &act.target else { return };
+        if maybe && failure.code != "unknown" && code.tool(*tool).is_some_and(|tool| !tool.reads_only()) {
+            let why = format!("an attempt of it may have happened, and its result is not known: {}", failure.shown());
+            self.cannot_undo(id, why.into());
+        }
+    }
+
+    /// What a step's call made is known now: what was not known before is to be undone no more.
+    fn known_now(&mut self, id: TaskId, flow: FlowId) {
+        if self.flows.get(flow).is_some_and(|flow| flow.undos.iter().any(|undo| undo.deed.is_err())) {
+            let step = self.task_path(id);
+            if let Some(flow) = self.flows.get_mut(flow) {
+                flow.undos.retain(|undo| undo.deed.is_ok() || undo.step != step);
+            }
+        }
+    }
+
+    fn cannot_undo(&mut self, id: TaskId, why: EcoString) {
         let Some(block) = self.tasks.get(id).map(|task| task.block) else { return };
         let Some(flow) = self.blocks.get(block).map(|block| block.flow) else { return };
         if !self.flows.get(flow).is_some_and(|flow| flow.in_saga && !flow.passed_final) {
             return;
         }
         let step = self.task_path(id);
-        let why = EcoString::from("it was found to have happened, and the step that found it has no `undo`");
         self.note_task(id, &step, NoteKind::Alert, Some(format!("`{step}` cannot be undone should it have to: {why}")));
         let seq = self.run.next_seq();
         if let Some(flow) = self.flows.get_mut(flow) {

@@ -149,6 +149,8 @@ pub(super) struct ActRun {
     pub bound: Vec<Value>,
     pub timeout_ms: Option<u64>,
     pub claim: Option<Claim>,
+    /// The key as the tool is to see it.
+    pub sent_key: Option<EcoString>,
     /// When a run that is started is to begin.
     pub due: Option<Timestamp>,
     /// When `until` gives up.
@@ -157,6 +159,8 @@ pub(super) struct ActRun {
     pub ready: bool,
     /// Retries made.
     pub retries: u32,
+    /// An attempt that may be made again failed and may have changed something.
+    pub maybe: bool,
     /// Handler layers that are used up.
     pub layer: usize,
     /// How often this attempt has come back unfinished.

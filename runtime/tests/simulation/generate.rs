@@ -1,0 +1,111 @@
+//! Programs that a seed makes up: every one can be checked, and everything that a saga does brings its undo.
+
+use crate::chance::Chance;
+use crate::flows::{self, Program};
+use std::fmt::Write;
+use std::sync::Arc;
+
+struct Writer<'a> {
+    chance: &'a mut Chance,
+    names: u32,
+    /// Flows beside the entry.
+    flows: String,
+}
+
+/// A program.
+pub fn program(chance: &mut Chance) -> Arc<Program> {
+    let mut writer = Writer { chance, names: 0, flows: String::new() };
+    let saga = writer.chance.percent(60);
+    let body = writer.steps(saga, 2, true);
+    let role = if saga { "saga" } else { "coordinator" };
+    let text = format!("{role} main() -> string can t.read, t.write {{\n{body}  return \"done\"\n}}\n{}", writer.flows);
+    Arc::new(flows::program("made_up", &text, None))
+}
+
+impl Writer<'_> {
+    fn name(&mut self) -> String {
+        self.names += 1;
+        format!("x{}", self.names)
+    }
+
+    fn steps(&mut self, saga: bool, depth: u32, entry: bool) -> String {
+        let mut text = String::new();
+        for _ in 0..self.chance.between(1, 5) {
+            let step = self.step(saga, depth);
+            text.push_str(&step);
+        }
+        if self.chance.percent(if entry { 25 } else { 40 }) {
+            let code = *self.chance.pick(&["conflict", "permission", "failed"]);
+            let _ = writeln!(text, "  require {} > {} else fail {code} \"as planned\"", self.chance.below(3), 1);
+        }
+        text
+    }
+
+    fn step(&mut self, saga: bool, depth: u32) -> String {
+        match self.chance.below(if depth == 0 { 7 } else { 10 }) {
+            0 | 1 => self.call("put", saga),
+            2 => self.call("set", saga),
+            3 => self.call("pay", saga),
+            4 => {
+                let name = self.name();
+                format!("  {name} = t.get(n: \"{name}\") optional\n  require {name} == null or {name}.n != \"\"\n")
+            }
+            5 => format!("  wait {}ms\n", self.chance.pick(&[1, 50, 3_000, 61_000])),
+            6 => self.question(),
+            7 => self.each(saga, depth),
+            _ => self.flow(saga, depth),
+        }
+    }
+
+    fn call(&mut self, tool: &str, saga: bool) -> String {
+        let name = self.name();
+        let key = if tool == "pay" { format!(" key \"{name}\" per run") } else { String::new() };
+        let clauses = match self.chance.below(4) {
+            0 => " retry 2 backoff 10ms..2s on rate_limited",
+            1 if !saga => " catch { conflict, permission, not_found => null }",
+            _ => "",
+        };
+        let undo = if saga { format!("\n    undo t.del(id: {name}.id)") } else { String::new() };
+        let binding = if saga { format!("{name} = ") } else { String::new() };
+        format!("  {binding}t.{tool}(n: \"{name}\"){key}{clauses}{undo}\n")
+    }
+
+    fn question(&mut self) -> String {
+        let name = self.name();
+        match self.chance.below(3) {
+            0 => format!("  {name} = ask \"Go on?\" as bool\n  require {name} else fail conflict \"no\"\n"),
+            1 => format!(
+                "  {name} = receive \"settled\" as {{ n: int }} key \"{name}\"\n  require {name}.n == 7 else fail conflict \"no\"\n"
+            ),
+            _ => format!(
+                "  {name} = receive \"settled\" as {{ n: int }} key \"{name}\" timeout {}s fallback null\n  require {name} == null or {name}.n == 7\n",
+                self.chance.between(1, 60)
+            ),
+        }
+    }
+
+    fn each(&mut self, saga: bool, depth: u32) -> String {
+        let (name, item) = (self.name(), self.name());
+        let parallel = *self.chance.pick(&["", " parallel 2", " parallel 5"]);
+        let count = self.chance.between(1, 4);
+        let body = if self.chance.percent(30) && depth > 1 { self.flow(saga, depth) } else { self.call("put", saga) };
+        let body = body.replace("\n  ", "\n    ");
+        format!(
+            "  {name} = for {item} in range(0, {count}){parallel} {{\n  {body}    yield {item}\n  }}\n  require len({name}) >= 0\n"
+        )
+    }
+
+    /// A flow of its own, called here.
+    fn flow(&mut self, saga: bool, depth: u32) -> String {
+        let name = format!("part_{}", self.name());
+        let inner = self.chance.percent(if saga { 100 } else { 60 });
+        let body = self.steps(inner, depth - 1, false);
+        let role = if inner { "saga" } else { "coordinator" };
+        let _ = write!(self.flows, "{role} {name}() can t.read, t.write {{\n{body}}}\n");
+        match self.chance.below(3) {
+            0 => format!("  {name}()\n"),
+            1 => format!("  {name}() catch {{ conflict, blocked => null }}\n"),
+            _ => format!("  {name}() fallback null\n"),
+        }
+    }
+}
