@@ -137,7 +137,7 @@ fn nothing(paths: &[PathBuf]) -> Error {
 }
 
 /// A project, and which of its files were asked for.
-struct Asked {
+pub(super) struct Asked {
     loaded: Loaded,
     /// Folders and files in full.
     only: Vec<PathBuf>,
@@ -149,7 +149,7 @@ impl Asked {
         self.loaded.paths.iter().map(|path| self.only.iter().any(|only| path.starts_with(only))).collect()
     }
 
-    fn check(self, trust: bool) -> Reported {
+    pub(super) fn check(self, trust: bool) -> Reported {
         let wanted = self.wanted();
         let (_, checked, trust) = self.loaded.check_with(|source| match trust {
             true => weir_compiler::check_trust(source),
@@ -160,9 +160,9 @@ impl Asked {
 }
 
 /// A project that was checked, and which of its files are reported.
-struct Reported {
-    checked: Checked,
-    wanted: Vec<bool>,
+pub(super) struct Reported {
+    pub(super) checked: Checked,
+    pub(super) wanted: Vec<bool>,
     /// What trust rests on, where that was asked for.
     trust: Vec<FlowTrust>,
 }
@@ -170,7 +170,7 @@ struct Reported {
 impl Reported {
     /// Refuses a project with errors in files that were not asked for: nothing is known of what its flows come to.
     fn is_sound(&self) -> Result<(), Error> {
-        let all = Findings::some(&self.checked.files, &self.checked.diagnostics, |_| true);
+        let all = self.findings_of_all();
         if Totals::of(std::slice::from_ref(&all)).errors == 0 {
             return Ok(());
         }
@@ -180,7 +180,12 @@ impl Reported {
             .help("`weir check` of the whole project shows all of them"))
     }
 
-    fn findings(&self) -> Findings<'_> {
+    /// Everything that is wrong with the project, in whichever file.
+    pub(super) fn findings_of_all(&self) -> Findings<'_> {
+        Findings::all(&self.checked)
+    }
+
+    pub(super) fn findings(&self) -> Findings<'_> {
         Findings::some(&self.checked.files, &self.checked.diagnostics, |at| {
             self.wanted.get(at).copied().unwrap_or(false)
         })
@@ -188,7 +193,7 @@ impl Reported {
 }
 
 /// Adds what one path on the command line stands for.
-fn ask(path: &Path, asked: &mut Vec<Asked>) -> Result<(), Error> {
+pub(super) fn ask(path: &Path, asked: &mut Vec<Asked>) -> Result<(), Error> {
     let full = path.canonicalize().map_err(|_| missing(path))?;
     if full.is_dir() {
         return ask_folder(path, full, asked);

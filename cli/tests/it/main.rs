@@ -21,6 +21,7 @@ mod editor;
 mod examples;
 mod explain;
 mod fixes;
+mod flow_tests;
 mod fmt;
 mod graph;
 mod hostile;

@@ -487,6 +487,7 @@ pub fn impure_step(loc: Loc, what: &str, place: &str) -> Diagnostic {
     let help = match place {
         "a constant" => "compute it in a flow",
         "a transformer" => "do it in the flow that calls this one, and pass the value in",
+        "a test" => "a test runs a flow in a step of its own, `run = flow(…)`; use the step's name here",
         _ => "do it in a step before, and use the step's name here",
     };
     Diagnostic::new(Rule::ImpureStep, loc, format!("{what} cannot stand in {place}, which is pure")).help(help)

@@ -42,7 +42,7 @@ mod sagas;
 mod scope;
 mod settings;
 mod suppress;
-mod tests;
+pub(crate) mod tests;
 mod torn;
 pub mod trust;
 pub(crate) mod types;
@@ -187,6 +187,11 @@ impl Checked {
     /// What starts flows by itself, in the order of the files. `None` while the project has errors.
     pub fn campaigns(&self) -> Option<Vec<crate::plan::CampaignPlan>> {
         (!self.has_errors()).then(|| crate::lower::campaigns(self))
+    }
+
+    /// The tests of the project, in the order of the files. `None` while the project has errors.
+    pub fn tests(&self) -> Option<crate::test_plan::TestSuite> {
+        (!self.has_errors()).then(|| crate::lower::tests(self))
     }
 }
 

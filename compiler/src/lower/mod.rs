@@ -8,8 +8,11 @@ mod function;
 mod policy;
 mod reads;
 mod steps;
+mod tests;
 
 pub(crate) use campaigns::campaigns;
+pub(crate) use exprs::has_blocks;
+pub(crate) use tests::tests;
 
 use crate::check::Checked;
 use crate::check::program::{FlowDecl, Program};

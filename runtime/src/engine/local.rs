@@ -37,6 +37,11 @@ const LEAVING: Duration = Duration::from_millis(10);
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// Whether somebody may set it while a run sleeps, so that it has to be looked at now and then.
+    fn may_be_set(&self) -> bool {
+        true
+    }
 }
 
 /// The computer's clock.

@@ -25,6 +25,8 @@ use weir_compiler::plan::Plan;
 
 /// Longest nap: a clock that is set while we sleep is noticed.
 const NAP: Duration = Duration::from_secs(60);
+/// The same where nobody sets the clock: tokio's are not made for much more.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 /// Messages taken at once: their events are made durable together.
 const BATCH: usize = 256;
 
@@ -385,7 +387,8 @@ impl RunLoop {
         let now = self.engine.inner.clock.now();
         let until = self.timers.next().map(|until| until.duration_since(now));
         let until = until.map(|until| Duration::try_from(until).unwrap_or(Duration::ZERO));
-        until.unwrap_or(NAP).min(NAP)
+        let longest = if self.engine.inner.clock.may_be_set() { NAP } else { YEAR };
+        until.unwrap_or(longest).min(longest)
     }
 
     /// Whether only somebody outside can bring the run further, and nobody here is asked.
