@@ -213,7 +213,6 @@ impl RunLoop {
         }
         let lines = batch.lines.len() as u64;
         let ticket = self.engine.inner.journal.append(batch);
-        self.released |= over;
         if !sync {
             self.seq += lines;
             self.leave_behind(ticket).await?;
@@ -223,6 +222,7 @@ impl RunLoop {
         self.caught_up().await?;
         let appended = appended.map_err(|source| self.journal_error(source))?;
         self.seq = appended.seq;
+        self.released |= over;
         Ok(if recorded { appended.claimed } else { plain })
     }
 
@@ -271,8 +271,16 @@ impl RunLoop {
         if self.released {
             return Ok(());
         }
+        let rested = self.lay_down().await;
+        if rested.is_err() {
+            self.engine.let_go(&self.run_id, self.token);
+        }
+        self.released = true;
+        rested
+    }
+
+    async fn lay_down(&mut self) -> Result<(), EngineError> {
         if self.queued.is_some() {
-            self.released = true;
             let released = self.engine.inner.journal.release(&self.run_id, self.token).await;
             return released.map_err(|source| self.journal_error(source));
         }
@@ -289,7 +297,6 @@ impl RunLoop {
         };
         let rested = self.engine.inner.journal.append(batch).await;
         self.caught_up().await?;
-        self.released = true;
         rested.map(drop).map_err(|source| self.journal_error(source))
     }
 

@@ -73,8 +73,8 @@ pub fn play(seed: u64, fault: Fault, file: bool) -> Told {
             Chance::of(seed, &format!("disk {number}")),
             if last { 0 } else { full },
         );
-        let (world, people) = (Arc::clone(&world), Arc::clone(&people));
-        let (end, now) = life::live(Life { number, world, people, disk: disk.clone(), fuse, base, last });
+        let (in_world, by) = (Arc::clone(&world), Arc::clone(&people));
+        let (end, now) = life::live(Life { number, world: in_world, people: by, disk: disk.clone(), fuse, base, last });
         let (left, failed) = disk.take();
         tally.failed_commits += failed;
         // The computer is off for a while.
@@ -90,6 +90,7 @@ pub fn play(seed: u64, fault: Fault, file: bool) -> Told {
                 return Told { tally, wrong, log: Vec::new() };
             }
         }
+        world.state().log.push(format!("life {number} ended at {now} ms: {end:?}, power {power}"));
         if end == End::Hung {
             wrong.push("it does not come to an end".into());
         }

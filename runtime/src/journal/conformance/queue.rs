@@ -131,6 +131,25 @@ pub(super) fn wakes(journal: &dyn Journal) -> Verdict {
     same("it waits for somebody", due(journal, 99)?, vec!["r2".into()])
 }
 
+pub(super) fn found(journal: &dyn Journal) -> Verdict {
+    enqueue(journal, "r1", place(0))?;
+    let token = begin(journal, "r1", 0)?;
+    let waiting = StatusChange { status: "waiting", finished_at: None };
+    ok(journal.append(Batch { status: Some(waiting), ..batch("r1", token, 1, &[]) }).wait())?;
+    same("while somebody has it", due(journal, 9)?, vec![])?;
+    ok(journal.release("r1", token - 1).wait())?;
+    same("when somebody else let go of it", due(journal, 9)?, vec![])?;
+    ok(journal.release("r1", token).wait())?;
+    same("when nobody has it", due(journal, 9)?, vec!["r1".into()])?;
+    let token = admit(journal, "r1", 9)?;
+    let over = StatusChange { status: "failed", finished_at: Some("2026-11-05T10:00:01Z".into()) };
+    ok(journal
+        .append(Batch { status: Some(over), release: true, frees: true, ..batch("r1", token, 1, &["2"]) })
+        .wait())?;
+    ok(journal.release("r1", token).wait())?;
+    same("when it has ended", due(journal, 9)?, vec![])
+}
+
 pub(super) fn remembers(journal: &dyn Journal) -> Verdict {
     same("nothing", ok(journal.recall("a"))?, None)?;
     ok(journal.remember("a", "1".into()).wait())?;

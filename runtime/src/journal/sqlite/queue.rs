@@ -57,7 +57,7 @@ pub(super) fn sleep(sql: &Connection, number: i64, run_id: &str, until: i64) -> 
     insert(sql, number, run_id, &Place { due: until, ..Place::default() })
 }
 
-/// Word was left for a run: where nobody carries it on, and it has begun, it is woken.
+/// Word was left for a run, or it was let go of in the middle: where nobody carries it on, and it has begun, it is woken.
 pub(super) fn rouse(sql: &Connection, run_id: &str) -> Result<(), Stop> {
     sql.prepare_cached(
         "INSERT INTO queue (run, due, priority, source, sum) SELECT number, 0, 0, '', ?2 FROM runs \
