@@ -29,7 +29,7 @@ use weir_runtime::journal::{
     Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
     NewRun, Place, Post, RunRecord, SqliteJournal, Ticket, Trouble,
 };
-use weir_runtime::machine::{NoteKind, Status};
+use weir_runtime::machine::{Decision, NoteKind, Status};
 use weir_runtime::tool::{Call, Fault, Tool};
 use weir_stdlib::value::Value;
 
@@ -448,13 +448,13 @@ async fn what_was_under_way_when_the_process_died_goes_on() {
 
 /// A journal whose disk is full for one write, and is not before and after.
 struct Full {
-    journal: SqliteJournal,
+    journal: MemoryJournal,
     writes: AtomicU32,
     at: u32,
 }
 
 impl Full {
-    fn write<T>(&self, write: impl FnOnce(&SqliteJournal) -> Ticket<T>) -> Ticket<T> {
+    fn write<T>(&self, write: impl FnOnce(&MemoryJournal) -> Ticket<T>) -> Ticket<T> {
         if self.writes.fetch_add(1, Ordering::Relaxed) + 1 != self.at {
             return write(&self.journal);
         }
@@ -502,27 +502,30 @@ impl Journal for Full {
 }
 
 /// Whichever write fails, the run is gone on with by itself when the disk has room again.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_run_whose_journal_failed_for_a_moment_is_gone_on_with() {
     let steps = || vec![read("a", 0), write("b", 1), wait("c", ms(1)), return_(text("done"))];
     let plan = Arc::new(one(Role::Coordinator, steps()));
     for at in 1..12 {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = SqliteJournal::open(folder.path().join("weir.db")).unwrap();
         let log = Log::new(1);
+        let journal = MemoryJournal::new();
         let engine = engine(Arc::new(Full { journal, writes: AtomicU32::new(0), at }), &log);
         let dispatcher = Dispatcher::new(engine.clone(), Settings::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let works = tokio::spawn(async move { dispatcher.run(async { drop(stopped.await) }).await });
         let queued = engine.enqueue(Arc::clone(&plan), request("r1"), When::default()).await.unwrap();
         let ended = async {
-            while engine.status(&queued.run_id).await.unwrap().metadata.finished_at.is_none() {
-                let decision = weir_runtime::machine::Decision::Again;
-                let _ = engine.decide(&queued.run_id, "b", decision).await;
+            loop {
+                let metadata = engine.status(&queued.run_id).await.unwrap().metadata;
+                match metadata.status {
+                    _ if metadata.finished_at.is_some() => return,
+                    Status::NeedsAttention => engine.decide(&queued.run_id, "b", Decision::Again).await.unwrap(),
+                    _ => {}
+                }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(100), ended).await.unwrap_or_else(|_| panic!("write {at}"));
+        tokio::time::timeout(Duration::from_secs(3_600), ended).await.unwrap_or_else(|_| panic!("write {at}"));
         drop(stop);
         works.await.unwrap();
     }
