@@ -288,6 +288,11 @@ impl LocalEngine {
                     Ok(event) => run.note_down(event, word.by).await,
                     Err(error) => Err(error),
                 };
+                if matches!(told, Err(EngineError::Journal { .. } | EngineError::Held(_))) {
+                    // What could not be written down has not happened: how the run is now is not how it is.
+                    self.let_go(run_id, run.token);
+                    return told;
+                }
                 let rested = run.rest().await;
                 told.and(rested)
             }

@@ -280,7 +280,8 @@ impl RunLoop {
     }
 
     async fn lay_down(&mut self) -> Result<(), EngineError> {
-        if self.queued.is_some() {
+        if self.queued.is_some() || self.seq == 0 {
+            // It has not begun: its place in the queue stays.
             let released = self.engine.inner.journal.release(&self.run_id, self.token).await;
             return released.map_err(|source| self.journal_error(source));
         }

@@ -132,7 +132,12 @@ pub(super) fn wakes(journal: &dyn Journal) -> Verdict {
 }
 
 pub(super) fn found(journal: &dyn Journal) -> Verdict {
-    enqueue(journal, "r1", place(0))?;
+    // It keeps its place among those that go, and that does not stand in its own way.
+    enqueue(journal, "r1", Place { slot: Some(("order 7".into(), 1)), ..place(0) })?;
+    let token = admit(journal, "r1", 0)?;
+    ok(journal.release("r1", token).wait())?;
+    same("before it has begun", due(journal, 9)?, vec!["r1".into()])?;
+    same("what it begins with", ok(journal.queued("r1"))?, Some("\"begins\"".into()))?;
     let token = begin(journal, "r1", 0)?;
     let waiting = StatusChange { status: "waiting", finished_at: None };
     ok(journal.append(Batch { status: Some(waiting), ..batch("r1", token, 1, &[]) }).wait())?;
