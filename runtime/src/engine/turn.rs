@@ -257,12 +257,12 @@ impl RunLoop {
         Ok(())
     }
 
-    /// A run that could not be created says why: what follows from that says less.
+    /// A run that could not be created says why: what follows from that says less. There is nothing to let go of then.
     async fn was_created(&mut self) -> Result<(), EngineError> {
-        match self.created.take() {
-            Some(created) => created.await.map(drop).map_err(|source| self.journal_error(source)),
-            None => Ok(()),
-        }
+        let Some(created) = self.created.take() else { return Ok(()) };
+        let created = created.await;
+        self.released |= created.is_err();
+        created.map(drop).map_err(|source| self.journal_error(source))
     }
 
     /// The run has ended, or rests until somebody outside says something: everything is durable, and others may go on
