@@ -15,6 +15,7 @@ use ecow::EcoString;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -24,8 +25,11 @@ use weir_lang::ast::Role;
 use weir_lang::types::Type;
 use weir_runtime::dispatch::{Dispatcher, Settings};
 use weir_runtime::engine::{Clock, Engine, EngineError, LocalEngine, Signal, StartRequest, Toolbox, When};
-use weir_runtime::journal::{Filter, Journal, MemoryJournal, SqliteJournal};
-use weir_runtime::machine::{NoteKind, Status};
+use weir_runtime::journal::{
+    Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
+    NewRun, Place, Post, RunRecord, SqliteJournal, Ticket, Trouble,
+};
+use weir_runtime::machine::{Decision, NoteKind, Status};
 use weir_runtime::tool::{Call, Fault, Tool};
 use weir_stdlib::value::Value;
 
@@ -494,4 +498,89 @@ async fn a_retry_counts_as_a_start() {
     assert_eq!(engine.status(&begun.run_id).await.unwrap().metadata.status, Status::Failed);
     assert_eq!(log.runs(), ["a", "b"]);
     working.stop().await;
+}
+
+/// A journal whose disk is full for one write, and is not before and after.
+struct Full {
+    journal: MemoryJournal,
+    writes: AtomicU32,
+    at: u32,
+}
+
+impl Full {
+    fn write<T>(&self, write: impl FnOnce(&MemoryJournal) -> Ticket<T>) -> Ticket<T> {
+        if self.writes.fetch_add(1, Ordering::Relaxed) + 1 != self.at {
+            return write(&self.journal);
+        }
+        let (what, why) = ("cannot write the journal".into(), "the disk is full".into());
+        Ticket::known(Err(JournalError { what, why, trouble: Trouble::Unusable }))
+    }
+}
+
+macro_rules! write {
+    ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
+        $(fn $name(&self, $($arg: $ty),*) -> $out { self.write(|journal| journal.$name($($arg),*)) })*
+    };
+}
+
+macro_rules! pass_on {
+    ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
+        $(fn $name(&self, $($arg: $ty),*) -> $out { self.journal.$name($($arg),*) })*
+    };
+}
+
+impl Journal for Full {
+    write! {
+        create(run: NewRun) -> Ticket<Created>;
+        append(batch: Batch) -> Ticket<Appended>;
+        claim(run_id: &str) -> Ticket<u64>;
+        release(run_id: &str, token: u64) -> Ticket<()>;
+        admit(run_id: &str, now: i64) -> Ticket<Admitted>;
+    }
+
+    pass_on! {
+        post(run_id: &str, text: String) -> Ticket<()>;
+        posts() -> Result<Vec<Post>, JournalError>;
+        load(run_id: &str) -> Result<Option<Loaded>, JournalError>;
+        list(filter: &Filter) -> Result<Vec<RunRecord>, JournalError>;
+        forget(before: &str, limit: usize) -> Ticket<usize>;
+        audit(lines: Vec<String>) -> Ticket<()>;
+        audited(after: u64, limit: usize) -> Result<AuditPage, JournalError>;
+        enqueue(run: NewRun, place: Place) -> Ticket<Created>;
+        queued(run_id: &str) -> Result<Option<String>, JournalError>;
+        due(now: i64, limit: usize) -> Result<Vec<Due>, JournalError>;
+        depth(now: i64) -> Result<Depth, JournalError>;
+        remember(name: &str, text: String) -> Ticket<()>;
+        recall(name: &str) -> Result<Option<String>, JournalError>;
+    }
+}
+
+/// Whichever write fails, the run is gone on with by itself when the disk has room again.
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_journal_failed_for_a_moment_is_gone_on_with() {
+    let steps = || vec![read("a", 0), write("b", 1), wait("c", ms(1)), return_(text("done"))];
+    let plan = Arc::new(one(Role::Coordinator, steps()));
+    for at in 1..12 {
+        let log = Log::new(1);
+        let journal = MemoryJournal::new();
+        let engine = engine(Arc::new(Full { journal, writes: AtomicU32::new(0), at }), &log);
+        let dispatcher = Dispatcher::new(engine.clone(), Settings::default());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let works = tokio::spawn(async move { dispatcher.run(async { drop(stopped.await) }).await });
+        let queued = engine.enqueue(Arc::clone(&plan), request("r1"), When::default()).await.unwrap();
+        let ended = async {
+            loop {
+                let metadata = engine.status(&queued.run_id).await.unwrap().metadata;
+                match metadata.status {
+                    _ if metadata.finished_at.is_some() => return,
+                    Status::NeedsAttention => engine.decide(&queued.run_id, "b", Decision::Again).await.unwrap(),
+                    _ => {}
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(3_600), ended).await.unwrap_or_else(|_| panic!("write {at}"));
+        drop(stop);
+        works.await.unwrap();
+    }
 }

@@ -503,6 +503,25 @@ async fn a_run_that_died_anywhere_ends_right_when_resumed() {
     }
 }
 
+/// The process died during a call that may be made again, and it is refused when it is made again: the first time it may
+/// have happened all the same.
+#[tokio::test]
+async fn what_is_refused_when_it_is_made_again_may_have_happened_before() {
+    let put = |name, slot| write(name, slot).undo("crm.del", rec(&[])).with(|act| act.repeatable = true);
+    let plan = Arc::new(one(Role::Saga, vec![put("a", 0), raise("x", "failed", "no")]));
+    let whole = Arc::new(MemoryJournal::new());
+    let envelope = LocalEngine::new(whole.clone(), toolbox(&obliging())).start(plan, request()).await.unwrap();
+    let loaded = whole.load(&envelope.metadata.run_id).unwrap().unwrap();
+    let claimed = loaded.lines.iter().position(|line| line.text.contains("claimed")).unwrap();
+    let fake = fake(|_, _| Reply::Now(Err(Fault::clean("conflict", "it is there already"))));
+    for (cut, status) in [(claimed, "failed"), (claimed + 1, "compensation_failed")] {
+        let engine = LocalEngine::new(cut_off(&loaded, cut).await, toolbox(&fake));
+        let resumed = engine.resume(&loaded.run.run_id).await.unwrap();
+        assert_eq!(resumed.metadata.status.word(), status, "cut at {cut}");
+        assert_eq!(resumed.metadata.not_undone.len(), cut - claimed);
+    }
+}
+
 /// A tool that asks, then works on as a task, then is done.
 struct Slow(Mutex<Vec<String>>);
 

@@ -30,6 +30,9 @@ const EAR: Duration = Duration::from_millis(200);
 /// How often somebody else in this process is waited for who has a run, before word is left for them.
 const HANDOVERS: usize = 500;
 
+/// How soon it is tried again to let go of a run.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// How often it is looked whether runs have been let go of.
 const LEAVING: Duration = Duration::from_millis(10);
 
@@ -292,6 +295,11 @@ impl LocalEngine {
                     Ok(event) => run.note_down(event, word.by).await,
                     Err(error) => Err(error),
                 };
+                if matches!(told, Err(EngineError::Journal { .. } | EngineError::Held(_))) {
+                    // What could not be written down has not happened: how the run is now is not how it is.
+                    self.let_go(run_id, run.token);
+                    return told;
+                }
                 let rested = run.rest().await;
                 told.and(rested)
             }
@@ -339,10 +347,24 @@ impl LocalEngine {
                 Ok(run)
             }
             Err(error) => {
-                drop(self.inner.journal.release(run_id, token));
+                self.let_go(run_id, token);
                 Err(error)
             }
         }
+    }
+
+    /// Lets go of a run that stops here, so that somebody else can go on with it. Where that cannot be written down now,
+    /// it is tried again: as long as the journal names this process, nobody else would ever take the run.
+    pub(super) fn let_go(&self, run_id: &str, token: u64) {
+        let (engine, run_id) = (Arc::downgrade(&self.inner), EcoString::from(run_id));
+        let mut released = self.inner.journal.release(&run_id, token);
+        tokio::spawn(async move {
+            while released.await.is_err() {
+                tokio::time::sleep(AGAIN).await;
+                let Some(inner) = engine.upgrade() else { return };
+                released = inner.journal.release(&run_id, token);
+            }
+        });
     }
 
     /// Hears what other processes leave for the runs that are under way here.
@@ -466,11 +488,16 @@ impl LocalEngine {
         self.inner.journal.append(Batch { run_id, token, seq, sync: true, ..Batch::default() })
     }
 
-    /// Drives a run that is written down, whether or not anybody waits.
-    fn set_going(&self, run: RunLoop) -> Begun {
+    /// Drives a run as soon as it is durable, whether or not anybody waits. One that may not be is left to whoever finds
+    /// it.
+    async fn set_going(&self, run: RunLoop, durable: Ticket<Appended>) -> Result<Begun, EngineError> {
         let run_id = run.run_id.clone();
+        if let Err(source) = durable.await {
+            self.let_go(&run_id, run.token);
+            return Err(run.journal_error(source));
+        }
         tokio::spawn(go(self.clone(), run));
-        Begun { run_id, known: false }
+        Ok(Begun { run_id, known: false })
     }
 }
 
@@ -572,8 +599,7 @@ impl Engine for LocalEngine {
         if let Created::Known(run_id) = created.await.map_err(|source| run.journal_error(source))? {
             return Ok(Begun { run_id, known: true });
         }
-        durable.await.map_err(|source| run.journal_error(source))?;
-        Ok(self.set_going(run))
+        self.set_going(run, durable).await
     }
 
     async fn begin_retry(&self, run_id: &str, args: Option<Value>) -> Result<Begun, EngineError> {
@@ -581,8 +607,8 @@ impl Engine for LocalEngine {
             Anew::Ours(run) => *run,
             Anew::Queued(run_id) => return Ok(Begun { run_id, known: false }),
         };
-        self.durable(&run).await.map_err(|source| run.journal_error(source))?;
-        Ok(self.set_going(run))
+        let durable = self.durable(&run);
+        self.set_going(run, durable).await
     }
 
     async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError> {

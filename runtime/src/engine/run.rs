@@ -218,7 +218,7 @@ impl RunLoop {
         self.listed = None;
         self.tasks.abort_all();
         if !self.released {
-            drop(self.engine.inner.journal.release(&self.run_id, self.token));
+            self.engine.let_go(&self.run_id, self.token);
         }
         self.taking = None;
         for child in std::mem::take(&mut self.children) {

@@ -195,7 +195,6 @@ impl RunLoop {
         }
         let lines = batch.lines.len() as u64;
         let ticket = self.engine.inner.journal.append(batch);
-        self.released |= over;
         if !sync {
             self.seq += lines;
             self.leave_behind(ticket).await?;
@@ -205,6 +204,7 @@ impl RunLoop {
         self.caught_up().await?;
         let appended = appended.map_err(|source| self.journal_error(source))?;
         self.seq = appended.seq;
+        self.released |= over;
         Ok(if recorded { appended.claimed } else { plain })
     }
 
@@ -239,12 +239,12 @@ impl RunLoop {
         Ok(())
     }
 
-    /// A run that could not be created says why: what follows from that says less.
+    /// A run that could not be created says why: what follows from that says less. There is nothing to let go of then.
     async fn was_created(&mut self) -> Result<(), EngineError> {
-        match self.created.take() {
-            Some(created) => created.await.map(drop).map_err(|source| self.journal_error(source)),
-            None => Ok(()),
-        }
+        let Some(created) = self.created.take() else { return Ok(()) };
+        let created = created.await;
+        self.released |= created.is_err();
+        created.map(drop).map_err(|source| self.journal_error(source))
     }
 
     /// The run has ended, or rests until somebody outside says something: everything is durable, and others may go on
@@ -253,8 +253,17 @@ impl RunLoop {
         if self.released {
             return Ok(());
         }
-        if self.queued.is_some() {
-            self.released = true;
+        let rested = self.lay_down().await;
+        if rested.is_err() {
+            self.engine.let_go(&self.run_id, self.token);
+        }
+        self.released = true;
+        rested
+    }
+
+    async fn lay_down(&mut self) -> Result<(), EngineError> {
+        if self.queued.is_some() || self.seq == 0 {
+            // It has not begun: its place in the queue stays.
             let released = self.engine.inner.journal.release(&self.run_id, self.token).await;
             return released.map_err(|source| self.journal_error(source));
         }
@@ -271,7 +280,6 @@ impl RunLoop {
         };
         let rested = self.engine.inner.journal.append(batch).await;
         self.caught_up().await?;
-        self.released = true;
         rested.map(drop).map_err(|source| self.journal_error(source))
     }
 

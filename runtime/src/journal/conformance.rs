@@ -19,7 +19,7 @@ pub type Verdict = Result<(), String>;
 /// The first promise that it breaks.
 pub fn check(new: &dyn Fn() -> Box<dyn Journal>) -> Verdict {
     type Promise = (&'static str, fn(&dyn Journal) -> Verdict);
-    let promises: [Promise; 21] = [
+    let promises: [Promise; 22] = [
         ("a run comes back as it was written", comes_back),
         ("one id is one run", one_id_one_run),
         ("one start key is one run", one_key_one_run),
@@ -40,6 +40,7 @@ pub fn check(new: &dyn Fn() -> Box<dyn Journal>) -> Verdict {
         ("no more go at once than may, whoever died or waits", queue::room),
         ("no more begin in a stretch of time than may", queue::rate),
         ("a run that rests is woken", queue::wakes),
+        ("a run that is let go of in the middle is found", queue::found),
         ("what is remembered is known", queue::remembers),
     ];
     promises.iter().try_for_each(|(name, promise)| promise(&*new()).map_err(|why| format!("{name}: {why}")))

@@ -226,9 +226,7 @@ impl Journal for MemoryJournal {
     }
 
     fn release(&self, run_id: &str, token: u64) -> Ticket<()> {
-        if let Some(run) = self.state().runs.get_mut(run_id).filter(|run| run.token == token) {
-            run.held = false;
-        }
+        self.state().release(run_id, token);
         Ticket::known(Ok(()))
     }
 

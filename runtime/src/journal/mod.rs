@@ -34,7 +34,8 @@ pub trait Journal: Send + Sync {
     /// refused from then on.
     fn claim(&self, run_id: &str) -> Ticket<u64>;
 
-    /// Lets go of a run. Where the token is not the last one, nothing happens.
+    /// Lets go of a run in the middle: where it has begun and not ended, it is due at once. Where the token is not the
+    /// last one, nothing happens.
     fn release(&self, run_id: &str, token: u64) -> Ticket<()>;
 
     /// Leaves word for whoever carries the run on; read with [`Journal::posts`].

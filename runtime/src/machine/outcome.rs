@@ -193,7 +193,9 @@ impl Machine {
         if matches!(act.target, Deed::Tool { .. }) {
             self.note_task(id, &path, NoteKind::AttemptFailed, Some(failure.shown()));
         }
-        self.may_stay(code, id, act, &failure);
+        if failure.code != "unknown" {
+            self.may_stay(code, id, act, &failure.shown());
+        }
         if !self.stopping(block) && self.escalate(code, id, act, &failure) {
             return;
         }

@@ -99,11 +99,11 @@ impl Machine {
 
     /// A call that may be made again has failed for good, and an attempt of it may have happened: without its result
     /// there is nothing that takes it back. A saga that has to take everything back lists it.
-    pub(super) fn may_stay(&mut self, code: &Code, id: TaskId, act: &ActCode, failure: &Failure) {
+    pub(super) fn may_stay(&mut self, code: &Code, id: TaskId, act: &ActCode, why: &str) {
         let maybe = self.tasks.get(id).and_then(|task| task.act.as_ref()).is_some_and(|run| run.maybe);
         let Deed::Tool { tool, .. } = &act.target else { return };
-        if maybe && failure.code != "unknown" && code.tool(*tool).is_some_and(|tool| !tool.reads_only()) {
-            let why = format!("an attempt of it may have happened, and its result is not known: {}", failure.shown());
+        if maybe && code.tool(*tool).is_some_and(|tool| !tool.reads_only()) {
+            let why = format!("an attempt of it may have happened, and its result is not known: {why}");
             self.cannot_undo(id, why.into());
         }
     }

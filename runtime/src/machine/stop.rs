@@ -48,6 +48,10 @@ impl Machine {
         match &task.state {
             State::Owed => {
                 if !self.in_flight(id) && !self.answer_nothing(id) {
+                    if let Some((_, act)) = self.act_of(code, id) {
+                        // It was to be tried again.
+                        self.may_stay(code, id, act, "it was not tried again");
+                    }
                     self.close_task(id);
                 }
             }

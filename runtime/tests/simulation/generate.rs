@@ -8,13 +8,15 @@ use std::sync::Arc;
 struct Writer<'a> {
     chance: &'a mut Chance,
     names: u32,
+    /// Loops around.
+    rounds: u32,
     /// Flows beside the entry.
     flows: String,
 }
 
 /// A program.
 pub fn program(chance: &mut Chance) -> Arc<Program> {
-    let mut writer = Writer { chance, names: 0, flows: String::new() };
+    let mut writer = Writer { chance, names: 0, rounds: 0, flows: String::new() };
     let saga = writer.chance.percent(60);
     let body = writer.steps(saga, 2, true);
     let role = if saga { "saga" } else { "coordinator" };
@@ -51,6 +53,8 @@ impl Writer<'_> {
                 format!("  {name} = t.get(n: \"{name}\") optional\n  require {name} == null or {name}.n != \"\"\n")
             }
             5 => format!("  wait {}ms\n", self.chance.pick(&[1, 50, 3_000, 61_000])),
+            // Events are told apart by their key, and rounds of a loop would have the same.
+            6 if self.rounds > 0 => "  wait 2s\n".to_owned(),
             6 => self.question(),
             7 => self.each(saga, depth),
             _ => self.flow(saga, depth),
@@ -88,7 +92,9 @@ impl Writer<'_> {
         let (name, item) = (self.name(), self.name());
         let parallel = *self.chance.pick(&["", " parallel 2", " parallel 5"]);
         let count = self.chance.between(1, 4);
+        self.rounds += 1;
         let body = if self.chance.percent(30) && depth > 1 { self.flow(saga, depth) } else { self.call("put", saga) };
+        self.rounds -= 1;
         let body = body.replace("\n  ", "\n    ");
         format!(
             "  {name} = for {item} in range(0, {count}){parallel} {{\n  {body}    yield {item}\n  }}\n  require len({name}) >= 0\n"

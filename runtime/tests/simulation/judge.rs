@@ -81,7 +81,8 @@ impl Case<'_> {
             let Some(envelope) = self.envelopes.get(&run.run_id) else { continue };
             let status = envelope.metadata.status;
             if run.finished_at.is_none() || envelope.metadata.finished_at.is_none() {
-                self.say(format!("run {} of `{}` has not ended: {status:?}", run.run_id, run.flow));
+                let waits = envelope.metadata.waiting.clone();
+                self.say(format!("run {} of `{}` has not ended: {status:?}, {waits:?}", run.run_id, run.flow));
             }
             if run.status != status.word() {
                 self.say(format!("run {} is listed as {} and is {status:?}", run.run_id, run.status));
@@ -128,9 +129,15 @@ impl Case<'_> {
         let Some(envelope) = self.envelopes.get(run_id) else { return false };
         let named = format!("`{step}`");
         envelope.metadata.not_undone.iter().any(|left| left.starts_with(&named))
-            || (!self.is_saga(run_id)
+            || (self.may_stay(run_id, envelope.metadata.status)
                 && (self.known.given_up.contains(&(run_id.clone(), step.clone()))
                     || self.world.state().unheard.contains(&(run_id.clone(), step.clone()))))
+    }
+
+    /// Whether what nobody heard of may stay without a word: no saga is there, it went on without, or could not go back.
+    fn may_stay(&self, run_id: &EcoString, status: Status) -> bool {
+        let gone_too_far = self.program(run_id).is_some_and(|program| program.name == "final_step");
+        !self.is_saga(run_id) || status == Status::Succeeded || gone_too_far
     }
 
     fn program(&self, run_id: &EcoString) -> Option<&Program> {

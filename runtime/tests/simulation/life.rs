@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use weir_runtime::dispatch::{Dispatcher, Settings};
 use weir_runtime::engine::{Answerer, Clock, Engine, EngineError, LocalEngine, Question, StartRequest, Toolbox, When};
 use weir_runtime::journal::Journal;
+use weir_runtime::machine::NoteKind;
 use weir_stdlib::value::Value;
 
 /// Longer than any run may take, in virtual time.
@@ -125,6 +126,16 @@ async fn go(life: Life) -> (End, u64) {
     };
     let (stop, stopped) = oneshot::channel();
     let mut dispatcher = None;
+    life.world.state().log.push(format!("life {} begins at {} ms, serves: {serves}", life.number, life.base));
+    let (mut watch, tells, at) = (around.engine.watch(), Arc::clone(&life.world), clock.clone());
+    tokio::spawn(async move {
+        while let Some(one) = watch.recv().await {
+            if one.event == NoteKind::Alert {
+                let line = format!("{} ms: run {}: {}", at.millis(), one.run_id, one.reason.unwrap_or_default());
+                tells.state().log.push(line);
+            }
+        }
+    });
     if serves {
         let settings = Settings { poll: Duration::from_secs(chance.between(1, 20)), ..Settings::default() };
         let works = Dispatcher::new(around.engine.clone(), settings);

@@ -3,7 +3,7 @@
 use weir_runtime::journal::{Batch, Journal, NewRun, Place};
 
 /// One thing that was written.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Op {
     Create(Box<NewRun>),
     Append(Box<Batch>),

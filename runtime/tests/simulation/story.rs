@@ -12,6 +12,7 @@ use crate::planted::{Fault, Planted};
 use crate::world::World;
 use std::sync::Arc;
 use tokio::time::Instant;
+use weir_runtime::journal::{Filter, Journal};
 
 /// What happened in all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,8 +74,8 @@ pub fn play(seed: u64, fault: Fault, file: bool) -> Told {
             Chance::of(seed, &format!("disk {number}")),
             if last { 0 } else { full },
         );
-        let (world, people) = (Arc::clone(&world), Arc::clone(&people));
-        let (end, now) = life::live(Life { number, world, people, disk: disk.clone(), fuse, base, last });
+        let (in_world, by) = (Arc::clone(&world), Arc::clone(&people));
+        let (end, now) = life::live(Life { number, world: in_world, people: by, disk: disk.clone(), fuse, base, last });
         let (left, failed) = disk.take();
         tally.failed_commits += failed;
         // The computer is off for a while.
@@ -90,6 +91,7 @@ pub fn play(seed: u64, fault: Fault, file: bool) -> Told {
                 return Told { tally, wrong, log: Vec::new() };
             }
         }
+        world.state().log.push(format!("life {number} ended at {now} ms: {end:?}, power {power}"));
         if end == End::Hung {
             wrong.push("it does not come to an end".into());
         }
@@ -129,6 +131,19 @@ fn verdict(
         judge::judge(&engine, &disk, world, people).await
     });
     drop(runtime);
+    tell_lines(&disk, world);
     tally.runs = people.known().ends.len() as u64;
     wrong
+}
+
+/// Whoever looks at one seed wants to read the journal.
+fn tell_lines(disk: &Disk, world: &Arc<World>) {
+    if std::env::var("WEIR_SEED").is_err() {
+        return;
+    }
+    for run in disk.list(&Filter::default()).unwrap_or_default() {
+        for line in disk.lines(&run.run_id, 0).unwrap_or_default() {
+            world.state().log.push(format!("journal {} {}", run.run_id, line.text));
+        }
+    }
 }

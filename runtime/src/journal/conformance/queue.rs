@@ -131,6 +131,30 @@ pub(super) fn wakes(journal: &dyn Journal) -> Verdict {
     same("it waits for somebody", due(journal, 99)?, vec!["r2".into()])
 }
 
+pub(super) fn found(journal: &dyn Journal) -> Verdict {
+    // It keeps its place among those that go, and that does not stand in its own way.
+    enqueue(journal, "r1", Place { slot: Some(("order 7".into(), 1)), ..place(0) })?;
+    let token = admit(journal, "r1", 0)?;
+    ok(journal.release("r1", token).wait())?;
+    same("before it has begun", due(journal, 9)?, vec!["r1".into()])?;
+    same("what it begins with", ok(journal.queued("r1"))?, Some("\"begins\"".into()))?;
+    let token = begin(journal, "r1", 0)?;
+    let waiting = StatusChange { status: "waiting", finished_at: None };
+    ok(journal.append(Batch { status: Some(waiting), ..batch("r1", token, 1, &[]) }).wait())?;
+    same("while somebody has it", due(journal, 9)?, vec![])?;
+    ok(journal.release("r1", token - 1).wait())?;
+    same("when somebody else let go of it", due(journal, 9)?, vec![])?;
+    ok(journal.release("r1", token).wait())?;
+    same("when nobody has it", due(journal, 9)?, vec!["r1".into()])?;
+    let token = admit(journal, "r1", 9)?;
+    let over = StatusChange { status: "failed", finished_at: Some("2026-11-05T10:00:01Z".into()) };
+    ok(journal
+        .append(Batch { status: Some(over), release: true, frees: true, ..batch("r1", token, 1, &["2"]) })
+        .wait())?;
+    ok(journal.release("r1", token).wait())?;
+    same("when it has ended", due(journal, 9)?, vec![])
+}
+
 pub(super) fn remembers(journal: &dyn Journal) -> Verdict {
     same("nothing", ok(journal.recall("a"))?, None)?;
     ok(journal.remember("a", "1".into()).wait())?;

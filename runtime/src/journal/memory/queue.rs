@@ -49,6 +49,15 @@ impl State {
         Ok(Admitted::Go(run.token))
     }
 
+    /// Whoever looks for runs to go on with finds it, where it has begun and not ended.
+    pub(super) fn release(&mut self, run_id: &str, token: u64) {
+        let Some(run) = self.runs.get_mut(run_id).filter(|run| run.token == token && run.held) else { return };
+        run.held = false;
+        if !run.lines.is_empty() && run.record.finished_at.is_none() {
+            self.queue.insert(run_id.into(), Place::default());
+        }
+    }
+
     fn no_room(&self, run_id: &str, now: i64) -> Option<String> {
         let run = self.runs.get(run_id)?;
         let behind = self.queue.get(run_id).and_then(|place| place.behind.as_ref());

@@ -57,7 +57,7 @@ pub(super) fn sleep(sql: &Connection, number: i64, run_id: &str, until: i64) -> 
     insert(sql, number, run_id, &Place { due: until, ..Place::default() })
 }
 
-/// Word was left for a run: where nobody carries it on, and it has begun, it is woken.
+/// Word was left for a run, or it was let go of in the middle: where nobody carries it on, and it has begun, it is woken.
 pub(super) fn rouse(sql: &Connection, run_id: &str) -> Result<(), Stop> {
     sql.prepare_cached(
         "INSERT INTO queue (run, due, priority, source, sum) SELECT number, 0, 0, '', ?2 FROM runs \
@@ -179,7 +179,7 @@ pub(super) fn due(sql: &Connection, file: &Path, now: i64, limit: usize) -> Resu
          FROM queue q JOIN runs r ON r.number = q.run LEFT JOIN going ON going.slot = r.slot \
            LEFT JOIN used ON used.number = r.number \
          WHERE q.due <= ?1 AND (r.owner IS NULL OR r.owner IN ({marks})) \
-           AND (r.slot IS NULL OR coalesce(going.n, 0) - (r.owner IS NOT NULL) < r.most) \
+           AND (r.slot IS NULL OR coalesce(going.n, 0) - (r.owner IS NOT NULL OR r.holds = 1) < r.most) \
            AND (q.count IS NULL OR q.started IS NULL OR coalesce(used.n, 0) < q.count) \
            AND NOT EXISTS (SELECT 1 FROM runs b WHERE b.run_id = q.behind AND b.finished_at IS NULL) \
          ORDER BY woken DESC, q.priority DESC, turn, q.due, q.run LIMIT {limit}"
