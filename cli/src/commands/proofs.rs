@@ -4,6 +4,7 @@ use crate::args::CheckFormat;
 use crate::out;
 use crate::report::bounds::{self, Bounded};
 use crate::report::trust::{self, Told};
+use std::cell::OnceCell;
 use weir_compiler::Checked;
 use weir_compiler::trust::FlowTrust;
 use weir_lang::span::{Lines, Loc};
@@ -15,9 +16,10 @@ pub type Asked<'a> = (&'a Checked, &'a [bool]);
 pub fn tell_bounds(format: CheckFormat, projects: &[Asked<'_>]) {
     let mut flows = Vec::new();
     for (checked, wanted) in projects {
+        let place = places(checked);
         let found = checked.bounds().into_iter();
         let found = found.filter(|bound| wanted.get(bound.loc.file.0 as usize).copied().unwrap_or(false));
-        flows.extend(found.map(|bound| Bounded { at: place(checked, bound.loc), bound }));
+        flows.extend(found.map(|bound| Bounded { at: place(bound.loc), bound }));
     }
     match format {
         CheckFormat::Json => out::result_line(&bounds::json(&flows)),
@@ -29,7 +31,7 @@ pub fn tell_bounds(format: CheckFormat, projects: &[Asked<'_>]) {
 pub fn tell_trust(format: CheckFormat, projects: &[Asked<'_>], told: &[&[FlowTrust]]) {
     let (mut text, mut flows) = (Vec::new(), Vec::new());
     for ((checked, wanted), told) in projects.iter().zip(told) {
-        text.push(move |loc| place(checked, loc));
+        text.push(places(checked));
         let asked = |flow: &&FlowTrust| wanted.get(flow.loc.file.0 as usize).copied().unwrap_or(false);
         flows.push(told.iter().filter(asked).collect::<Vec<_>>());
     }
@@ -44,9 +46,13 @@ pub fn tell_trust(format: CheckFormat, projects: &[Asked<'_>], told: &[&[FlowTru
     }
 }
 
-/// `file:line`
-pub fn place(checked: &Checked, loc: Loc) -> String {
-    let Some(file) = checked.files.get(loc.file.0 as usize) else { return "?".into() };
-    let line = Lines::new(&file.text).position(&file.text, loc.span.start).0;
-    format!("{}:{line}", file.path)
+/// `file:line` of places; the lines of each file are read once, when something in it is told.
+fn places(checked: &Checked) -> impl Fn(Loc) -> String {
+    let lines: Vec<OnceCell<Lines>> = checked.files.iter().map(|_| OnceCell::new()).collect();
+    move |loc| {
+        let at = loc.file.0 as usize;
+        let (Some(file), Some(lines)) = (checked.files.get(at), lines.get(at)) else { return "?".into() };
+        let line = lines.get_or_init(|| Lines::new(&file.text)).line(loc.span.start);
+        format!("{}:{line}", file.path)
+    }
 }

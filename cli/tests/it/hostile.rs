@@ -326,6 +326,21 @@ fn flows() -> Vec<(&'static str, String)> {
                 lines(6_000, |at| format!("campaign c{at} {{ cron \"*/5 * * * *\" zone \"Europe/Osl{at}\" run m() }}"))
             ),
         ),
+        (
+            "capabilities that are lacking",
+            format!(
+                "{}coordinator m() can x.read {{\n{}}}\n",
+                lines(6_000, |at| format!("tool t{at}.a() can c{at}.write")),
+                lines(6_000, |at| format!("  t{at}.a()"))
+            ),
+        ),
+        (
+            "many trusted places",
+            format!(
+                "tool a.b(x: trusted string) can a.write\ncoordinator m(xs: [string]) can a.write {{\n{}}}\n",
+                lines(4_000, |at| format!("  a.b(x: xs[{at}] ?? \"\")"))
+            ),
+        ),
         ("more errors than anybody reads", lines(40_000, |at| format!("const c{at} = nothing{at}"))),
         ("bidi and look-alikes", body("\"\u{202e}\u{2066}\" == \"\u{430}\"")),
     ]

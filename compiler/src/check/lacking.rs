@@ -1,6 +1,6 @@
 //! What is said of a `can` that lacks something or has too much.
 
-use super::errors::suggest;
+use super::errors::{MOST_NAMED, listed, suggest};
 use ecow::EcoString;
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::rules::Rule;
@@ -30,8 +30,11 @@ pub fn undeclared_capability(
 
 /// Another place of the flow that needs what its `can` lacks.
 pub fn also_undeclared(one: Diagnostic, loc: Loc, here: &[&str], all: &[&str], can: bool) -> Diagnostic {
+    if all.len() > MOST_NAMED.saturating_add(here.len()) {
+        return one;
+    }
     let names = here.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(" and ");
-    let list = all.join(", ");
+    let list = listed(all.iter().map(|one| (*one).to_owned()), ", ");
     one.label(loc, format!("this needs {names}")).help(match can {
         true => format!("add `{list}` to its `can`"),
         false => format!("declare it behind the parameters: `can {list}`"),

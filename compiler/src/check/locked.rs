@@ -42,7 +42,7 @@ const MOST_SERVERS: usize = 500;
 const MOST_TOOLS: usize = 30_000;
 
 /// The most parts (fields, members, elements) of the types of all tools together.
-const MOST_PARTS: usize = 300_000;
+const MOST_PARTS: usize = 250_000;
 
 /// The longest text of a schema in bytes, blanks included: beyond it, it is not read at all.
 const LONGEST: usize = 4 * MAX_BYTES;
