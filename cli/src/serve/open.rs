@@ -69,14 +69,16 @@ pub async fn serve(project: Project, args: &ServeArgs) -> Outcome {
         }
     };
     tokio::pin!(work);
-    let by = tokio::select! {
-        () = &mut work => "the end",
-        by = interrupts.next() => by,
+    let (by, works) = tokio::select! {
+        () = &mut work => ("the end", false),
+        by = interrupts.next() => (by, true),
     };
     stop.send_replace(true);
     out::note_line(&format!("{by}: nothing new is begun; runs are let go of once their calls have come back"));
     let ended = async {
-        work.await;
+        if works {
+            work.await;
+        }
         join_all(keeping).await;
         left(&app).await;
     };

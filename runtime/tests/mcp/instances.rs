@@ -12,8 +12,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_compiler::project::ToolSection;
+use weir_compiler::project::{ProjectSource, SourceFile, ToolSection};
 use weir_compiler::registry::Definition;
+use weir_runtime::engine::{Engine, LocalEngine, StartRequest, Toolbox};
+use weir_runtime::envelope::Envelope;
+use weir_runtime::journal::MemoryJournal;
+use weir_runtime::machine::Status;
 use weir_runtime::servers::{Verified, open_each};
 use weir_runtime::tool::{Call, Fault, Happened, Tool};
 use weir_stdlib::Value;
@@ -220,5 +224,81 @@ async fn one_that_is_down_at_the_start_is_named_and_asked_again() {
         }
     };
     tokio::time::timeout(HANG, back).await.unwrap();
+    closed(&server).await;
+}
+
+const FLOW: &str = "
+tool hostile.echo(n: int) -> json can hostile.read
+tool hostile.silent(n: int) -> json can hostile.write
+
+coordinator main(count: int) -> int can hostile.read {
+  all = for n in 1..count {
+    got = hostile.echo(n: n) timeout 2s
+    yield got
+  }
+  return len(all)
+}
+
+coordinator writes() can hostile.write {
+  hostile.silent(n: 1)
+}
+";
+
+/// An engine with that server, and a run of a flow that calls it.
+async fn ran(server: &Arc<Verified>, flow: &str, count: Option<i64>) -> Envelope {
+    let file = SourceFile { path: "a.flow".into(), module: "".into(), text: FLOW.into() };
+    let checked = weir_compiler::check(ProjectSource { files: vec![file], ..ProjectSource::default() });
+    let plan = Arc::new(checked.plan(flow).unwrap_or_else(|| panic!("{:?}", checked.diagnostics)));
+    let tools = Toolbox::new().with("hostile", Arc::clone(server) as Arc<dyn Tool>);
+    let engine = LocalEngine::new(Arc::new(MemoryJournal::new()), tools);
+    let args = Value::record(count.map(|count| ("count", Value::int(count))));
+    let grants = ["hostile.read", "hostile.write"].map(Into::into).to_vec();
+    let request = StartRequest { args, grants, ..StartRequest::new("test") };
+    tokio::time::timeout(HANG, engine.start(plan, request)).await.expect("the run hangs").unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_reads_on_while_processes_are_killed_and_a_write_is_not_made_twice() {
+    let place = Place::new();
+    let section = ToolSection { instances: Some(2), ..place.section(&["old"]) };
+    let server = verified(&section, place.folder.path(), &["echo", "silent"]).await;
+    server.verify().await.unwrap();
+    let begun = pids(&place);
+    let kill = |pid: String| assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    let kills = async {
+        for pid in begun.iter().take(2) {
+            let before = place.log().matches("call echo").count();
+            while place.log().matches("call echo").count() < before + 5 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            kill(pid.clone());
+        }
+    };
+    let kills = async { tokio::time::timeout(HANG, kills).await.expect("nothing was called") };
+    let (envelope, ()) = tokio::join!(ran(&server, "main", Some(400)), kills);
+    assert_eq!((envelope.metadata.status, envelope.records[0].value.to_json().as_str()), (Status::Succeeded, "400"));
+    // A write whose process dies in the middle may have happened: it is made nowhere else.
+    let writes = ran(&server, "writes", None);
+    let killed = async {
+        place.logged("call silent").await;
+        pids(&place).into_iter().filter(|pid| crate::support::runs(pid.parse().unwrap())).for_each(kill);
+    };
+    let (envelope, ()) = tokio::join!(writes, killed);
+    assert_eq!(envelope.metadata.status, Status::NeedsAttention);
+    assert_eq!(place.log().matches("call silent").count(), 1);
+    closed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_goes_on_beside_one_that_hangs() {
+    let (a, b) = (site().await, site().await);
+    let server = verified(&of(&[&a, &b]), Path::new("/"), &["echo"]).await;
+    assert!(server.verify().await.unwrap().is_empty());
+    a.mode.store(HUNG, Ordering::SeqCst);
+    let envelope = ran(&server, "main", Some(20)).await;
+    assert_eq!((envelope.metadata.status, b.calls.load(Ordering::SeqCst)), (Status::Succeeded, 20));
+    // One attempt ran out of time there; the rest was not sent there.
+    assert_eq!((envelope.metadata.attempts, a.calls.load(Ordering::SeqCst)), (21, 0));
     closed(&server).await;
 }

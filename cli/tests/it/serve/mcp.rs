@@ -133,10 +133,15 @@ async fn over_stdio_too() {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_weir"));
     command.args(["serve", "--mcp"]).current_dir(here.dir.path());
     let client = Client::default();
-    let client = client.serve(rmcp::transport::TokioChildProcess::new(command).unwrap()).await.unwrap();
+    let transport = rmcp::transport::TokioChildProcess::builder(command).stderr(std::process::Stdio::piped()).spawn();
+    let (transport, stderr) = transport.unwrap();
+    let client = client.serve(transport).await.unwrap();
     let told = client.call_tool(call("shop_hello", &json!({ "name": "Ann", "times": 3 }))).await.unwrap();
     assert_eq!(told.structured_content, Some(json!({ "text": "hello Ann", "times": 3 })));
     client.cancel().await.unwrap();
+    let mut said = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stderr.unwrap(), &mut said).await.unwrap();
+    assert!(said.contains("the end") && !said.contains("bug in weir"), "{said}");
     // What has run stands in the journal.
     let server = again(here, &[]);
     assert_eq!(server.get("/v1/runs").ok(200)["runs"][0]["status"], "succeeded");
