@@ -206,7 +206,9 @@ impl<'a> Reference<'a> {
     fn block(&mut self, frame: &mut Frame<'a>, block: &'a Block, yields: &mut Vec<V>) -> Res {
         let names = frame.names.len();
         let mut value = v(D::Null, false);
+        let mut handed = 0;
         for (at, step) in block.steps.iter().enumerate() {
+            let before: u32 = self.decided.values().sum();
             value = match self.step(frame, step, yields) {
                 Err(Stop::Fail(code)) => {
                     self.look_beside(frame, step, &block.steps[at + 1..])?;
@@ -216,6 +218,10 @@ impl<'a> Reference<'a> {
                 }
                 other => other?,
             };
+            // Of two reads beside each other that are handed over, time tells who is told of first.
+            let told = self.decided.values().sum::<u32>() > before;
+            handed = if self.is_barrier(step) { 0 } else { handed + u32::from(told) };
+            self.torn |= handed > 1;
         }
         frame.names.truncate(names);
         Ok(value)

@@ -1,6 +1,7 @@
 //! Calls of tools: arguments, permission, keys, attempts.
 
 use super::{Frame, Reference, Res, Stop, wrong};
+use crate::play::MAIN;
 use crate::value::{D, V, v};
 use crate::world::{Answer, Said, instead};
 use serde_json::Value as Json;
@@ -65,7 +66,10 @@ impl<'a> Reference<'a> {
         self.touches += u64::from(!reads);
         let mut sent = args.clone();
         if let (Some(parameter), Some(key), Some(fields)) = (accepts, &key, sent.as_object_mut()) {
-            fields.insert(parameter.to_owned(), Json::from(key.as_str()));
+            // A key that belongs to a run is told with it.
+            let per_run = clauses.iter().any(|clause| matches!(clause.kind, ClauseKind::Key { per_run: true, .. }));
+            let told = if per_run { format!("{MAIN}:{key}") } else { key.clone() };
+            fields.insert(parameter.to_owned(), Json::from(told));
         }
         let key = key.map(|key| (key, whole));
         let call = Call { key, bound, tool, name, args: sent, clauses, policy: frame.policy, repeatable, reads };
@@ -118,12 +122,13 @@ impl<'a> Reference<'a> {
 
     /// Attempts until one succeeds or no more are allowed.
     fn attempts(&mut self, call: &Call<'a, '_>, attempt: &mut u32) -> Res {
-        let (mut retries, name) = (0, call.name);
+        let (mut retries, mut arrived, name) = (0, false, call.name);
         loop {
             *attempt += 1;
             self.attempts += 1;
             let known = self.under_key(call)?;
             let made = known.is_none();
+            arrived |= made;
             let answer = known.unwrap_or_else(|| self.moods.answer(name, &call.args, *attempt));
             if !call.reads && made {
                 self.writes.push((name.to_owned(), call.args.clone()));
@@ -162,8 +167,9 @@ impl<'a> Reference<'a> {
                 let lied = code == "bad_response";
                 match if lied { Said::Fail } else { self.hand_over(page, code, call.bound)? } {
                     Said::Again => continue,
-                    Said::Skip => return Err(Stop::Skipped(self.instead(call)?)),
-                    Said::Fail => {}
+                    // The operator knows a call by its having arrived: what a key refused is let fail.
+                    Said::Skip if arrived => return Err(Stop::Skipped(self.instead(call)?)),
+                    Said::Skip | Said::Fail => {}
                 }
             }
             if !again {
