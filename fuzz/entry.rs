@@ -51,7 +51,7 @@ pub fn lock(text: &str) {
         assert_eq!(Lock::parse(&lock.print()).ok().map(|again| again.print()), Some(lock.print()));
     }
     let lock = Some(("weir.lock.json".into(), text.into()));
-    let config = Some(("weir.toml".into(), "[tools.crm]\ncommand = \"crm\"\n".into()));
+    let config = Some(("weir.toml".into(), "[tools.crm]\ncommand = [\"crm\"]\n".into()));
     checked(ProjectSource { files: vec![file(FLOW)], config, lock, ..ProjectSource::default() });
 }
 

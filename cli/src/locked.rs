@@ -21,10 +21,10 @@ impl Locked {
     /// Of a tool; nothing where no server has defined it.
     pub fn of(tool: &Tool) -> Locked {
         let mut locked = Locked::default();
-        let Some(definition) = &tool.definition else { return locked };
+        let Some(Ok(definition)) = tool.definition.as_ref().map(|written| written.read()) else { return locked };
         let schemas = [("input", "Input", Some(&definition.input)), ("output", "Output", definition.output.as_ref())];
         for (side, root, schema) in schemas {
-            let taken = TypeTable { types: locked.types.clone() };
+            let taken = TypeTable { types: locked.types.clone(), ..TypeTable::default() };
             let Some(Ok(typed)) = schema.map(|schema| to_type(schema, &tool.name, root, &taken)) else { continue };
             locked.types.extend(typed.names);
             locked.widened.extend(typed.widened.into_iter().map(|widened| (side, widened)));

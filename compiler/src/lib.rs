@@ -6,6 +6,7 @@ pub mod ide;
 mod lower;
 pub mod plan;
 pub mod project;
+mod reach;
 pub mod registry;
 pub mod test_plan;
 

@@ -19,6 +19,7 @@ HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf
 RIGHT = 'coordinator main(name: string) -> string {\n  return "Hello, {name}"\n}\n'
 WARNING = 'coordinator main(name: string) -> string {\n  loud = upper(name)\n  return "Hello, {name}"\n}\n'
 WRONG = "coordinator main(name: string) -> string {\n  return nmae\n}\n"
+FAILING = RIGHT + '\ntest "greets" {\n  run = main("Ann")\n  expect run.value == "Hello, Bo"\n}\n'
 UGLY = 'coordinator   main(name: string) -> string {\n  return "Hello, {name}"\n}\n'
 
 
@@ -73,7 +74,7 @@ def flags_exist():
 
 
 def action(text, **given):
-    """Exit codes of the check and of the style, and what the check printed."""
+    """Exit codes of the check, the style and the tests, what check and tests printed, and the entries of the log."""
     values = {name: one.get("default", "") for name, one in ACTION["inputs"].items()}
     values.update({name.replace("_", "-"): value for name, value in given.items()}, weir=str(WEIR))
     steps = {step["name"]: step for step in ACTION["runs"]["steps"]}
@@ -82,9 +83,12 @@ def action(text, **given):
     with project(text) as folder:
         check, said = bash(steps["Check"]["run"], folder, **env(steps["Check"]))
         style, _ = bash(steps["Check the style"]["run"], folder, **env(steps["Check the style"]))
+        tested, told = bash(steps["Test"]["run"], folder, **env(steps["Test"]))
+        junit = Path(folder) / "weir-tests.xml"
+        expect("JUnit XML", junit.exists() and "<testsuites" in junit.read_text(encoding="utf-8"), "junit" in given)
         log = Path(folder) / "weir.sarif"
         results = json.loads(log.read_text(encoding="utf-8"))["runs"][0]["results"] if log.exists() else None
-    return check, style, said, results
+    return check, style, tested, said + told, results
 
 
 def github():
@@ -96,12 +100,14 @@ def github():
     manifest = ROOT / "editors/ci/github" / re.search(r"GITHUB_ACTION_PATH/([./\w]+)", ACTION["runs"]["steps"][0]["run"])[1]
     expect("the folder that is built", (manifest / "Cargo.toml").is_file(), True)
 
-    expect("right", action(RIGHT)[:2], (0, 0))
-    check, style, said, results = action(WRONG, sarif="weir.sarif")
-    expect("wrong", (check, style), (1, 0))
+    expect("right", action(RIGHT)[:3], (0, 0, 0))
+    expect("a test that fails", action(FAILING, junit="weir-tests.xml")[:3], (0, 0, 1))
+    expect("its annotation", "::error file=main.flow,line=7" in action(FAILING)[3], True)
+    check, style, tested, said, results = action(WRONG, sarif="weir.sarif")
+    expect("wrong", (check, style, tested), (1, 0, 1))
     expect("annotation", "::error file=main.flow,line=2" in said, True)
     expect("log", [one["ruleId"] for one in results], ["unknown-name"])
-    expect("not in the style", action(UGLY)[:2], (0, 1))
+    expect("not in the style", action(UGLY)[:3], (0, 1, 0))
     expect("warning", action(WARNING)[0], 0)
     expect("warning, denied", action(WARNING, deny_warnings="true")[0], 1)
 
@@ -110,7 +116,7 @@ def gitlab():
     jobs = {name: {**GITLAB[job["extends"]], **job} for name, job in GITLAB.items() if "extends" in job}
     # Where a job sets a variable, the file that includes the template cannot.
     expect("variables of jobs", [name for name, job in jobs.items() if "variables" in job], [])
-    expect("jobs", sorted(jobs), ["weir-check", "weir-fmt"])
+    expect("jobs", sorted(jobs), ["weir-check", "weir-fmt", "weir-test"])
 
     def run(name, text, **more):
         job = jobs[name]
@@ -127,11 +133,12 @@ def gitlab():
     expect("warning, denied", run("weir-check", WARNING, WEIR_FLAGS="--deny-warnings")[0], 1)
     expect("in the style", run("weir-fmt", RIGHT)[0], 0)
     expect("not in the style", run("weir-fmt", UGLY)[0], 1)
+    expect("tests", (run("weir-test", RIGHT)[0], run("weir-test", FAILING)[0]), (0, 1))
 
 
 def hooks():
     by_id = {hook["id"]: hook for hook in HOOKS}
-    expect("hooks", sorted(by_id), ["weir-check", "weir-fmt"])
+    expect("hooks", sorted(by_id), ["weir-check", "weir-fmt", "weir-test"])
     for hook in HOOKS:
         expect(f"keys of {hook['id']}", {"id", "name", "entry", "language", "files"} <= set(hook), True)
         for name, hit in (("flows/a.flow", True), ("a.flow", True), ("a.flow.md", False), ("src/a.rs", False)):
@@ -140,6 +147,8 @@ def hooks():
         expect(f"`{name}`", bool(re.search(by_id["weir-check"]["files"], name)), hit)
     with project(WRONG) as folder:
         expect("weir-check", bash(by_id["weir-check"]["entry"], folder)[0], 1)
+    with project(FAILING) as folder:
+        expect("weir-test", bash(by_id["weir-test"]["entry"], folder)[0], 1)
     with project(UGLY) as folder:
         expect("weir-fmt", bash(f"{by_id['weir-fmt']['entry']} main.flow", folder)[0], 0)
         expect("formatted", (Path(folder) / "main.flow").read_text(encoding="utf-8"), RIGHT)

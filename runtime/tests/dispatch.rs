@@ -453,7 +453,7 @@ async fn a_retry_waits_until_there_is_room_for_it() {
     let folder = tempfile::tempdir().unwrap();
     for journal in [
         Arc::new(MemoryJournal::new()) as Arc<dyn Journal>,
-        Arc::new(SqliteJournal::open(&folder.path().join("weir.db")).unwrap()),
+        Arc::new(SqliteJournal::open(folder.path().join("weir.db")).unwrap()),
     ] {
         let log = Log::new(300);
         let engine = engine(journal, &log);

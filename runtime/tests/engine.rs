@@ -318,6 +318,23 @@ async fn without_anyone_to_ask_the_run_is_left_waiting_and_goes_on_when_answered
 }
 
 #[tokio::test]
+async fn a_key_that_may_have_been_used_is_remembered_by_a_run_that_goes_on() {
+    let fake = fake(|_, _| Reply::Now(Err(Fault::open("unavailable", "the line went dead"))));
+    let engine = engine(&fake);
+    let keyed = |name| {
+        let args = rec(&[("q", text("same"))]);
+        let same = write(name, 1).with(|act| act.target = Target::Tool { tool: "crm.add".into(), args });
+        same.key(text("k1")).once().catch(&["unknown"], value_block(null()))
+    };
+    let steps = vec![keyed("a"), ask("ok", "Sure?", Type::Bool, 0), keyed("b")];
+    let id = engine.start(Arc::new(one(Role::Coordinator, steps)), request()).await.unwrap().metadata.run_id;
+    engine.answer(&id, "ok", Value::bool(true)).await.unwrap();
+    let envelope = engine.resume(&id).await.unwrap();
+    assert_eq!(envelope.exit_code(), 0);
+    assert_eq!(fake.calls(), ["add a"], "nobody knows whether it happened");
+}
+
+#[tokio::test]
 async fn a_staying_engine_takes_signals_and_cancels() {
     let engine = engine(&obliging()).staying();
     let plan = Arc::new(one(Role::Coordinator, vec![receive("r", "paid", Type::INT, 0).to(0), return_(slot(0))]));

@@ -147,6 +147,22 @@ fn an_escalated_step_is_skipped_or_fails() {
 }
 
 #[test]
+fn what_stands_for_a_skipped_call_is_its_result_and_not_the_field_behind_it() {
+    let policy = PolicyArmPlan { codes: vec![], retry: None, then: PolicyEndPlan::Escalate(1) };
+    let with = |act: &mut Act| {
+        act.policy = vec![policy];
+        act.value = Some(field(slot(1), "id"));
+    };
+    let main = flow(Role::Coordinator, "main", block(vec![write("a", 1).with(with).to(0), return_(slot(0))]));
+    let page = flow(Role::Coordinator, "page", block(vec![])).params(vec![param("error", Type::Json)]);
+    let mut hand = Hand::start(plan(vec![main, page]));
+    hand.fail("a", "conflict");
+    hand.done("a/escalate", Value::text("run"));
+    hand.decide("a", Decision::Skip(id("instead")));
+    assert_eq!(hand.envelope().records[0].value.as_str(), Some("instead"));
+}
+
+#[test]
 fn an_escalation_that_reaches_nobody_waits_all_the_same() {
     let mut hand = Hand::start(escalating());
     hand.fail("a", "conflict");

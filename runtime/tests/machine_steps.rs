@@ -62,6 +62,16 @@ fn of_several_failed_reads_the_first_in_the_text_is_reported() {
 }
 
 #[test]
+fn a_read_that_would_have_been_tried_again_has_not_failed() {
+    let plan = one(Role::Coordinator, vec![read("a", 0).retry(&["timeout"], 3), read("b", 1), write("c", 2)]);
+    let mut hand = Hand::start(plan);
+    hand.fail("b", "not_found");
+    hand.fail("a", "timeout");
+    assert_eq!((hand.status(), hand.code().as_str()), ("failed", "not_found"));
+    assert_eq!(hand.envelope().metadata.error.unwrap().step, "b");
+}
+
+#[test]
 fn a_branch_shares_its_frame_and_says_which_way_it_went() {
     let then = block(vec![write("x", 1).to(1)]).value(field(slot(1), "id"));
     let mut hand = Hand::start(one(

@@ -38,7 +38,8 @@ fn project(folder: Option<&PathBuf>) -> Result<Checked, Error> {
         Some(folder) => Some(project_above(folder).unwrap_or_else(|| folder.clone())),
         None => project_above(Path::new(".")),
     };
-    let loaded = root.map_or_else(|| Ok(Loaded::default()), |root| load_folder(&root))?;
+    let mut loaded = root.map_or_else(|| Ok(Loaded::default()), |root| load_folder(&root))?;
+    loaded.source.every_tool = true;
     let checked = loaded.check().1;
     if checked.has_errors() {
         let findings = Findings::all(&checked);

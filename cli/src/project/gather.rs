@@ -157,8 +157,8 @@ pub fn module_of(root: &Path, config: Option<&str>, file: &Path) -> Option<Strin
 }
 
 /// Path as shown, text, and what is wrong with its bytes (its place not yet known).
-/// The largest lock file, in bytes: some ten thousand tools.
-const LOCK: u64 = 64 << 20;
+/// The largest lock file, in bytes: some thousands of tools.
+const LOCK: u64 = 32 << 20;
 
 type ConfigText = (String, String, Option<Diagnostic>);
 

@@ -65,3 +65,19 @@ fn row(tool: &serde_json::Value) -> String {
         tool["capabilities"].as_array().unwrap().iter().map(|one| format!("`{}`", text(one))).collect();
     format!("| `{}` | {} | {sentence} |\n", text(&tool["name"]), can.join(", "))
 }
+
+#[test]
+fn every_test_in_the_books_passes() {
+    let mut tests = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let is_tested = |block: &crate::blocks::Fenced| block.info == "flow" && block.text.contains("\ntest \"");
+        for block in fenced(&text).into_iter().filter(is_tested) {
+            let here = folder(&[("main.flow", &block.text)]);
+            let told = here.weir(&["test", "main.flow", "--explore"]);
+            assert_eq!(told.code, 0, "{}:{}:\n{}{}", page.display(), block.line, told.stdout, told.stderr);
+            tests += block.text.matches("\ntest \"").count();
+        }
+    }
+    assert!(tests > 4, "{tests} tests found");
+}

@@ -32,6 +32,11 @@ fn lines(count: usize, make: impl Fn(usize) -> String) -> String {
     })
 }
 
+/// `"v0" | "v1" | …`
+fn union(count: usize, name: &str) -> String {
+    (0..count).map(|at| format!("\"{name}{at}\"")).collect::<Vec<_>>().join(" | ")
+}
+
 fn flows() -> Vec<(&'static str, String)> {
     let deep = |open: &str, inner: &str, close: &str, depth: usize| {
         body(&format!("{}{inner}{}", open.repeat(depth), close.repeat(depth)))
@@ -225,6 +230,103 @@ fn flows() -> Vec<(&'static str, String)> {
                 lines(1_500, |at| format!("  require r.f{at} != null"))
             ),
         ),
+        (
+            "a case more on each line",
+            format!(
+                "coordinator main(x: int) -> json {{\n  x0 = \"a\"\n{}  return x9000\n}}\n",
+                lines(9_000, |at| format!("  x{at} = if x > {at} then x{} else \"v{at}\"", at - 1))
+            ),
+        ),
+        (
+            "a case less on each line",
+            format!(
+                "type T = {}\ncoordinator m(x: T) -> int {{\n{}  return 1\n}}\n",
+                union(4_000, "v"),
+                lines(4_000, |at| format!("  require x != \"v{at}\""))
+            ),
+        ),
+        (
+            "wide types that are never equal",
+            format!(
+                "type T = {}\ntype S = {}\ncoordinator m(x: T, y: S) {{\n{}}}\n",
+                union(4_000, "v"),
+                union(4_000, "w"),
+                lines(4_000, |at| format!("  y{at} = x == y"))
+            ),
+        ),
+        (
+            "records told apart by a field",
+            format!(
+                "type T = {}\ncoordinator m(x: T) -> int {{\n  return match x.kind {{\n{}  }}\n}}\n",
+                (0..2_000).map(|at| format!("{{ kind: \"k{at}\", v{at}: int }}")).collect::<Vec<_>>().join(" | "),
+                lines(2_000, |at| format!("    \"k{at}\" => x.v{at}"))
+            ),
+        ),
+        (
+            "unions of records that do not fit",
+            format!(
+                "type T = {}\ntype S = {}\n{}",
+                (0..3_000).map(|at| format!("{{ kind: \"t{at}\" }}")).collect::<Vec<_>>().join(" | "),
+                (0..3_000).map(|at| format!("{{ kind: \"s{at}\" }}")).collect::<Vec<_>>().join(" | "),
+                lines(300, |at| format!("transformer f{at}(x: T) -> S {{ return x }}"))
+            ),
+        ),
+        (
+            "types that lead to each other",
+            format!(
+                "{}coordinator m(x: T1) -> T2 {{ return x }}\n",
+                lines(3_000, |at| format!(
+                    "type T{at} = {{ a: T{}, b: [T{}], c: T{}? }}",
+                    at * 7 % 3_000 + 1,
+                    at * 3 % 3_000 + 1,
+                    at * 5 % 3_000 + 1
+                ))
+            ),
+        ),
+        (
+            "arguments under wrong names",
+            format!(
+                "tool a.b({}) can a.read\ncoordinator m() can a.read {{\n{}}}\n",
+                (0..3_900).map(|at| format!("p{at}: int")).collect::<Vec<_>>().join(", "),
+                lines(6, |_| format!(
+                    "  a.b({})",
+                    (0..3_900).map(|at| format!("q{at}: 1")).collect::<Vec<_>>().join(", ")
+                ))
+            ),
+        ),
+        (
+            "arguments that are missing",
+            format!(
+                "tool a.b({}) can a.read\ncoordinator m() can a.read {{\n{}}}\n",
+                (0..3_900).map(|at| format!("p{at}: int")).collect::<Vec<_>>().join(", "),
+                lines(3_000, |_| "  a.b()".into())
+            ),
+        ),
+        (
+            "capabilities up a chain",
+            format!(
+                "{}{}coordinator f1501() {{ }}\n",
+                lines(1_500, |at| format!("tool t{at}.a() can c{at}.read")),
+                lines(1_500, |at| format!("coordinator f{at}() {{\n  t{at}.a()\n  f{}()\n}}", at + 1))
+            ),
+        ),
+        (
+            "wrong error codes",
+            format!(
+                "tool a.b() can a.read fails {}\n{}",
+                (0..6_000).map(|at| format!("c{at}")).collect::<Vec<_>>().join(", "),
+                lines(4_000, |at| format!("coordinator f{at}() can a.read {{ a.b() catch {{ d{at} => 1 }} }}"))
+            ),
+        ),
+        ("flows that stay open", lines(15_000, |at| format!("coordinator f{at}(x: int) {{"))),
+        (
+            "time zones that are none",
+            format!(
+                "coordinator m() {{ }}\n{}",
+                lines(6_000, |at| format!("campaign c{at} {{ cron \"*/5 * * * *\" zone \"Europe/Osl{at}\" run m() }}"))
+            ),
+        ),
+        ("more errors than anybody reads", lines(40_000, |at| format!("const c{at} = nothing{at}"))),
         ("bidi and look-alikes", body("\"\u{202e}\u{2066}\" == \"\u{430}\"")),
     ]
 }
@@ -342,7 +444,7 @@ fn hostile_schemas_are_answered_in_bounded_time_and_memory() {
     let mut wrong = Vec::new();
     let flow = "coordinator main() -> json can crm.write {\n  return crm.find()\n}\n";
     for (name, schema) in schemas() {
-        let config = "[project]\nflows = [\"flows\"]\n\n[tools.crm]\ncommand = \"crm\"\n";
+        let config = "[project]\nflows = [\"flows\"]\n\n[tools.crm]\ncommand = [\"crm\"]\n";
         let here = folder(&[("weir.toml", config), ("flows/main.flow", flow), ("weir.lock.json", &locked(&schema))]);
         let ended = limited(&here, &[]);
         if !(0..=1).contains(&ended.code) {
@@ -381,6 +483,54 @@ fn hostile_project_files_are_answered_in_bounded_time_and_memory() {
         }
         files.push((path, &text));
         let ended = limited(&folder(&files), &[]);
+        if !(0..=1).contains(&ended.code) {
+            wrong.push(format!("{name}: {} {}", ended.code, ended.stderr.chars().take(300).collect::<String>()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Lock files of megabytes, beside a flow that calls as much of them as it can.
+fn locks() -> Vec<(&'static str, String)> {
+    let lock = |tools: Vec<String>| {
+        format!("{{\"version\":1,\"servers\":{{\"crm\":{{\"kind\":\"openapi\",\"tools\":{{{}}}}}}}}}", tools.join(","))
+    };
+    let all = |count: usize, make: &dyn Fn(usize) -> String| {
+        lock((0..count).map(|at| format!("\"t{at}\":{{{}}}", make(at))).collect())
+    };
+    let fields =
+        |count: usize| (0..count).map(|at| format!("\"p{at}\":{{\"type\":\"string\"}}")).collect::<Vec<_>>().join(",");
+    let wide = format!("\"input\":{{\"type\":\"object\",\"properties\":{{{}}}}}", fields(200));
+    let places = (0..40).map(|at| format!("\"p{at}\":{{\"in\":\"query\"}}")).collect::<Vec<_>>().join(",");
+    let http = format!("\"input\":{{}},\"http\":{{\"method\":\"GET\",\"path\":\"/x\",\"params\":{{{places}}}}}");
+    vec![
+        ("many wide tools", all(1_000, &|_| wide.clone())),
+        ("more parts than types may have", all(5_000, &|_| wide.clone())),
+        ("many little tools", all(300_000, &|_| "\"input\":{\"type\":\"object\"}".into())),
+        ("operations of many parameters", all(20_000, &|_| http.clone())),
+        (
+            "a schema of megabytes",
+            lock(vec![format!("\"t1\":{{\"input\":{{\"default\":[{}{{}}]}}}}", "{},".repeat(6_000_000))]),
+        ),
+        ("tools that cannot be called", all(40_000, &|_| "\"input\":1".into())),
+        (
+            "many servers",
+            format!(
+                "{{\"version\":1,\"servers\":{{{}}}}}",
+                (0..300_000).map(|at| format!("\"s{at}\":{{\"kind\":\"mcp\"}}")).collect::<Vec<_>>().join(",")
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn hostile_lock_files_are_answered_in_bounded_time_and_memory() {
+    let flow = format!("coordinator main() can crm.write {{\n{}}}\n", lines(5_000, |at| format!("  crm.t{at}()")));
+    let config = "[project]\nflows = [\"flows\"]\n\n[tools.crm]\nurl = \"https://crm.example.com\"\n";
+    let mut wrong = Vec::new();
+    for (name, text) in locks() {
+        let here = folder(&[("weir.toml", config), ("flows/main.flow", &flow), ("weir.lock.json", &text)]);
+        let ended = limited(&here, &[]);
         if !(0..=1).contains(&ended.code) {
             wrong.push(format!("{name}: {} {}", ended.code, ended.stderr.chars().take(300).collect::<String>()));
         }
@@ -429,7 +579,7 @@ fn checking_starts_no_process_and_opens_no_connection() {
         eprintln!("`strace` is missing: `scripts/install-strace` brings it");
         return;
     }
-    let config = "[project]\nflows = [\"flows\"]\n\n[tools.crm]\ncommand = \"touch\"\nargs = [\"started\"]\n\n[tools.web]\nurl = \"http://127.0.0.1:9/mcp\"\n";
+    let config = "[project]\nflows = [\"flows\"]\n\n[tools.crm]\ncommand = [\"touch\", \"started\"]\n\n[tools.web]\nurl = \"http://127.0.0.1:9/mcp\"\n";
     let flow = "coordinator main() -> json can crm.write, shell.exec {\n  return nothing\n}\n";
     let here = folder(&[
         ("weir.toml", config),
@@ -440,7 +590,9 @@ fn checking_starts_no_process_and_opens_no_connection() {
     for args in [&[weir, "check"][..], &[weir, "check", "--trust"], &[weir, "check", "--bounds"]] {
         assert_eq!(reached_out(&here, args), Vec::<String>::new());
     }
-    // What is looked for is seen where it happens.
+    // The same project reaches out where it should, and what is looked for is seen.
+    let started = reached_out(&here, &[weir, "tools", "sync", "crm"]);
+    assert!(started.iter().any(|line| line.contains("\"started\"")), "{started:#?}");
     assert!(!reached_out(&here, &["sh", "-c", "true | true"]).is_empty());
     assert!(!reached_out(&here, &["bash", "-c", "(exec 3<>/dev/udp/127.0.0.1/9) || true"]).is_empty());
 }

@@ -74,7 +74,7 @@ fn a_lock_file_without_end_is_not_read() {
     let lock = std::fs::File::options().write(true).open(here.path("weir.lock.json")).unwrap();
     lock.set_len(1 << 40).unwrap();
     for args in [&["check"][..], &["run", "a.flow"], &["tools", "list"], &["tools", "sync"]] {
-        here.weir(args).code(2).says(&["weir.lock.json` is larger than 64 MiB", "move it away"]);
+        here.weir(args).code(2).says(&["weir.lock.json` is larger than 32 MiB", "move it away"]);
     }
 }
 

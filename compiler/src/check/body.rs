@@ -282,7 +282,7 @@ impl<'a> Body<'a> {
         if otherwise.as_ref().is_some_and(leaves) {
             facts.extend(self.facts(cond, true));
         }
-        self.scope.assume(facts);
+        self.assume(cond.span, facts);
     }
 
     fn yield_step(&mut self, span: Span, value: &Expr) {
@@ -325,7 +325,7 @@ impl<'a> Body<'a> {
         self.condition(cond, "`require`");
         let mark = self.scope.enter();
         let facts = self.facts(cond, false);
-        self.scope.assume(facts);
+        self.assume(cond.span, facts);
         match otherwise {
             Some(Otherwise::Reason(text)) => self.text(text),
             Some(Otherwise::Exit(exit)) => {
@@ -336,7 +336,7 @@ impl<'a> Body<'a> {
         }
         self.leave(mark);
         let facts = self.facts(cond, true);
-        self.scope.assume(facts);
+        self.assume(cond.span, facts);
     }
 
     fn wait_step(&mut self, expr: &Expr) {
@@ -397,8 +397,10 @@ impl<'a> Body<'a> {
     fn merge_step(&mut self, key: &Expr, prefer: &[Ident]) -> Type {
         for one in prefer {
             if !self.sources.iter().any(|(name, _)| *name == one.name) {
-                let near =
-                    errors::nearest(&one.name, self.sources.iter().map(|(name, _)| name.as_str())).map(str::to_string);
+                let near = self
+                    .checker
+                    .near(&one.name, self.sources.iter().map(|(name, _)| name.as_str()))
+                    .map(str::to_string);
                 let loc = self.loc(one.span);
                 self.report(errors::unknown_source(loc, &one.name, near.as_deref()));
             }

@@ -31,7 +31,7 @@ impl Body<'_> {
     fn branch(&mut self, cond: &Expr, holds: bool, block: &Block, expected: Option<&Type>) -> Type {
         let mark = self.scope.enter();
         let facts = self.facts(cond, holds);
-        self.scope.assume(facts);
+        self.assume(cond.span, facts);
         let result = self.steps(block, expected);
         self.leave(mark);
         if result.leaves { Type::Never } else { result.value }
@@ -68,7 +68,7 @@ impl Body<'_> {
             if let Some(guard) = &arm.guard {
                 self.condition(guard, "`when`");
                 let facts = self.facts(guard, true);
-                self.scope.assume(facts);
+                self.assume(guard.span, facts);
             }
             results.push(self.arm_body(&arm.body, expected));
             self.leave(mark);
@@ -158,7 +158,7 @@ impl Body<'_> {
                 facts.push((path, Type::union(narrowed)));
             }
         }
-        self.scope.assume(facts);
+        self.assume(subject.span, facts);
     }
 
     /// What is left after an arm without guard.

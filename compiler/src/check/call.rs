@@ -5,11 +5,15 @@ use super::errors;
 use super::program::{AmbientFn, Callee, Param};
 use ecow::EcoString;
 use indexmap::IndexMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use weir_lang::ast::{Arg, Delay, Expr, ExprKind, Path, Role, Stage};
 use weir_lang::span::Span;
 use weir_lang::types::{FieldType, RecordType, Type, fits};
 use weir_stdlib::functions::{FunctionId, Signature};
+
+/// How many arguments are few.
+const FEW: usize = 8;
 
 /// The value of a delivery.
 pub fn delivery_type() -> Type {
@@ -45,7 +49,7 @@ impl Body<'_> {
             Callee::Tool(tool) => {
                 let loc = self.loc(callee.span);
                 self.checker.called.entry(tool.clone()).or_insert(loc);
-                let params = self.checker.program.tool_params(&tool);
+                let params = self.checker.params_of(&tool);
                 self.arguments(&tool, &params, args, piped, callee.span);
                 self.checker.program.tools.get(&tool).map_or(Type::Broken, |tool| tool.output.clone())
             }
@@ -135,9 +139,13 @@ impl Body<'_> {
         missing: &[(&EcoString, &Type)],
         span: Span,
     ) {
-        let names: Vec<&EcoString> = names.collect();
-        let strangers = args.iter().filter_map(|arg| arg.name.as_ref()).filter(|name| !names.contains(&&name.name));
-        for (name, ty) in missing.iter().skip(strangers.count()) {
+        if missing.is_empty() {
+            return;
+        }
+        let given = args.iter().any(|arg| arg.name.is_some());
+        let names: FxHashSet<&EcoString> = if given { names.collect() } else { FxHashSet::default() };
+        let strangers = args.iter().filter_map(|arg| arg.name.as_ref()).filter(|name| !names.contains(&name.name));
+        for (name, ty) in missing.iter().skip(strangers.count()).take(errors::MOST_NAMED) {
             let loc = self.loc(span);
             let found = errors::missing_argument(loc, callee, name, ty);
             let found = match self.scope.get(name).is_some_and(|known| {
@@ -177,7 +185,16 @@ impl Body<'_> {
         piped: Option<(Type, Span)>,
     ) -> Vec<(usize, Given<'e>)> {
         let names: Vec<&EcoString> = names.collect();
+        // A few arguments are found by going through the names, many by looking them up.
+        let many = args.len() > FEW;
+        let known: FxHashMap<&EcoString, usize> =
+            names.iter().enumerate().filter(|_| many).map(|(at, name)| (*name, at)).collect();
+        let place_of = |name: &EcoString| match many {
+            true => known.get(name).copied(),
+            false => names.iter().position(|known| *known == name),
+        };
         let mut out: Vec<(usize, Given)> = Vec::new();
+        let mut taken: FxHashSet<usize> = FxHashSet::default();
         let mut next = 0;
         if let Some((ty, span)) = piped {
             if names.is_empty() {
@@ -185,25 +202,26 @@ impl Body<'_> {
                 self.report(errors::too_many_arguments(loc, callee, 0));
             }
             out.push((0, Given::Piped(ty, span)));
+            taken.insert(0);
             next = 1;
         }
         for arg in args {
             let place = match &arg.name {
-                Some(name) => names.iter().position(|known| **known == name.name),
+                Some(name) => place_of(&name.name),
                 None => {
                     next += 1;
                     (next <= names.len()).then_some(next - 1)
                 }
             };
             match (place, &arg.name) {
-                (Some(place), _) if out.iter().any(|(had, _)| *had == place) => {
+                (Some(place), _) if taken.contains(&place) => {
                     let loc = self.loc(arg.value.span);
                     let name = names.get(place).map(|name| name.as_str()).unwrap_or_default().to_string();
                     let own = match &arg.value.kind {
-                        ExprKind::Name(own) if arg.name.is_none() => names.iter().position(|known| **known == own.name),
+                        ExprKind::Name(own) if arg.name.is_none() => place_of(&own.name),
                         _ => None,
                     };
-                    match own.filter(|own| !out.iter().any(|(had, _)| had == own)) {
+                    match own.filter(|own| taken.insert(*own)) {
                         Some(own) => {
                             let name = names.get(own).map(|name| name.as_str()).unwrap_or_default();
                             self.report(errors::argument_without_name(loc, name));
@@ -215,10 +233,14 @@ impl Body<'_> {
                         }
                     }
                 }
-                (Some(place), _) => out.push((place, Given::Expr(&arg.value))),
+                (Some(place), _) => {
+                    taken.insert(place);
+                    out.push((place, Given::Expr(&arg.value)));
+                }
                 (None, Some(name)) => {
-                    let near = errors::nearest(&name.name, names.iter().map(|name| name.as_str())).map(str::to_string);
-                    let known = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                    let near =
+                        self.checker.near(&name.name, names.iter().map(|name| name.as_str())).map(str::to_string);
+                    let known = errors::listed(names.iter().map(|name| format!("`{name}`")), ", ");
                     let loc = self.loc(name.span);
                     self.report(errors::unknown_argument(loc, callee, &name.name, near.as_deref(), &known));
                     self.infer_claused(&arg.value, None, None);

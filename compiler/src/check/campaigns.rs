@@ -136,7 +136,7 @@ impl Checker {
             return;
         }
         let config = self.config.clone();
-        let near = errors::nearest(&name, config.webhooks.keys().map(EcoString::as_str));
+        let near = self.near(&name, config.webhooks.keys().map(EcoString::as_str));
         let loc = self.program.loc(module, path.span);
         self.report(hints::unserved_webhook(loc, &name, near));
     }
@@ -148,7 +148,7 @@ impl Checker {
             let loc = self.program.loc(module, zone.span);
             let known = weir_stdlib::functions::zones();
             let city = |zone: &&String| zone.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(name));
-            let near = known.iter().find(city).map(String::as_str);
+            let near = if name.contains('/') { None } else { known.iter().find(city).map(String::as_str) };
             let near = near.or_else(|| self.near(name, known.iter().map(String::as_str))).map(str::to_string);
             self.report(errors::unknown_zone(loc, name, near.as_deref()));
         }

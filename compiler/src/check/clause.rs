@@ -6,6 +6,7 @@ use super::ops::join;
 use super::outline::core_of;
 use super::program::Callee;
 use ecow::EcoString;
+use rustc_hash::FxHashSet;
 use weir_lang::ast::{CatchArm, Clause, ClauseKind, Expr, ExprKind, Ident, Retry};
 use weir_lang::types::{Type, fits};
 
@@ -196,7 +197,7 @@ impl Body<'_> {
 
     fn catch(&mut self, arms: &[CatchArm], codes: &[EcoString], wanted: &Type, ty: Type) -> Type {
         let mut result = ty;
-        let mut seen: Vec<EcoString> = Vec::new();
+        let mut seen: FxHashSet<EcoString> = FxHashSet::default();
         let mut all = false;
         for arm in arms {
             if all {
@@ -205,11 +206,10 @@ impl Body<'_> {
             }
             for code in &arm.codes {
                 self.check_code(code, codes);
-                if seen.contains(&code.name) {
+                if !seen.insert(code.name.clone()) {
                     let loc = self.loc(code.span);
                     self.report(errors::unreachable_arm(loc, "an arm before it takes this code"));
                 }
-                seen.push(code.name.clone());
             }
             all |= arm.codes.is_empty();
             let mark = self.scope.enter();
@@ -239,9 +239,11 @@ impl Body<'_> {
             ));
             return;
         }
-        let near =
-            errors::nearest(&code.name, CODES.into_iter().chain(own.iter().map(EcoString::as_str))).map(str::to_string);
-        let list = CODES.iter().copied().chain(own.iter().map(EcoString::as_str)).collect::<Vec<_>>().join(" ");
+        let near = self
+            .checker
+            .near(&code.name, CODES.into_iter().chain(own.iter().map(EcoString::as_str)))
+            .map(str::to_string);
+        let list = errors::listed(CODES.into_iter().chain(own.iter().map(EcoString::as_str)).map(str::to_owned), " ");
         self.report(errors::unknown_error_code(loc, &code.name, near.as_deref(), &list));
     }
 
@@ -255,7 +257,9 @@ impl Body<'_> {
             return;
         }
         let loc = self.loc(code.span);
-        let near = errors::nearest(&code.name, CODES.into_iter().chain(declared.iter().map(EcoString::as_str)))
+        let near = self
+            .checker
+            .near(&code.name, CODES.into_iter().chain(declared.iter().map(EcoString::as_str)))
             .map(str::to_string);
         self.report(errors::no_error_code(loc, &code.name, near.as_deref(), &CODES.join(" ")));
     }

@@ -6,6 +6,7 @@ use super::program::{Entity, FlowDecl, ItemRef, ModuleInfo, Param, flow_item, fu
 use crate::registry::{Tool, ToolSource};
 use ecow::EcoString;
 use indexmap::IndexMap;
+use std::sync::Arc;
 use weir_lang::ast::{Ident, ItemKind, Path, Use};
 use weir_lang::span::Loc;
 use weir_lang::types::Type;
@@ -243,7 +244,7 @@ impl Checker {
         for item in &ast.items {
             if let ItemKind::Tool(decl) = &item.kind {
                 let tool = self.tool(module, decl, item.doc.clone(), ToolSource::Builtin);
-                self.program.tools.insert(tool.name.clone(), tool);
+                Arc::make_mut(&mut self.program.tools).insert(tool.name.clone(), tool);
             }
         }
         self.program.modules.pop();
@@ -260,7 +261,7 @@ impl Checker {
             }
         }
         self.apply_settings();
-        self.program.tools.sort_keys();
+        Arc::make_mut(&mut self.program.tools).sort_keys();
         let codes: std::collections::BTreeSet<&EcoString> =
             self.program.tools.values().flat_map(|tool| &tool.codes).collect();
         self.codes = codes.into_iter().cloned().collect();
@@ -291,18 +292,18 @@ impl Checker {
             self.check_over(module, decl, &tool, &had);
             tool.name = name.clone();
             tool.definition = had.definition;
+            tool.http = had.http;
             tool.doc = tool.doc.or(had.doc);
         }
-        self.program.tools.insert(name, tool);
+        Arc::make_mut(&mut self.program.tools).insert(name, tool);
     }
 
     /// What `weir.toml` says of tools that are there.
     fn apply_settings(&mut self) {
         let config = self.config.clone();
         self.check_settings(&config);
-        for (server, section) in &config.tools {
-            for (name, tool) in self.program.tools.iter_mut().filter(|(name, _)| name.split('.').next() == Some(server))
-            {
+        for (name, tool) in Arc::make_mut(&mut self.program.tools) {
+            if let Some(section) = name.split('.').next().and_then(|server| config.tools.get(server)) {
                 if let Some(ms) = section.timeout.as_deref().and_then(crate::project::parse_duration) {
                     tool.timeout_ms = u64::try_from(ms).unwrap_or(tool.timeout_ms);
                 }
@@ -312,10 +313,13 @@ impl Checker {
                     apply_tool_settings(tool, settings);
                 }
             }
+        }
+        for (server, section) in &config.tools {
             for denied in &section.deny {
                 let name = ecow::eco_format!("{server}.{denied}");
-                if self.program.tools.shift_remove(&name).is_some() {
-                    self.servers.denied.push(name);
+                // All of them are sorted later.
+                if Arc::make_mut(&mut self.program.tools).swap_remove(&name).is_some() {
+                    self.servers.denied.insert(name);
                 }
             }
         }

@@ -6,9 +6,13 @@ use super::outline::{self, Site, SiteKind};
 use super::program::{Callee, Program};
 use ecow::EcoString;
 use indexmap::IndexMap;
+use rustc_hash::FxHashSet;
 use weir_lang::ast::{ClauseKind, FlowClause, FlowClauseKind, PolicyEnd, Role};
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::span::{Loc, Span};
+
+/// The most capabilities that all flows together may need through others.
+const MOST_NEEDED: usize = 400_000;
 
 /// What a flow does.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +76,7 @@ impl Checker {
             edges.push(one.edges);
         }
         self.spread_effects(&edges);
+        self.check_needed();
         let in_saga = self.reached_by_sagas(&edges);
         for (flow, in_saga) in in_saga.iter().enumerate() {
             self.check_capabilities(flow);
@@ -79,6 +84,17 @@ impl Checker {
         }
         self.check_recursion();
         self.check_undo_reached(&in_saga);
+    }
+
+    /// Thousands of flows that each need what thousands of others need would fill the memory.
+    fn check_needed(&mut self) {
+        let most =
+            (0..self.effects.len()).max_by_key(|flow| self.effects.get(*flow).map(|effects| effects.needs.len()));
+        if let (true, Some(decl)) = (self.needed > MOST_NEEDED, most.and_then(|flow| self.program.flows.get(flow))) {
+            let loc = self.program.flow_ast(most.unwrap_or_default()).map(|tree| tree.name.span);
+            let loc = self.program.loc(decl.at.module, loc.unwrap_or_default());
+            self.report(errors::needs_too_large(loc, MOST_NEEDED));
+        }
     }
 
     /// Takes over what the called flows do, until nothing is new. A flow is looked at again only when one that it
@@ -92,7 +108,10 @@ impl Checker {
                 }
             }
         }
-        let mut open: Vec<usize> = (0..edges.len()).collect();
+        // Those that are called come first, so that few have to be looked at again.
+        let calls = |flow: usize| edges.get(flow).into_iter().flatten().map(|edge| edge.to).collect();
+        let mut open: Vec<usize> = super::graphs::groups(edges.len(), calls).into_iter().flatten().collect();
+        open.reverse();
         let mut waits = vec![true; edges.len()];
         while let Some(flow) = open.pop() {
             if let Some(waits) = waits.get_mut(flow) {
@@ -118,7 +137,9 @@ impl Checker {
         let mut effects = std::mem::take(slot);
         let before = effects.size();
         for edge in edges.iter().filter(|edge| edge.to != flow) {
+            let had = effects.needs.len();
             self.absorb(&mut effects, edge);
+            self.needed += effects.needs.len() - had;
         }
         let changed = before != effects.size();
         if let Some(slot) = self.effects.get_mut(flow) {
@@ -129,7 +150,8 @@ impl Checker {
 
     fn absorb(&self, effects: &mut Effects, edge: &Edge) {
         let (Some(other), Some(decl)) = (self.effects.get(edge.to), self.program.flows.get(edge.to)) else { return };
-        for capability in other.needs.keys() {
+        // What is left out then is told by `check_needed`.
+        for capability in other.needs.keys().filter(|_| self.needed <= MOST_NEEDED) {
             if !effects.needs.contains_key(capability) {
                 effects.needs.insert(capability.clone(), (edge.span, decl.name.clone()));
             }
@@ -293,6 +315,7 @@ impl Checker {
         let clause = tree.clauses.iter().find(|clause| matches!(clause.kind, FlowClauseKind::Can(_)));
         let can_loc = clause.map(|clause| self.program.loc(module, clause.span));
         let agent = decl.role == Role::Agent;
+        let can: FxHashSet<&EcoString> = decl.can.iter().collect();
         let declared: Vec<(Loc, EcoString)> = match clause.map(|clause| &clause.kind) {
             Some(FlowClauseKind::Can(list)) => {
                 list.iter().map(|one| (self.program.loc(module, one.path.span), one.path.text())).collect()
@@ -301,12 +324,11 @@ impl Checker {
         };
         let mut unused: Vec<usize> = Vec::new();
         if !agent && !self.leads_to_broken(flow) {
-            let needless = |(_, text): &(Loc, EcoString)| decl.can.contains(text) && !effects.needs.contains_key(text);
+            let needless = |(_, text): &(Loc, EcoString)| can.contains(text) && !effects.needs.contains_key(text);
             unused.extend(declared.iter().enumerate().filter(|(_, one)| needless(one)).map(|(at, _)| at));
         }
         let mut lacking: IndexMap<(Span, &EcoString), Vec<&str>> = IndexMap::new();
-        for (capability, (span, via)) in effects.needs.iter().filter(|(capability, _)| !decl.can.contains(*capability))
-        {
+        for (capability, (span, via)) in effects.needs.iter().filter(|(capability, _)| !can.contains(*capability)) {
             lacking.entry((*span, via)).or_default().push(capability);
         }
         let can_is_wrong = can_loc.is_some_and(|can| self.is_wrong(can));
@@ -316,9 +338,8 @@ impl Checker {
             let way = self.way_to(via, capabilities.first().copied().unwrap_or_default());
             // A misspelt capability is one mistake: not needed as it stands, and missing as it was meant.
             capabilities.retain(|capability| {
-                let meant = |at: &usize| {
-                    declared.get(*at).is_some_and(|(_, text)| errors::nearest(text, [*capability]).is_some())
-                };
+                let meant =
+                    |at: &usize| declared.get(*at).is_some_and(|(_, text)| self.near(text, [*capability]).is_some());
                 let Some(at) = unused.iter().position(meant).map(|place| unused.remove(place)) else { return true };
                 if let Some((loc, text)) = declared.get(at) {
                     found.push(errors::misspelt_capability(*loc, text, capability, &decl.name, &way));

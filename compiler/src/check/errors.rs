@@ -9,6 +9,7 @@ pub use project::*;
 use super::outline::SiteKind;
 use ecow::EcoString;
 use std::cell::Cell;
+use std::fmt::Write;
 use weir_lang::diagnostic::Diagnostic;
 use weir_lang::rules::Rule;
 use weir_lang::span::Loc;
@@ -16,7 +17,10 @@ use weir_lang::types::{Mismatch, Type, Why};
 
 /// How much work all searches of one check may take together, in letters compared: enough for hundreds of unknown names
 /// in a project of thousands, and never more than a part of a second.
-const MOST_SEARCHED: usize = 100_000_000;
+const MOST_SEARCHED: usize = 40_000_000;
+
+/// How many cases of a type a message looks through for the one that was meant.
+const MOST_LITERALS: usize = 64;
 
 /// The nearest of `known` to `name`, if it is near enough to be meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -194,13 +198,23 @@ pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
 }
 
 /// Wide records that are spread again and again.
-pub fn spread_too_large(loc: Loc, most: usize) -> Diagnostic {
+pub fn types_too_large(loc: Loc, most: usize) -> Diagnostic {
     Diagnostic::new(
         Rule::TooLarge,
         loc,
-        format!("records of many fields are spread so often that they have more than {most} fields together"),
+        format!("the types of values have grown to more than {most} cases together; a field counts as four"),
     )
-    .help("put the fields that belong together into a record of their own, and that into a field")
+    .help("put the fields that belong together into a record of their own, and that into a field; say what a value is that has many cases: `string`")
+}
+
+pub fn needs_too_large(loc: Loc, most: usize) -> Diagnostic {
+    let message = format!("the flows need more than {most} capabilities together, through the flows that they call");
+    Diagnostic::new(Rule::TooLarge, loc, message).help("give tools that belong together one `can`")
+}
+
+pub fn unions_too_wide(loc: Loc) -> Diagnostic {
+    Diagnostic::new(Rule::TooLarge, loc, "types of many cases are compared too often")
+        .help("tell fewer cases apart: `string` and `json` hold anything")
 }
 
 /// A name for a name for a name.
@@ -284,6 +298,20 @@ pub fn missing_argument(loc: Loc, callee: &str, name: &str, ty: &Type) -> Diagno
     ))
 }
 
+/// How many names a message lists.
+pub const MOST_NAMED: usize = 40;
+
+/// Names for a message, cut where they are many.
+pub fn listed(names: impl Iterator<Item = String>, between: &str) -> String {
+    let mut names = names;
+    let mut list = names.by_ref().take(MOST_NAMED).collect::<Vec<_>>().join(between);
+    if names.next().is_some() {
+        list.push_str(between);
+        list.push('…');
+    }
+    list
+}
+
 /// `a` or `an`.
 pub fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
@@ -347,7 +375,7 @@ pub fn mismatch(loc: Loc, wrong: &Mismatch, context: &str) -> Diagnostic {
         },
         Why::Constant => {
             let known = match &wrong.expected {
-                Type::Union(members) => members.iter().map(Type::to_string).collect(),
+                Type::Union(members) => members.iter().take(MOST_LITERALS).map(Type::to_string).collect(),
                 other => vec![other.to_string()],
             };
             match nearest(&wrong.found.to_string(), known.iter().map(String::as_str)) {
@@ -388,13 +416,29 @@ fn field_path(path: &[EcoString]) -> String {
 
 /// A type as messages show it: cut where it is long.
 pub fn brief(ty: &Type) -> String {
-    let text = ty.to_string();
-    if text.chars().count() <= 120 {
-        return text;
+    let mut text = Cut { text: String::new(), room: 120 };
+    if write!(text, "{ty}").is_ok() {
+        return text.text;
     }
-    let mut cut: String = text.chars().take(117).collect();
+    let mut cut: String = text.text.chars().take(117).collect();
     cut.push('…');
     cut
+}
+
+/// Takes no more letters than there is room for: a type may be as long as a file.
+struct Cut {
+    text: String,
+    room: usize,
+}
+
+impl Write for Cut {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        for letter in text.chars() {
+            self.room = self.room.checked_sub(1).ok_or(std::fmt::Error)?;
+            self.text.push(letter);
+        }
+        Ok(())
+    }
 }
 
 pub fn operator_mismatch(loc: Loc, op: &str, left: &Type, right: &Type, help: &str) -> Diagnostic {
@@ -407,7 +451,8 @@ pub fn never_equal(loc: Loc, left: &Type, right: &Type) -> Diagnostic {
     let message = format!("`{}` and `{}` are never equal", brief(left), brief(right));
     let literals = |ty: &Type| match ty {
         Type::Union(members) => {
-            members.iter().filter(|member| matches!(member, Type::Literal(_))).map(|one| one.to_string()).collect()
+            let literals = members.iter().filter(|member| matches!(member, Type::Literal(_)));
+            literals.take(MOST_LITERALS).map(|one| one.to_string()).collect()
         }
         Type::Literal(_) => vec![ty.to_string()],
         _ => Vec::new(),
@@ -487,7 +532,9 @@ pub fn impure_step(loc: Loc, what: &str, place: &str) -> Diagnostic {
     let help = match place {
         "a constant" => "compute it in a flow",
         "a transformer" => "do it in the flow that calls this one, and pass the value in",
-        "a test" => "a test runs a flow in a step of its own, `run = flow(…)`; use the step's name here",
+        "a test" => {
+            "a step of its own runs a flow, `run = flow(…)`, or takes the time, `t = now()`; all else in a test computes"
+        }
         _ => "do it in a step before, and use the step's name here",
     };
     Diagnostic::new(Rule::ImpureStep, loc, format!("{what} cannot stand in {place}, which is pure")).help(help)

@@ -14,15 +14,27 @@ use weir_lang::ast::{Expr, ExprKind, Ident, ListItem, Lit, Part, RecordEntry};
 use weir_lang::span::Span;
 use weir_lang::types::{FieldType, Literal, RecordType, Type, fits};
 
-/// How many fields a message names.
-const MOST_NAMED: usize = 40;
-
 impl Body<'_> {
     /// The type of an expression; noted for lowering and editors.
     pub(super) fn infer(&mut self, expr: &Expr, expected: Option<&Type>) -> Type {
         let ty = self.infer_kind(expr, expected);
+        let ty = if self.may_keep(expr.span, &ty) { ty } else { Type::Broken };
+        self.checker.check_work(self.checker.program.loc(self.module, expr.span));
         self.checker.set_type(self.module, expr.id, ty.clone());
         ty
+    }
+
+    /// Whether a type that was just made may be kept.
+    fn may_keep(&mut self, span: Span, ty: &Type) -> bool {
+        let made = made_members(ty);
+        let loc = self.loc(span);
+        self.checker.may_grow(loc, made, 1)
+    }
+
+    /// Notes what a condition says for the rest of the block.
+    pub(super) fn assume(&mut self, span: Span, mut facts: super::facts::Facts) {
+        facts.retain(|(_, ty)| self.may_keep(span, ty));
+        self.scope.assume(facts);
     }
 
     /// Checks an expression against a type. `context` names who wants it.
@@ -299,8 +311,8 @@ impl Body<'_> {
         let loc = self.loc(name.span);
         let mut diagnostic = errors::unknown_field(loc, &name.name, ty, near.as_deref());
         if near.is_none() && !known.is_empty() {
-            let more = if known.len() > MOST_NAMED { ", …" } else { "" };
-            let known = known.get(..MOST_NAMED).unwrap_or(&known).join("`, `");
+            let more = if known.len() > errors::MOST_NAMED { ", …" } else { "" };
+            let known = known.get(..errors::MOST_NAMED).unwrap_or(&known).join("`, `");
             diagnostic = diagnostic.help(format!("its fields are `{known}`{more}"));
         } else if matches!(name.name.as_str(), "length" | "len" | "size" | "count") {
             diagnostic = diagnostic.help("`len(…)` counts characters, elements or entries");
@@ -436,11 +448,12 @@ impl Body<'_> {
         match self.checker.program.types.head(ty) {
             Type::Record(record) => {
                 let spread = record.fields.len();
+                fields.reserve_exact(spread);
                 for (name, field) in &record.fields {
                     fields.insert(name.clone(), field.clone());
                 }
                 let loc = self.loc(value.span);
-                return self.checker.may_spread(loc, spread);
+                return self.checker.may_grow(loc, spread, super::types::A_FIELD);
             }
             Type::Broken => {}
             other => {
@@ -495,12 +508,12 @@ impl Body<'_> {
         self.condition(cond, "`if`");
         let mark = self.scope.enter();
         let facts = self.facts(cond, true);
-        self.scope.assume(facts);
+        self.assume(cond.span, facts);
         let yes = self.infer_claused(then, expected, None);
         self.leave(mark);
         let mark = self.scope.enter();
         let facts = self.facts(cond, false);
-        self.scope.assume(facts);
+        self.assume(cond.span, facts);
         let no = self.infer_claused(otherwise, expected, None);
         self.leave(mark);
         join(&yes, &no, &self.checker.program.types)
@@ -524,7 +537,7 @@ impl Body<'_> {
         if let Some(cond) = cond {
             self.condition(cond, "`if`");
             let facts = self.facts(cond, true);
-            self.scope.assume(facts);
+            self.assume(cond.span, facts);
         }
         let wanted = expected.and_then(|expected| self.element(expected));
         let ty = self.infer(value, wanted.as_ref());
@@ -567,5 +580,16 @@ impl Body<'_> {
             return;
         }
         self.check_constant(cond);
+    }
+}
+
+/// The members of a union that nothing else holds: it was made just now.
+fn made_members(ty: &Type) -> usize {
+    match ty {
+        Type::Union(members) if Arc::strong_count(members) == 1 => members.len(),
+        Type::List(inner) | Type::Map(inner) | Type::Marked(_, inner) if Arc::strong_count(inner) == 1 => {
+            made_members(inner)
+        }
+        _ => 0,
     }
 }

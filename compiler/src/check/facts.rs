@@ -4,6 +4,7 @@ use super::body::Body;
 use super::scope::path_of;
 use super::types::literal_type;
 use ecow::EcoString;
+use rustc_hash::FxHashSet;
 use weir_lang::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use weir_lang::types::{Literal, Type};
 
@@ -14,6 +15,7 @@ impl Body<'_> {
     /// What is known where `cond` is `holds`. Types must have been inferred for the condition's parts.
     pub(super) fn facts(&mut self, cond: &Expr, holds: bool) -> Facts {
         match &cond.kind {
+            _ if self.checker.overgrown() => Vec::new(),
             ExprKind::Paren(inner) => self.facts(inner, holds),
             ExprKind::Unary { op: UnaryOp::Not, operand } => self.facts(operand, !holds),
             ExprKind::Binary { op: BinaryOp::And, left, right, .. } if holds => self.both(left, right, true),
@@ -74,9 +76,10 @@ impl Body<'_> {
         let types = &self.checker.program.types;
         match types.head(&list) {
             Type::List(element) if !element.has_null(types) => {
-                let literals = types.members(element);
-                if literals.iter().all(|member| matches!(member, Type::Literal(_))) {
-                    let narrowed = ty.keep(types, &|member| literals.contains(&member));
+                let members = types.members(element);
+                if members.iter().all(|member| matches!(member, Type::Literal(_))) {
+                    let literals: FxHashSet<&Type> = members.into_iter().collect();
+                    let narrowed = ty.keep(types, &|member| literals.contains(member));
                     if !narrowed.is_empty() {
                         return vec![(path, Type::union(narrowed))];
                     }

@@ -4,6 +4,7 @@
 use super::Checker;
 use super::hints;
 use super::program::Callee;
+use crate::reach::Reach;
 use ecow::EcoString;
 use std::ops::BitOrAssign;
 use weir_lang::ast::{
@@ -61,7 +62,7 @@ struct Follow<'a> {
     checker: &'a Checker,
     summaries: &'a [Summary],
     module: usize,
-    env: Vec<(EcoString, Deps)>,
+    env: Reach<Deps>,
     loops: u32,
     /// Whether the rounds of the innermost loop yield a secret, or hand one on to the next.
     yields_secret: bool,
@@ -92,7 +93,7 @@ impl Checker {
             checker: self,
             summaries,
             module: decl.at.module,
-            env: Vec::new(),
+            env: Reach::default(),
             loops: 0,
             yields_secret: false,
             found: Vec::new(),
@@ -121,7 +122,7 @@ impl Follow<'_> {
     }
 
     fn bind(&mut self, name: &EcoString, deps: Deps) {
-        self.env.push((name.clone(), deps));
+        self.env.push(name.clone(), deps);
     }
 
     /// Every loop around, a bit each.
@@ -287,10 +288,7 @@ impl Follow<'_> {
     fn parts(&mut self, expr: &Expr) -> Deps {
         match &expr.kind {
             ExprKind::Lit(_) | ExprKind::Regex(_) | ExprKind::Error => Deps::default(),
-            ExprKind::Name(name) => {
-                let known = self.env.iter().rev().find(|(known, _)| *known == name.name);
-                known.map(|(_, deps)| *deps).unwrap_or_default()
-            }
+            ExprKind::Name(name) => self.env.named(&name.name).copied().unwrap_or_default(),
             ExprKind::Template(parts) => {
                 let mut all = Deps::default();
                 for part in parts {
@@ -418,8 +416,7 @@ impl Follow<'_> {
                 }
                 RecordEntry::Spread(value) => all |= self.expr(value),
                 RecordEntry::Field { name, value: None } => {
-                    let known = self.env.iter().rev().find(|(known, _)| *known == name.name);
-                    all |= known.map(|(_, deps)| *deps).unwrap_or_default();
+                    all |= self.env.named(&name.name).copied().unwrap_or_default();
                 }
             }
         }

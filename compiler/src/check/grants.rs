@@ -59,7 +59,7 @@ impl Checker {
         }
         let known = || self.program.flows.iter().map(|flow| &flow.name).chain(started.iter().map(|one| &one.name));
         let own = known().find(|full| full.rsplit('.').next() == Some(name));
-        let near = own.map(EcoString::as_str).or_else(|| errors::nearest(name, known().map(EcoString::as_str)));
+        let near = own.map(EcoString::as_str).or_else(|| self.near(name, known().map(EcoString::as_str)));
         let near = near.map(str::to_string);
         let message = format!("`[grants]` names `{name}`, and there is no such flow or campaign");
         let loc = self.config_key(&["grants", name]);

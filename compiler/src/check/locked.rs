@@ -2,12 +2,16 @@
 
 use super::Checker;
 use super::errors;
+use super::mcp::is_built_in;
 use super::types::DEFAULT_TIMEOUT_MS;
 use crate::project::{ProjectSource, ToolSection, ToolSettings};
-use crate::registry::schema::{Refused, Typed, to_type};
-use crate::registry::{Definition, Listing, Lock, LockError, ServerKind, Tool, ToolParam, ToolSource};
+use crate::registry::schema::{MAX_BYTES, Refused, Typed, to_type};
+use crate::registry::{Definition, Lock, LockError, ServerKind, Tool, ToolParam, ToolSource};
 use ecow::{EcoString, eco_format};
 use indexmap::IndexMap;
+use rustc_hash::FxHashSet;
+use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use weir_lang::span::{FileId, Loc, Span};
 use weir_lang::types::{RecordType, Type};
@@ -15,77 +19,135 @@ use weir_lang::types::{RecordType, Type};
 /// What the lock file says.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    /// The lock file; empty where there is none.
-    pub lock: Lock,
+    /// The servers that it holds.
+    known: BTreeSet<EcoString>,
     /// Whether there is one that could not be read.
     pub broken: bool,
     /// Tools that cannot be called, and why.
     pub unusable: IndexMap<EcoString, EcoString>,
     /// Tools that `deny` takes away.
-    pub denied: Vec<EcoString>,
-    text: String,
+    pub denied: BTreeSet<EcoString>,
     file: FileId,
+    /// The parts of all types that its schemas gave.
+    parts: usize,
+}
+
+/// A lock file of more bytes gives the types of tools only that the flows or `weir.toml` name.
+const LARGE: usize = 2 << 20;
+
+/// The most servers of a lock file.
+const MOST_SERVERS: usize = 500;
+
+/// The most tools of a lock file.
+const MOST_TOOLS: usize = 30_000;
+
+/// The most parts (fields, members, elements) of the types of all tools together.
+const MOST_PARTS: usize = 300_000;
+
+/// The longest text of a schema in bytes, blanks included: beyond it, it is not read at all.
+const LONGEST: usize = 4 * MAX_BYTES;
+
+/// A tool as the text of the lock file has it.
+type Raw<'t> = Definition<&'t RawValue>;
+
+/// The lock file while its tools are collected.
+struct Text<'t> {
+    text: &'t str,
+    /// The words of the flows and of `weir.toml`, where only tools that they name get types.
+    words: Option<FxHashSet<&'t str>>,
+}
+
+impl Text<'_> {
+    /// Whether a tool of this name may be called.
+    fn names(&self, own: &str) -> bool {
+        let Some(words) = &self.words else { return true };
+        let pieces = || own.split(|c| !is_word(c)).filter(|piece| !piece.is_empty());
+        words.contains(plain_name(own).as_str()) || pieces().all(|piece| words.contains(piece))
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn words(source: &ProjectSource) -> FxHashSet<&str> {
+    let texts = source.files.iter().map(|file| file.text.as_str());
+    let texts = texts.chain(source.config.iter().map(|(_, text)| text.as_str()));
+    texts.flat_map(|text| text.split(|c| !is_word(c))).collect()
 }
 
 impl Checker {
-    /// Reads the lock file, which stands behind `weir.toml` among the files.
-    pub(super) fn load_lock(&mut self, source: &ProjectSource) {
-        let Some((_, text)) = &source.lock else { return };
-        let place = source.files.len() + usize::from(source.config.is_some());
-        self.servers.file = FileId(u32::try_from(place).unwrap_or(u32::MAX));
-        self.servers.text = text.clone();
-        match Lock::parse(text) {
-            Ok(lock) => self.servers.lock = lock,
-            Err(LockError { message, at }) => {
-                self.servers.broken = true;
-                let loc = Loc { file: self.servers.file, span: Span::new(at, at) };
-                self.report(errors::invalid_lock(loc, &message));
+    /// The tools of every server in the lock file, which stands behind `weir.toml` among the files.
+    pub(super) fn collect_locked(&mut self, source: &ProjectSource) {
+        if let Some((_, text)) = &source.lock {
+            let place = source.files.len() + usize::from(source.config.is_some());
+            self.servers.file = FileId(u32::try_from(place).unwrap_or(u32::MAX));
+            let large = text.len() > LARGE && !source.every_tool;
+            let text = Text { text, words: large.then(|| words(source)) };
+            match Lock::read(text.text) {
+                Ok(lock) if lock.servers.len() > MOST_SERVERS => {
+                    self.broken_lock(0, &format!("more than {MOST_SERVERS} servers"));
+                }
+                Ok(lock) if lock.servers.values().map(|listing| listing.tools.len()).sum::<usize>() > MOST_TOOLS => {
+                    self.broken_lock(0, &format!("more than {MOST_TOOLS} tools; `deny` in weir.toml leaves tools out"));
+                }
+                Ok(lock) => self.collect_servers(&text, lock),
+                Err(LockError { message, at }) => self.broken_lock(at, &message),
             }
         }
-    }
-
-    /// The tools of every server in the lock file.
-    pub(super) fn collect_locked(&mut self) {
-        let (lock, config) = (std::mem::take(&mut self.servers.lock), self.config.clone());
-        for (server, listing) in &lock.servers {
-            if self.is_builtin_server(server) || server.contains('.') {
-                let loc = self.lock_place(&[server]);
-                self.report(errors::server_name_taken(loc, server));
-                continue;
-            }
-            let section = config.tools.get(server);
-            if section.is_none() && !self.unreadable {
-                let loc = self.lock_place(&[server]);
-                self.report(errors::lock_without_server(loc, server));
-            }
-            for (own, definition) in &listing.tools {
-                self.collect_locked_tool(server, own, listing, definition, section);
-            }
-        }
-        self.servers.lock = lock;
         self.collect_spellings();
         self.check_server_names();
     }
 
+    fn broken_lock(&mut self, at: usize, message: &str) {
+        self.servers.broken = true;
+        let loc = Loc { file: self.servers.file, span: Span::new(at, at) };
+        self.report(errors::invalid_lock(loc, message));
+    }
+
+    fn collect_servers(&mut self, text: &Text<'_>, lock: Lock<&RawValue>) {
+        let config = self.config.clone();
+        for (server, listing) in lock.servers {
+            let server = &server;
+            self.servers.known.insert(server.clone());
+            if is_built_in(server) || server.contains('.') {
+                let loc = self.lock_place(text, server, None);
+                self.report(errors::server_name_taken(loc, server));
+                continue;
+            }
+            let section = config.tools.get(server);
+            let denied: FxHashSet<&EcoString> = section.into_iter().flat_map(|section| &section.deny).collect();
+            if section.is_none() && !self.unreadable {
+                let loc = self.lock_place(text, server, None);
+                self.report(errors::lock_without_server(loc, server));
+            }
+            for (own, definition) in listing.tools {
+                if denied.contains(&own) {
+                    self.servers.denied.insert(eco_format!("{server}.{own}"));
+                    continue;
+                }
+                self.collect_locked_tool(text, (server, &own), listing.kind, definition, section);
+            }
+        }
+    }
+
     fn collect_locked_tool(
         &mut self,
-        server: &EcoString,
-        own: &EcoString,
-        listing: &Listing,
-        definition: &Definition,
+        text: &Text<'_>,
+        (server, own): (&EcoString, &EcoString),
+        kind: ServerKind,
+        definition: Raw<'_>,
         section: Option<&ToolSection>,
     ) {
         let name = eco_format!("{server}.{own}");
-        if section.is_some_and(|section| section.deny.contains(own)) {
-            self.servers.denied.push(name);
-            return;
-        }
-        match self.locked_tool(&name, own, listing.kind, definition, section) {
+        let named = text.names(own);
+        let at = definition.input;
+        match self.locked_tool(&name, own, kind, definition, section, named) {
             Ok(tool) => {
-                self.program.tools.insert(name, tool);
+                Arc::make_mut(&mut self.program.tools).insert(name, tool);
             }
             Err(Refused(why)) => {
-                let loc = self.lock_place(&[server, own]);
+                let loc = self.lock_place(text, server, Some((own, at)));
                 self.report(errors::unusable_tool(loc, &name, &why));
                 self.servers.unusable.insert(name, why);
             }
@@ -97,30 +159,25 @@ impl Checker {
         name: &EcoString,
         own: &EcoString,
         kind: ServerKind,
-        definition: &Definition,
+        definition: Raw<'_>,
         section: Option<&ToolSection>,
+        named: bool,
     ) -> Result<Tool, Refused> {
         if own.is_empty() || own.chars().any(cannot_be_written) {
             return Err(Refused("its name holds characters that no flow can write".into()));
         }
-        let input = to_type(&definition.input, name, "Input", &self.program.types)?;
-        let mut fields = parameters(&input)?;
-        self.program.types.types.extend(input.names);
-        let output = match &definition.output {
-            Some(schema) => {
-                let typed = to_type(schema, name, "Output", &self.program.types)?;
-                self.program.types.types.extend(typed.names);
-                typed.ty
-            }
-            None => Type::STRING,
+        let (mut fields, output) = match named {
+            true => self.locked_types(name, &definition)?,
+            false => (RecordType::default(), Type::Json),
         };
         let claims = section.is_some_and(|section| section.annotations.as_deref() == Some("trust"));
-        let annotations = &definition.annotations;
+        let annotations = definition.annotations.clone();
         let believed = claims || kind == ServerKind::Openapi;
         let reads = believed && annotations.read_only == Some(true);
         let none = ToolSettings::default();
-        let settings = section.and_then(|section| section.tool.get(own)).unwrap_or(&none);
-        let accepts_key = self.key_of(name, own, kind, definition, settings, &mut fields);
+        let settings = section.filter(|_| named).and_then(|section| section.tool.get(own)).unwrap_or(&none);
+        let header = definition.http.as_ref().and_then(|http| http.key_header.clone());
+        let accepts_key = self.key_of(name, own, kind, header, settings, &mut fields);
         let params = self.locked_params(name, own, &fields, settings);
         Ok(Tool {
             name: name.clone(),
@@ -137,8 +194,40 @@ impl Checker {
             errors: IndexMap::new(),
             policy: None,
             source: ToolSource::Locked,
-            definition: Some(Arc::new(definition.clone())),
+            http: definition.http.as_ref().map(|http| Arc::new(http.outline())),
+            definition: named.then(|| Arc::new(definition.kept())),
         })
+    }
+
+    /// The record of its parameters, and its result.
+    fn locked_types(&mut self, name: &EcoString, definition: &Raw<'_>) -> Result<(RecordType, Type), Refused> {
+        self.count_parts(0)?;
+        let written = [Some(definition.input), definition.output];
+        if written.into_iter().flatten().any(|schema| schema.get().len() > LONGEST) {
+            return Err(Refused(eco_format!("its schema is longer than {} KiB", MAX_BYTES >> 10)));
+        }
+        let definition = definition.read().map_err(|_| Refused("its schema is nested too deep".into()))?;
+        let input = to_type(&definition.input, name, "Input", &self.program.types)?;
+        let fields = parameters(&input)?;
+        self.count_parts(parts_of(&input))?;
+        self.program.types.types.extend(input.names);
+        let Some(schema) = &definition.output else { return Ok((fields, Type::STRING)) };
+        let typed = to_type(schema, name, "Output", &self.program.types)?;
+        self.count_parts(parts_of(&typed))?;
+        self.program.types.types.extend(typed.names);
+        Ok((fields, typed.ty))
+    }
+
+    /// Types take many times as much memory as the text of their schemas.
+    fn count_parts(&mut self, parts: usize) -> Result<(), Refused> {
+        self.servers.parts = self.servers.parts.saturating_add(parts);
+        if self.servers.parts <= MOST_PARTS {
+            return Ok(());
+        }
+        Err(Refused(eco_format!(
+            "the schemas of all tools that are named have more than {MOST_PARTS} parts together; `deny` in weir.toml leaves \
+             tools out"
+        )))
     }
 
     /// What `weir.toml` says, else what the server's claims are worth.
@@ -160,11 +249,10 @@ impl Checker {
         name: &EcoString,
         own: &str,
         kind: ServerKind,
-        definition: &Definition,
+        declared: Option<EcoString>,
         settings: &ToolSettings,
         fields: &mut RecordType,
     ) -> Option<EcoString> {
-        let declared = definition.http.as_ref().and_then(|http| http.key_header.clone());
         let Some(key) = &settings.accepts_key else { return declared.map(|header| eco_format!("header:{header}")) };
         let server = name.split('.').next().unwrap_or(name);
         let path = ["tools", server, "tool", own, "accepts_key"];
@@ -177,7 +265,7 @@ impl Checker {
             }
             None if fields.fields.shift_remove(key).is_some() => Some(key.clone()),
             None => {
-                let near = errors::nearest(key, fields.fields.keys().map(EcoString::as_str)).map(str::to_string);
+                let near = self.near(key, fields.fields.keys().map(EcoString::as_str)).map(str::to_string);
                 let loc = self.config_value(&path);
                 self.report(errors::config_parameter(loc, name, key, near.as_deref()));
                 None
@@ -195,7 +283,7 @@ impl Checker {
         let server = name.split('.').next().unwrap_or(name);
         for (at, param) in settings.trusted.iter().enumerate() {
             if !fields.fields.contains_key(param) {
-                let near = errors::nearest(param, fields.fields.keys().map(EcoString::as_str)).map(str::to_string);
+                let near = self.near(param, fields.fields.keys().map(EcoString::as_str)).map(str::to_string);
                 let loc = self.config_entry(&["tools", server, "tool", own, "trusted"], at);
                 self.report(errors::config_parameter(loc, name, param, near.as_deref()));
             }
@@ -213,7 +301,7 @@ impl Checker {
     fn check_server_names(&mut self) {
         let config = self.config.clone();
         for (server, section) in &config.tools {
-            if !section.kinds().is_empty() && self.is_builtin_server(server) {
+            if !section.kinds().is_empty() && is_built_in(server) {
                 let loc = self.config_key(&["tools", server]);
                 self.report(errors::server_name_taken(loc, server));
             }
@@ -223,31 +311,35 @@ impl Checker {
     /// Whether a server is configured whose tools are not in the lock file.
     pub(super) fn is_unlocked(&self, server: &str) -> bool {
         let configured = self.config.tools.get(server).is_some_and(|section| !section.kinds().is_empty());
-        configured && !self.servers.lock.servers.contains_key(server)
+        configured && !self.servers.known.contains(server)
     }
 
-    fn is_builtin_server(&self, server: &str) -> bool {
-        self.program.tools.values().any(|tool| tool.source == ToolSource::Builtin && tool.server() == server)
-    }
-
-    /// Where a server, or a tool of it, stands in the lock file.
-    fn lock_place(&self, names: &[&EcoString]) -> Loc {
-        let text = &self.servers.text;
-        let mut at = text.find("\"servers\"").unwrap_or(0);
-        let mut span = Span::default();
-        for name in names {
-            let quoted = serde_json::to_string(name.as_str()).unwrap_or_default();
-            let rest = text.get(at..).unwrap_or_default();
-            let key = rest.match_indices(&quoted).find(|(place, _)| {
-                let behind = rest.get(place + quoted.len()..).unwrap_or_default();
-                behind.trim_start().starts_with(':')
-            });
-            let Some((place, _)) = key else { break };
-            span = Span::new(at + place, at + place + quoted.len());
-            at += place + quoted.len();
-        }
+    /// Where the name of a server, or of a tool of it, stands in the lock file.
+    fn lock_place(&self, text: &Text<'_>, server: &str, tool: Option<(&EcoString, &RawValue)>) -> Loc {
+        let all = text.text;
+        let (name, within) = match tool {
+            // A tool's name stands before its schema.
+            Some((own, input)) => {
+                let at = (input.get().as_ptr() as usize).saturating_sub(all.as_ptr() as usize);
+                (own.as_str(), all.get(..at).unwrap_or(all))
+            }
+            None => (server, all),
+        };
+        let quoted = serde_json::to_string(name).unwrap_or_default();
+        let is_key = |place: &usize| {
+            within.get(place + quoted.len()..).is_some_and(|behind| behind.trim_start().starts_with(':'))
+        };
+        let place = match tool {
+            Some(_) => within.rmatch_indices(&quoted).map(|(place, _)| place).find(is_key),
+            None => within.match_indices(&quoted).map(|(place, _)| place).find(is_key),
+        };
+        let span = place.map(|place| Span::new(place, place + quoted.len())).unwrap_or_default();
         Loc { file: self.servers.file, span }
     }
+}
+
+fn parts_of(typed: &Typed) -> usize {
+    typed.names.values().chain([&typed.ty]).map(Type::parts).sum()
 }
 
 /// The record of a tool's arguments. Where one of several forms is allowed, every field of each.

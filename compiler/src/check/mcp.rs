@@ -34,7 +34,7 @@ impl Checker {
 }
 
 /// Whether built-in tools begin with this name.
-fn is_built_in(server: &str) -> bool {
+pub(super) fn is_built_in(server: &str) -> bool {
     BUILTIN_TREE.items.iter().any(|item| match &item.kind {
         ItemKind::Tool(decl) => decl.path.parts.first().is_some_and(|part| part.name == server),
         _ => false,

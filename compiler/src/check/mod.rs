@@ -82,7 +82,7 @@ pub struct Checked {
     /// Every flow, by full name.
     pub flows: IndexMap<EcoString, FlowInfo>,
     /// Every tool, by full name, sorted.
-    pub tools: IndexMap<EcoString, Tool>,
+    pub tools: Arc<IndexMap<EcoString, Tool>>,
     /// What type names stand for.
     pub types: TypeTable,
     pub(crate) facts: Facts,
@@ -269,8 +269,21 @@ pub(crate) struct Checker {
     steered: Vec<Vec<EcoString>>,
     /// The work of all searches for the name that was meant.
     searched: std::cell::Cell<usize>,
-    /// The fields that all spreads of wide records have given.
-    spread: usize,
+    /// The fields and members of all types that expressions have made.
+    grown: usize,
+    most_grown: usize,
+    /// The most errors, and the most warnings, that are told.
+    most_told: usize,
+    /// The parameters of tools that were called.
+    tool_params: FxHashMap<EcoString, Arc<[program::Param]>>,
+    /// The capabilities that flows need through others, all together.
+    needed: usize,
+    /// What was left out of the diagnostics: errors, warnings.
+    untold: [usize; 2],
+    /// The errors and warnings that were told.
+    told: [usize; 2],
+    /// Whether it was told that no more wide unions are compared.
+    tired: bool,
     /// Where errors stand, by file and place: what is missing in a flow that has one is no second mistake.
     wrong: BTreeSet<(u32, u32)>,
     /// The type of each bound name, for editors.
@@ -288,10 +301,27 @@ impl Checker {
         if self.misread.contains(&(loc.file.0, loc.span.start)) {
             return;
         }
+        let kind = usize::from(diagnostic.severity != Severity::Error);
         if diagnostic.severity == Severity::Error {
             self.wrong.insert((loc.file.0, loc.span.start));
         }
+        if self.told.get(kind).is_some_and(|told| *told >= self.most_told) {
+            self.untold.iter_mut().skip(kind).take(1).for_each(|untold| *untold += 1);
+            return;
+        }
+        self.told.iter_mut().skip(kind).take(1).for_each(|told| *told += 1);
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Says how many problems were left out, at the last of their kind.
+    fn tell_untold(&mut self) {
+        for (untold, severe) in self.untold.into_iter().zip([true, false]) {
+            let last = self.diagnostics.iter_mut().rev().find(|one| (one.severity == Severity::Error) == severe);
+            if let (1.., Some(last)) = (untold, last) {
+                let kind = if severe { "errors" } else { "warnings" };
+                last.help = Some(format!("{untold} more {kind} are not told: mend these first"));
+            }
+        }
     }
 
     /// What replaces a quoted value of `weir.toml` is quoted too.
@@ -325,7 +355,19 @@ impl Checker {
         for diagnostic in self.diagnostics.split_off(said.min(self.diagnostics.len())) {
             let loc = diagnostic.loc();
             self.wrong.remove(&(loc.file.0, loc.span.start));
+            let kind = usize::from(diagnostic.severity != Severity::Error);
+            self.told.iter_mut().skip(kind).take(1).for_each(|told| *told = told.saturating_sub(1));
         }
+    }
+
+    /// The parameters of a tool; a wide one is called again and again.
+    fn params_of(&mut self, tool: &EcoString) -> Arc<[program::Param]> {
+        if let Some(known) = self.tool_params.get(tool) {
+            return known.clone();
+        }
+        let params: Arc<[program::Param]> = self.program.tool_params(tool).into();
+        self.tool_params.insert(tool.clone(), params.clone());
+        params
     }
 
     /// Every error code that some tool declares itself.
@@ -354,7 +396,7 @@ impl Checker {
         self.collect_items();
         self.collect_uses();
         self.collect_builtin(builtin_module());
-        self.collect_locked();
+        self.collect_locked(source);
         self.collect_types();
         self.collect_tools();
         self.collect_signatures();
@@ -384,6 +426,7 @@ impl Checker {
 
     /// Takes over the parsed files and reads the project file.
     fn load(&mut self, source: &ProjectSource, parsed: Vec<again::Read>) {
+        self.limit_types(source.files.iter().map(|file| file.text.len()).sum());
         for ((at, file), parsed) in source.files.iter().enumerate().zip(parsed) {
             let id = FileId(u32::try_from(at).unwrap_or(u32::MAX));
             let places =
@@ -415,12 +458,13 @@ impl Checker {
             }
         }
         self.load_mcp(source);
-        self.load_lock(source);
         let codes = self.config.tools.values().flat_map(|section| section.tool.values());
         self.own_codes = codes.flat_map(|settings| settings.errors.values().cloned()).collect();
     }
 
     fn finish(mut self, source: ProjectSource) -> Checked {
+        self.check_work(Loc::default());
+        self.tell_untold();
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.loc(), diagnostic.rule));
         self.diagnostics.dedup();
         self.drop_consequences(&source.files);

@@ -57,8 +57,7 @@ impl Checker {
 
     /// `POST /accounts` is taken back by `DELETE /accounts/{id}`.
     fn opposite_operation(&self, tool: &str, server: &str) -> Option<String> {
-        let operation =
-            |name: &str| -> Option<&Operation> { self.program.tools.get(name)?.definition.as_ref()?.http.as_ref() };
+        let operation = |name: &str| -> Option<&Operation> { self.program.tools.get(name)?.http.as_deref() };
         let made = operation(tool).filter(|made| made.method.eq_ignore_ascii_case("post"))?;
         let takes_back = |name: &str| {
             operation(name).is_some_and(|taker| {

@@ -198,7 +198,7 @@ impl Body<'_> {
         self.condition(left, &word);
         let mark = self.scope.enter();
         let facts = self.facts(left, op == BinaryOp::And);
-        self.scope.assume(facts);
+        self.assume(left.span, facts);
         self.condition(right, &word);
         self.leave(mark);
         Type::Bool
@@ -372,8 +372,32 @@ fn comparable(l: &Type, r: &Type, types: &TypeTable) -> bool {
     if null(l) || null(r) {
         return true;
     }
-    let right = types.members(r);
-    types.members(l).iter().any(|a| right.iter().any(|b| comparable_members(a, b, types)))
+    let (left, right) = (types.members(l), types.members(r));
+    if left.len() * right.len() <= MOST_APART {
+        return left.iter().any(|a| right.iter().any(|b| comparable_members(a, b, types)));
+    }
+    let literals: FxHashSet<&Type> = left.iter().copied().filter(|one| matches!(one, Type::Literal(_))).collect();
+    let (left, right) = (one_of_each(&left), one_of_each(&right));
+    if left.len().max(right.len()) >= MOST_RECORDS {
+        return true;
+    }
+    types.members(r).iter().any(|one| literals.contains(one))
+        || left.iter().any(|a| right.iter().any(|b| different_literals(a, b) && comparable_members(a, b, types)))
+}
+
+/// Two literals of one kind, of unions that share none, are never equal, whichever two they are.
+fn different_literals(a: &Type, b: &Type) -> bool {
+    !matches!((a, b), (Type::Literal(a), Type::Literal(b)) if std::mem::discriminant(a) == std::mem::discriminant(b))
+}
+
+/// One member for all literals of a kind, and as many of the others as are looked at.
+fn one_of_each<'t>(members: &[&'t Type]) -> Vec<&'t Type> {
+    let mut kinds = FxHashSet::default();
+    let literal = |one: &&&Type| match one {
+        Type::Literal(literal) => kinds.insert(std::mem::discriminant(literal)),
+        _ => true,
+    };
+    members.iter().filter(literal).copied().take(MOST_RECORDS).collect()
 }
 
 fn comparable_members(a: &Type, b: &Type, types: &TypeTable) -> bool {

@@ -14,13 +14,14 @@ impl Checker {
     pub(super) fn check_over(&mut self, module: usize, decl: &ToolDecl, declared: &Tool, locked: &Tool) {
         let name = &locked.name;
         let mut found: Vec<Diagnostic> = Vec::new();
+        let open = takes_others(locked);
         for param in &decl.params {
             let loc = self.program.loc(module, param.name.span);
             let given = declared.params.get(&param.name.name);
             let known = locked.params.get(&param.name.name);
             match (given, known) {
-                (Some(_), None) if !takes_others(locked) => {
-                    let near = errors::nearest(&param.name.name, locked.params.keys().map(EcoString::as_str));
+                (Some(_), None) if !open => {
+                    let near = self.near(&param.name.name, locked.params.keys().map(EcoString::as_str));
                     found.push(errors::contradicts_parameter(loc, name, &param.name.name, near));
                 }
                 (Some(given), Some(known)) if !may_share(&given.ty, &known.ty, &self.program.types) => {
@@ -61,7 +62,7 @@ impl Checker {
     pub(super) fn check_called(&mut self) {
         for (name, loc) in std::mem::take(&mut self.called) {
             let definition = self.program.tools.get(&name).and_then(|tool| tool.definition.clone());
-            let Some(definition) = definition else { continue };
+            let Some(Ok(definition)) = definition.map(|written| written.read()) else { continue };
             let schemas = [Some(&definition.input), definition.output.as_ref()];
             let refused = schemas.into_iter().flatten().find_map(|schema| schema::compile(schema).err());
             if let Some(refused) = refused {
@@ -76,7 +77,7 @@ impl Checker {
         if let Some(why) = self.servers.unusable.get(name) {
             return Some(errors::call_of_unusable(loc, name, why));
         }
-        if self.servers.denied.iter().any(|denied| denied == name) {
+        if self.servers.denied.contains(name) {
             return Some(errors::call_of_denied(loc, name, server));
         }
         let known = self.program.tools.values().any(|tool| tool.server() == server);
@@ -94,10 +95,10 @@ impl Checker {
 
 /// Whether the schema says that fields of any name may be given.
 fn takes_others(tool: &Tool) -> bool {
-    let input = tool.definition.as_ref().map(|definition| &definition.input);
-    let others = input.and_then(|input| input.get("additionalProperties"));
+    let Some(Ok(definition)) = tool.definition.as_ref().map(|written| written.read()) else { return false };
+    let others = definition.input.get("additionalProperties");
     others.is_some_and(|others| *others != serde_json::Value::Bool(false))
-        || input.is_some_and(|input| input.get("patternProperties").is_some())
+        || definition.input.get("patternProperties").is_some()
 }
 
 /// Whether some value may fit both types; true where that is not known.

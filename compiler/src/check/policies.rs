@@ -5,6 +5,7 @@ use super::clause::CODES;
 use super::errors;
 use super::program::{Callee, Entity};
 use ecow::EcoString;
+use rustc_hash::FxHashSet;
 use weir_lang::ast::{Ident, ItemKind, PolicyArm, PolicyEnd, Retry};
 use weir_lang::types::{Type, fits};
 
@@ -17,7 +18,7 @@ impl Checker {
             if let Some(timeout) = &decl.timeout {
                 self.constant_ms(module, timeout, "`timeout`");
             }
-            let mut seen: Vec<EcoString> = Vec::new();
+            let mut seen: FxHashSet<EcoString> = FxHashSet::default();
             let mut all = false;
             for arm in &decl.arms {
                 self.check_policy_arm(module, arm, &mut seen, all);
@@ -27,7 +28,7 @@ impl Checker {
         self.check_named_policies();
     }
 
-    fn check_policy_arm(&mut self, module: usize, arm: &PolicyArm, seen: &mut Vec<EcoString>, all: bool) {
+    fn check_policy_arm(&mut self, module: usize, arm: &PolicyArm, seen: &mut FxHashSet<EcoString>, all: bool) {
         let loc = self.program.loc(module, arm.span);
         if all {
             self.report(errors::unreachable_arm(loc, "`else` before it takes every code"));
@@ -39,10 +40,9 @@ impl Checker {
                 let near = errors::nearest(&code.name, CODES).map(str::to_string);
                 self.report(errors::no_error_code(at, &code.name, near.as_deref(), &CODES.join(" ")));
             }
-            if seen.contains(&code.name) {
+            if !seen.insert(code.name.clone()) {
                 self.report(errors::unreachable_arm(at, "an arm before it takes this code"));
             }
-            seen.push(code.name.clone());
         }
         if let Some(retry) = &arm.retry {
             self.check_retry(module, retry);

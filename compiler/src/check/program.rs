@@ -26,7 +26,7 @@ pub struct Program {
     /// Policies in file order.
     pub policies: Vec<ItemRef>,
     /// Every tool by full name.
-    pub tools: IndexMap<EcoString, Tool>,
+    pub tools: Arc<IndexMap<EcoString, Tool>>,
     /// Other spellings of tool names.
     pub tool_spellings: FxHashMap<EcoString, EcoString>,
     /// What type names stand for.

@@ -7,38 +7,39 @@ use crate::project::{
     Config, ConfigPlace, MOST_INSTANCES, ToolSection, ToolSettings, parse_breaker, parse_duration, parse_limit,
 };
 use ecow::EcoString;
+use std::collections::{BTreeMap, BTreeSet};
 use weir_lang::span::{FileId, Loc, Span};
 
 impl Checker {
     /// Every value reads as what it stands for; settings are for tools that are there.
     pub(super) fn check_settings(&mut self, config: &Config) {
+        let mut tools: BTreeMap<EcoString, BTreeSet<EcoString>> = BTreeMap::new();
+        let names = self.program.tools.keys().chain(&self.servers.denied).chain(self.servers.unusable.keys());
+        for (server, own) in names.filter_map(|name| name.split_once('.')) {
+            tools.entry(server.into()).or_default().insert(own.into());
+        }
+        let none = BTreeSet::new();
         for (server, section) in &config.tools {
             self.check_section(server, section);
-            let own =
-                |name: &EcoString| name.split_once('.').filter(|(of, _)| of == server).map(|(_, own)| own.to_string());
-            let mut known: Vec<String> = self.program.tools.keys().filter_map(own).collect();
-            known.extend(self.servers.denied.iter().filter_map(own));
-            #[allow(clippy::disallowed_methods, reason = "sorted below")]
-            known.extend(self.servers.unusable.keys().filter_map(own));
-            known.sort();
+            let known = tools.get(server).unwrap_or(&none);
             for (name, settings) in &section.tool {
                 self.check_tool_settings(server, name, settings);
-                if !known.is_empty() && !known.contains(&name.to_string()) {
+                if !known.is_empty() && !known.contains(name) {
                     let loc = self.config_key(&["tools", server, "tool", name]);
-                    self.no_such_tool(loc, server, name, &known);
+                    self.no_such_tool(loc, server, name, known);
                 }
             }
             for (at, name) in section.deny.iter().enumerate() {
-                if !known.is_empty() && !known.contains(&name.to_string()) {
+                if !known.is_empty() && !known.contains(name) {
                     let loc = self.config_entry(&["tools", server, "deny"], at);
-                    self.no_such_tool(loc, server, name, &known);
+                    self.no_such_tool(loc, server, name, known);
                 }
             }
         }
     }
 
-    fn no_such_tool(&mut self, loc: Loc, server: &str, name: &str, known: &[String]) {
-        let near = errors::nearest(name, known.iter().map(String::as_str));
+    fn no_such_tool(&mut self, loc: Loc, server: &str, name: &str, known: &BTreeSet<EcoString>) {
+        let near = self.near(name, known.iter().map(EcoString::as_str));
         self.report(errors::invalid_project(loc, &format!("`{server}` has no tool `{name}`"), near));
     }
 
@@ -128,7 +129,7 @@ impl Checker {
         let declared: Vec<EcoString> = self.program.tools.get(&full).map(|tool| tool.codes.clone()).unwrap_or_default();
         for (message, code) in &settings.errors {
             let known = CODES.iter().copied().chain(declared.iter().map(EcoString::as_str));
-            let near = errors::nearest(code, known).filter(|near| near != code).map(str::to_string);
+            let near = self.near(code, known).filter(|near| near != code).map(str::to_string);
             if near.is_some() || !is_code(code) {
                 let loc = self.config_value(&["tools", server, "tool", name, "errors", message]);
                 self.report(errors::config_code(loc, code, near.as_deref()));
@@ -185,7 +186,7 @@ impl Checker {
         let found = self.program.policy_by_name(name);
         if found.is_none() {
             let known = self.policy_names();
-            let near = errors::nearest(name, known.iter().map(EcoString::as_str)).map(str::to_string);
+            let near = self.near(name, known.iter().map(EcoString::as_str)).map(str::to_string);
             let loc = self.config_value(path);
             self.report(errors::invalid_project(loc, &format!("there is no policy `{name}`"), near.as_deref()));
         }

@@ -2,7 +2,7 @@
 //! What allows nothing is reported, and so is what gives no reason. In `weir.toml` it begins with `#`.
 
 use super::Checker;
-use super::{errors, hints};
+use super::hints;
 use crate::project::SourceFile;
 use rustc_hash::FxHashMap;
 use weir_lang::diagnostic::Severity;
@@ -72,7 +72,7 @@ impl Checker {
     fn allows_nothing(&mut self, one: &Allowed, files: &[SourceFile], broken: bool) {
         let diagnostic = match Rule::named(&one.rule) {
             None => {
-                let near = errors::nearest(&one.rule, Rule::ALL.iter().map(|rule| rule.name()));
+                let near = self.near(&one.rule, Rule::ALL.iter().map(|rule| rule.name()));
                 hints::unknown_suppression(one.loc, &one.rule, near)
             }
             Some(rule) if rule.severity() == Severity::Error => hints::suppressed_error(one.loc, &one.rule),

@@ -11,15 +11,21 @@ use std::sync::Arc;
 use weir_lang::ast::{Expr, ExprKind, FieldDecl, Lit, Mark, Path, ToolAttr, ToolDecl, TypeExpr, TypeExprKind, UnaryOp};
 use weir_lang::parse::MAX_NESTING;
 use weir_lang::span::{Loc, Span};
-use weir_lang::types::{FieldType, Literal, Range, RecordType, Type};
+use weir_lang::types::{FieldType, Literal, Range, RecordType, Type, Work};
 
 /// Longest time of an attempt when nothing else is said.
 pub const DEFAULT_TIMEOUT_MS: u64 = 30_000;
 
-/// Records of more fields than this are counted when they are spread.
-const WIDE_RECORD: usize = 64;
-/// The most fields that all spreads of wide records may give together.
-const MOST_SPREAD: usize = 100_000;
+/// Records and unions of more fields or members than this are counted where an expression makes one.
+const FEW: usize = 8;
+/// A field takes some four times as much memory as a member of a union.
+pub(super) const A_FIELD: usize = 4;
+/// The most of them that all expressions may make together, beside one for each letter of the project.
+const MOST_GROWN: usize = 400_000;
+/// The most errors, and the most warnings, beside one for each 64 letters of the project: nobody reads more.
+const MOST_TOLD: usize = 20_000;
+/// The most comparisons of members of wide unions, beside one for each letter of the project.
+const MOST_COMPARED: usize = 2_000_000;
 
 const BASE: [&str; 9] = ["string", "int", "number", "decimal", "bool", "json", "time", "date", "duration"];
 
@@ -213,7 +219,7 @@ impl Checker {
             match self.program.types.head(&ty).clone() {
                 Type::Record(record) => {
                     let loc = self.program.loc(module, member.span);
-                    if !self.may_spread(loc, record.fields.len()) {
+                    if !self.may_grow(loc, record.fields.len(), A_FIELD) {
                         return Type::Broken;
                     }
                     for (name, field) in &record.fields {
@@ -231,17 +237,39 @@ impl Checker {
         Type::Record(Arc::new(joined))
     }
 
-    /// Wide records that are spread or joined again and again are told once, and give nothing more to keep.
-    pub(super) fn may_spread(&mut self, loc: Loc, fields: usize) -> bool {
-        if fields <= WIDE_RECORD {
+    /// Whether a type of so many fields or members may be made. Records that are spread again and again, and unions to
+    /// which each line adds a member, would fill the memory: that is told once, and gives nothing more to keep.
+    pub(super) fn may_grow(&mut self, loc: Loc, parts: usize, each: usize) -> bool {
+        if parts <= FEW {
             return true;
         }
-        let before = self.spread;
-        self.spread = before.saturating_add(fields);
-        if before <= MOST_SPREAD && self.spread > MOST_SPREAD {
-            self.report(errors::spread_too_large(loc, MOST_SPREAD));
+        let most = self.most_grown;
+        let before = self.grown;
+        self.grown = before.saturating_add(parts.saturating_mul(each));
+        if before <= most && self.grown > most {
+            self.report(errors::types_too_large(loc, most));
         }
-        self.spread <= MOST_SPREAD
+        self.grown <= most
+    }
+
+    /// Whether types have grown too far, so that nothing more is found out about them.
+    pub(super) fn overgrown(&self) -> bool {
+        self.grown > self.most_grown
+    }
+
+    /// How far types may grow, and what comparing wide unions may cost, in a project of so many letters.
+    pub(super) fn limit_types(&mut self, letters: usize) {
+        self.most_told = MOST_TOLD.saturating_add(letters / 64);
+        self.most_grown = MOST_GROWN.saturating_add(letters);
+        self.program.types.work = Work::at_most(MOST_COMPARED.saturating_add(letters));
+    }
+
+    /// Tells once that no more wide unions are compared.
+    pub(super) fn check_work(&mut self, loc: Loc) {
+        if self.program.types.work.is_spent() && !self.tired {
+            self.tired = true;
+            self.report(errors::unions_too_wide(loc));
+        }
     }
 
     fn join_field(&mut self, module: usize, span: Span, into: &mut RecordType, name: &EcoString, field: &FieldType) {
@@ -337,6 +365,7 @@ impl Checker {
             policy: None,
             source,
             definition: None,
+            http: None,
         };
         for attr in &decl.attrs {
             self.tool_attr(module, &mut tool, attr);
@@ -353,8 +382,7 @@ impl Checker {
             }
             ToolAttr::AcceptsKey(name) => {
                 if tool.params.shift_remove(&name.name).is_none() {
-                    let near =
-                        errors::nearest(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
+                    let near = self.near(&name.name, tool.params.keys().map(EcoString::as_str)).map(str::to_string);
                     let loc = self.program.loc(module, name.span);
                     self.report(errors::unknown_argument(loc, &tool.name, &name.name, near.as_deref(), ""));
                 }

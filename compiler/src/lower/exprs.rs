@@ -4,6 +4,7 @@ use super::Lower;
 use super::block::Place;
 use crate::check::outline::{self, SiteKind};
 use crate::check::program::{Callee, Entity};
+use crate::reach::Reach;
 use ecow::EcoString;
 use rust_decimal::Decimal;
 use weir_lang::ast::{
@@ -31,7 +32,7 @@ pub(super) trait Site<'a> {
 /// Names in reach while lowering.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    scope: Vec<(EcoString, Place)>,
+    scope: Reach<Place>,
     /// Locals in use.
     pub locals: u16,
     /// Level of the innermost frame.
@@ -43,7 +44,7 @@ pub(super) struct Names {
 impl Names {
     /// Brings a name into reach.
     pub fn bind(&mut self, name: &EcoString, place: Place) {
-        self.scope.push((name.clone(), place));
+        self.scope.push(name.clone(), place);
     }
 
     /// Where the scope is now.
@@ -57,8 +58,7 @@ impl Names {
     }
 
     fn find(&self, name: &str) -> Option<Pure> {
-        let (_, place) = self.scope.iter().rev().find(|(known, _)| known == name)?;
-        Some(match place {
+        Some(match self.scope.named(name)? {
             Place::Slot { level, at } => {
                 Pure::Slot { up: u16::try_from(self.level.saturating_sub(*level)).unwrap_or(u16::MAX), at: *at }
             }

@@ -174,7 +174,7 @@ impl<'a> Lower<'a> {
             cost: tool.cost,
             errors: tool.errors.clone(),
             timeout_ms: tool.timeout_ms,
-            definition: tool.definition.clone(),
+            definition: tool.definition.as_ref().and_then(|written| written.read().ok()).map(Arc::new),
         }
     }
 

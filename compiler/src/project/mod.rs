@@ -34,6 +34,9 @@ pub struct ProjectSource {
     pub config: Option<(EcoString, String)>,
     /// Path and text of `weir.lock.json`, where there is one.
     pub lock: Option<(EcoString, String)>,
+    /// Whether the types of all tools are wanted. Else, where the lock file is large, only those of tools that the flows
+    /// or `weir.toml` name are worked out.
+    pub every_tool: bool,
     /// Path and text of each file of MCP servers that other programs keep (`.mcp.json` and its like).
     pub mcp: Vec<(EcoString, String)>,
 }

@@ -5,20 +5,23 @@ use ecow::EcoString;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
+use std::ops::Deref;
 
-/// A tool as its server defines it. Its name (the server's own spelling) is the key that it stands under.
+/// A tool as its server defines it. Its name (the server's own spelling) is the key that it stands under. `S`: its
+/// schemas, as trees or as the text that they were read from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Definition {
+pub struct Definition<S = Json> {
     /// What the server says that it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<EcoString>,
     /// JSON Schema of the arguments, always of an object.
-    pub input: Json,
+    pub input: S,
     /// JSON Schema of the result. None: the result is its text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<Json>,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub output: Option<S>,
     /// What the server claims.
     #[serde(default, skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
@@ -75,6 +78,13 @@ pub struct Operation {
     pub auth: Option<EcoString>,
 }
 
+impl Operation {
+    /// Its method and path alone.
+    pub fn outline(&self) -> Operation {
+        Operation { method: self.method.clone(), path: self.path.clone(), ..Operation::default() }
+    }
+}
+
 /// Where an argument goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +112,39 @@ pub struct Body {
     /// The argument that is the whole body; None: the arguments whose place is `body` are its fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole: Option<EcoString>,
+}
+
+/// A definition whose schemas are kept as they are written: as a tree, a schema takes some twenty times as much memory.
+pub type Written = Definition<Box<RawValue>>;
+
+impl<S: Deref<Target = RawValue>> Definition<S> {
+    /// The same with its schemas as trees.
+    ///
+    /// # Errors
+    /// What is wrong with a schema that cannot be read: it is nested too deep.
+    pub fn read(&self) -> Result<Definition, serde_json::Error> {
+        let tree = |schema: &S| serde_json::from_str(schema.get());
+        Ok(Definition {
+            description: self.description.clone(),
+            input: tree(&self.input)?,
+            output: self.output.as_ref().map(tree).transpose()?,
+            annotations: self.annotations.clone(),
+            http: self.http.clone(),
+        })
+    }
+}
+
+impl Definition<&RawValue> {
+    /// The same, apart from the text that it was read from.
+    pub fn kept(self) -> Written {
+        Definition {
+            description: self.description,
+            input: self.input.to_owned(),
+            output: self.output.map(ToOwned::to_owned),
+            annotations: self.annotations,
+            http: self.http,
+        }
+    }
 }
 
 impl Definition {

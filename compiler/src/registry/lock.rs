@@ -5,6 +5,7 @@ use super::definition::{Definition, sorted};
 use ecow::EcoString;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 /// The file's name, beside `weir.toml`.
 pub const LOCK_FILE: &str = "weir.lock.json";
@@ -13,20 +14,26 @@ pub const LOCK_FILE: &str = "weir.lock.json";
 pub const LOCK_VERSION: u32 = 1;
 
 /// The lock file.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Lock {
+pub struct Lock<S = Json> {
     /// [`LOCK_VERSION`] of the writer.
     pub version: u32,
     /// What each server offered, by its name in `weir.toml`.
-    #[serde(default)]
-    pub servers: IndexMap<EcoString, Listing>,
+    #[serde(default = "IndexMap::new")]
+    pub servers: IndexMap<EcoString, Listing<S>>,
+}
+
+impl<S> Default for Lock<S> {
+    fn default() -> Self {
+        Lock { version: 0, servers: IndexMap::new() }
+    }
 }
 
 /// What a server offers at one time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Listing {
+pub struct Listing<S = Json> {
     /// What kind of server it is.
     pub kind: ServerKind,
     /// The name that it gives itself, with its version.
@@ -39,8 +46,8 @@ pub struct Listing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<EcoString>,
     /// Its tools, by their own names.
-    #[serde(default)]
-    pub tools: IndexMap<EcoString, Definition>,
+    #[serde(default = "IndexMap::new")]
+    pub tools: IndexMap<EcoString, Definition<S>>,
 }
 
 /// The kinds of tool server.
@@ -64,13 +71,13 @@ pub struct LockError {
     pub at: usize,
 }
 
-impl Lock {
-    /// Reads a lock file.
+impl<'t, S: Deserialize<'t>> Lock<S> {
+    /// Reads a lock file; its schemas are read as `S`.
     ///
     /// # Errors
     /// [`LockError`] where it is no JSON, not of this shape, or of a newer version.
-    pub fn parse(text: &str) -> Result<Lock, LockError> {
-        let lock: Lock = serde_json::from_str(text).map_err(|error| LockError {
+    pub fn read(text: &'t str) -> Result<Lock<S>, LockError> {
+        let lock: Lock<S> = serde_json::from_str(text).map_err(|error| LockError {
             at: byte_of(text, error.line(), error.column()),
             message: error.to_string(),
         })?;
@@ -79,6 +86,16 @@ impl Lock {
             return Err(LockError { message, at: 0 });
         }
         Ok(lock)
+    }
+}
+
+impl Lock {
+    /// Reads a lock file whole.
+    ///
+    /// # Errors
+    /// [`LockError`] where it is no JSON, not of this shape, or of a newer version.
+    pub fn parse(text: &str) -> Result<Lock, LockError> {
+        Lock::read(text)
     }
 
     /// The file's text: servers, tools and keys in order, ends with a line break.

@@ -7,7 +7,7 @@ pub mod openapi;
 pub mod schema;
 
 pub use change::breaks;
-pub use definition::{Annotations, Body, Definition, Operation, Place};
+pub use definition::{Annotations, Body, Definition, Operation, Place, Written};
 pub use lock::{LOCK_FILE, LOCK_VERSION, Listing, Lock, LockError, ServerKind};
 
 use ecow::EcoString;
@@ -51,7 +51,9 @@ pub struct Tool {
     /// Where it comes from.
     pub source: ToolSource,
     /// What its server says of it, where the lock file holds that.
-    pub definition: Option<Arc<Definition>>,
+    pub definition: Option<Arc<Written>>,
+    /// How the operation of an HTTP API is called.
+    pub http: Option<Arc<Operation>>,
 }
 
 /// A parameter of a tool.

@@ -6,6 +6,7 @@ const { LanguageClient } = require('vscode-languageclient/node');
 const { weir } = require('./weir');
 const { GraphView } = require('./graph');
 const { RunForm } = require('./form');
+const { Tests } = require('./tests');
 
 let client;
 
@@ -23,15 +24,20 @@ async function activate(context) {
   );
   const graph = new GraphView(program);
   const form = new RunForm(program);
+  const tests = new Tests(program);
   context.subscriptions.push(
     vscode.commands.registerCommand('weir.run', async target => form.show(await chosen(target), [])),
     vscode.commands.registerCommand('weir.dryRun', async target => form.show(await chosen(target), ['--dry-run'])),
     vscode.commands.registerCommand('weir.graph', async target => graph.show(await chosen(target))),
-    vscode.commands.registerCommand('weir.test', target => inTerminal(['test', target.name], target.path)),
+    vscode.commands.registerCommand('weir.test', target => testInTerminal(target)),
     vscode.commands.registerCommand('weir.restart', () => client.restart()),
     vscode.workspace.onDidSaveTextDocument(document => graph.saved(document)),
+    vscode.workspace.onDidOpenTextDocument(document => tests.found(document)),
+    vscode.workspace.onDidSaveTextDocument(document => tests.found(document)),
     graph,
+    tests,
   );
+  vscode.workspace.textDocuments.forEach(document => tests.found(document));
   try {
     await client.start();
   } catch (error) {
@@ -61,6 +67,14 @@ async function chosen(target) {
   const flows = symbols.filter(symbol => symbol.kind === vscode.SymbolKind.Function).map(symbol => symbol.name);
   const name = flows.length < 2 ? flows[0] : await vscode.window.showQuickPick(flows, { title: 'Which flow?' });
   return name && { name, path: document.uri.fsPath };
+}
+
+/** The test of a code lens; without one, those of the open file. */
+async function testInTerminal(target) {
+  const document = vscode.window.activeTextEditor?.document;
+  if (document?.languageId === 'flow') await document.save();
+  const file = target?.path ?? (document?.languageId === 'flow' ? document.uri.fsPath : undefined);
+  if (file) return inTerminal(target?.args ?? ['test', file], file);
 }
 
 function inTerminal(args, file) {

@@ -15,6 +15,20 @@ function output(program, args, file) {
   });
 }
 
+/** The JSON that it prints, also where its exit code says that something is wrong. */
+function json(program, args, file) {
+  return new Promise((resolve, reject) => {
+    const options = { cwd: path.dirname(file), maxBuffer: 256 << 20, timeout: 300_000, env: { ...process.env, NO_COLOR: '1' } };
+    execFile(program, args, options, (error, stdout, stderr) => {
+      try {
+        resolve(JSON.parse(stdout));
+      } catch {
+        reject(new Error(stderr.trim() || error?.message || 'it printed no JSON'));
+      }
+    });
+  });
+}
+
 /** Runs it where the reader sees it; arguments go as a list, never through a shell's quoting. */
 async function inTerminal(program, args, file) {
   const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(file));
@@ -32,4 +46,4 @@ const targetOf = flow => `${flow.path}:${flow.name}`;
 /** Text that cannot leave its place in a page. */
 const escaped = text => String(text).replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`);
 
-module.exports = { weir: { output, inTerminal, targetOf }, escaped };
+module.exports = { weir: { output, json, inTerminal, targetOf }, escaped };

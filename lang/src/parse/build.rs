@@ -23,6 +23,8 @@ pub(super) struct Builder<'a> {
     pub(super) patterns: usize,
     /// Where the last broken piece that was explained ended.
     pub(super) explained: Option<u32>,
+    /// How many diagnostics there were when this declaration began.
+    pub(super) said: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -38,6 +40,7 @@ impl<'a> Builder<'a> {
             sound: Default::default(),
             patterns: 0,
             explained: None,
+            said: 0,
         }
     }
 

@@ -13,6 +13,7 @@ impl<'a> Builder<'a> {
     /// One declaration; `None` for the end of the file.
     pub(super) fn item(&mut self, node: Node<'a>) -> Option<Item> {
         let span = span(&node);
+        self.said = self.diagnostics.len();
         let kind = match node.as_rule() {
             Rule::comment | Rule::EOI => return None,
             Rule::use_item => ItemKind::Use(self.use_item(node)),

@@ -64,7 +64,9 @@ impl<'a> Builder<'a> {
             None => (opened, end),
         };
         let diagnostic = say::unclosed_brace(self.loc(self.trimmed_end(end)), self.loc(opened));
-        self.diagnostics.retain(|other| other.message != diagnostic.message || other.loc() != diagnostic.loc());
+        let mut own = self.diagnostics.split_off(self.said.min(self.diagnostics.len()));
+        own.retain(|other| other.loc() != diagnostic.loc() || other.message != diagnostic.message);
+        self.diagnostics.append(&mut own);
         self.report(diagnostic);
     }
 

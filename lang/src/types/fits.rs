@@ -2,10 +2,12 @@
 
 #![allow(clippy::result_large_err, reason = "a mismatch ends the search; boxing it would only hide that")]
 
+use super::work::FEW;
 use super::{Literal, RecordType, Type, TypeTable};
 use ecow::EcoString;
 use indexmap::IndexSet;
 use rust_decimal::Decimal;
+use rustc_hash::FxBuildHasher;
 
 /// Why one type does not fit another, and where inside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,12 +40,16 @@ pub enum Why {
 /// Whether `found` fits `expected`. Bounds and patterns of values that are not constant are checked when they run,
 /// so they do not matter here.
 pub fn fits(found: &Type, expected: &Type, table: &TypeTable) -> Result<(), Mismatch> {
-    Fit { table, seen: Vec::new(), path: Vec::new() }.fit(found, expected)
+    Fit { table, seen: IndexSet::default(), path: Vec::new() }.fit(found, expected)
 }
+
+/// What lies behind more names than this, together or behind each other, is checked when it runs.
+const MOST_PAIRS: usize = 10_000;
 
 struct Fit<'a> {
     table: &'a TypeTable,
-    seen: Vec<(EcoString, EcoString)>,
+    /// Pairs of names that fit, unless what they are looked at for does not.
+    seen: IndexSet<(EcoString, EcoString), FxBuildHasher>,
     path: Vec<EcoString>,
 }
 
@@ -54,12 +60,17 @@ impl Fit<'_> {
             return Ok(());
         }
         if let (Type::Named(a), Type::Named(b)) = (found, expected) {
-            if a == b || self.seen.iter().any(|(x, y)| x == a && y == b) {
+            let before = self.seen.len();
+            if a == b || !self.seen.insert((a.clone(), b.clone())) {
                 return Ok(());
             }
-            self.seen.push((a.clone(), b.clone()));
+            if before > MOST_PAIRS || (before > FEW && !self.table.work.may(1)) {
+                return Ok(());
+            }
             let result = self.fit_heads(found, expected);
-            self.seen.pop();
+            if result.is_err() {
+                self.seen.truncate(before);
+            }
             return result;
         }
         self.fit_heads(found, expected)
@@ -68,10 +79,14 @@ impl Fit<'_> {
     fn fit_heads(&mut self, found: &Type, expected: &Type) -> Result<(), Mismatch> {
         let table = self.table;
         let (from, to) = (table.head(found), table.head(expected));
+        if is_among(found, to) || !self.may(from, to) {
+            return Ok(());
+        }
         match (from, to) {
             (Type::Broken | Type::Never, _) | (_, Type::Broken | Type::Json | Type::Var(_)) => Ok(()),
-            (Type::Union(members), Type::Union(wanted)) if members.len().min(wanted.len()) > 16 => {
-                let literals: IndexSet<&Literal> = wanted.iter().filter_map(literal).collect();
+            (Type::Union(members), Type::Union(_)) if members.len() > FEW => {
+                let literals: IndexSet<&Literal, FxBuildHasher> =
+                    table.members(to).into_iter().filter_map(literal).collect();
                 let mut others = members.iter().filter(|one| !literal(one).is_some_and(|one| literals.contains(one)));
                 others.try_for_each(|member| self.fit_member(member, found, expected))
             }
@@ -91,6 +106,19 @@ impl Fit<'_> {
             _ if same_base(from, to) => Ok(()),
             _ => Err(self.wrong(found, expected, Why::Kind)),
         }
+    }
+
+    /// Whether wide unions and records may still be compared.
+    fn may(&self, from: &Type, to: &Type) -> bool {
+        let size = |ty: &Type| match ty {
+            Type::Union(members) => members.len(),
+            Type::Record(record) => record.fields.len() / 4,
+            _ => 1,
+        };
+        let size = size(from).max(size(to));
+        // The literals of both are looked up; what else there is counts by itself.
+        let both = matches!((from, to), (Type::Union(_), Type::Union(_)));
+        size <= FEW || self.table.work.may(if both { size / 8 } else { size })
     }
 
     /// A member of a union; what is reported is the union.
@@ -165,6 +193,14 @@ impl Fit<'_> {
     }
 }
 
+/// Whether a union has a literal or a name as it is.
+fn is_among(found: &Type, to: &Type) -> bool {
+    match (found, to) {
+        (Type::Literal(_) | Type::Named(_), Type::Union(members)) => members.contains(found),
+        _ => false,
+    }
+}
+
 fn literal(ty: &Type) -> Option<&Literal> {
     match ty {
         Type::Literal(literal) => Some(literal),
@@ -222,6 +258,19 @@ mod tests {
         assert_eq!(fits(&Type::Literal(Literal::Int(101)), &score, &table).map_err(|m| m.why), Err(Why::Constant));
         assert!(fits(&Type::INT, &score, &table).is_ok());
         assert!(fits(&Type::NUMBER, &Type::INT, &table).is_err());
+    }
+
+    #[test]
+    fn wide_unions_are_compared_as_long_as_that_is_allowed() {
+        let union = |from: i64| {
+            Type::union((from..from + 100).map(|at| Type::record([("kind", Type::Literal(Literal::Int(at)))])))
+        };
+        let few = TypeTable { work: super::super::Work::at_most(5_000), ..TypeTable::default() };
+        assert!(
+            fits(&union(0), &union(0), &few).is_ok() && fits(&union(1), &union(0), &few).is_ok() && few.work.is_spent()
+        );
+        let many = TypeTable::default();
+        assert!(fits(&union(1), &union(0), &many).is_err() && !many.work.is_spent());
     }
 
     #[test]

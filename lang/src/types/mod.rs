@@ -2,13 +2,16 @@
 
 mod fits;
 mod show;
+mod work;
 
 pub use fits::{Mismatch, Why, fits};
+pub use work::Work;
 
 use crate::ast::Mark;
 use ecow::EcoString;
 use indexmap::{IndexMap, IndexSet};
 use rust_decimal::Decimal;
+use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -147,6 +150,9 @@ pub struct LambdaType {
 pub struct TypeTable {
     /// Type by full name.
     pub types: IndexMap<EcoString, Type>,
+    /// How much comparing wide unions may cost, and has.
+    #[serde(skip)]
+    pub work: Work,
 }
 
 impl TypeTable {
@@ -179,7 +185,7 @@ impl TypeTable {
     fn collect_members<'a>(&'a self, ty: &'a Type, out: &mut Vec<&'a Type>, depth: usize) {
         match self.head(ty) {
             Type::Union(members) if depth < 64 => {
-                for member in members.iter() {
+                for member in members.iter().take(self.work.looked_at(members.len(), 16)) {
                     self.collect_members(member, out, depth + 1);
                 }
             }
@@ -243,12 +249,12 @@ impl Type {
 
     /// The union of `members`, flat and without members that another one covers by its base.
     pub fn union(members: impl IntoIterator<Item = Type>) -> Type {
-        let mut flat: IndexSet<Type> = IndexSet::new();
+        let mut flat: Vec<Type> = Vec::new();
         for member in members {
             match member {
-                Type::Union(inner) => inner.iter().for_each(|one| flat.extend([one.clone()])),
+                Type::Union(inner) => flat.extend(inner.iter().cloned()),
                 Type::Never => {}
-                one => flat.extend([one]),
+                one => flat.push(one),
             }
         }
         for whole in [Type::Broken, Type::Json] {
@@ -256,16 +262,24 @@ impl Type {
                 return whole;
             }
         }
-        let covered = |one: &Type| {
-            let base = one.base();
-            base != *one && flat.contains(&base)
-        };
-        let mut kept: Vec<Type> = flat.iter().filter(|one| !covered(one)).cloned().collect();
+        let mut kept = without_covered(without_doubles(flat));
         match kept.len() {
             0 => Type::Never,
             1 => kept.pop().unwrap_or(Type::Never),
             _ => Type::Union(Arc::new(kept)),
         }
+    }
+
+    /// How many types it is made of, itself included; a name counts one.
+    pub fn parts(&self) -> usize {
+        let inner = match self {
+            Type::List(inner) | Type::Map(inner) | Type::Marked(_, inner) => inner.parts(),
+            Type::Record(record) => record.fields.values().map(|field| field.ty.parts()).sum(),
+            Type::Union(members) => members.iter().map(Type::parts).sum(),
+            Type::Lambda(lambda) => lambda.params.iter().chain([&lambda.returns]).map(Type::parts).sum(),
+            _ => 0,
+        };
+        inner.saturating_add(1)
     }
 
     /// Whether `null` is a member.
@@ -304,6 +318,13 @@ impl Type {
         }
     }
 
+    /// Whether it is a literal or refinement of one of these base types.
+    fn refines(&self, bases: &[Type]) -> bool {
+        let refined =
+            matches!(self, Type::Literal(_) | Type::Int(_) | Type::Number(_) | Type::String(_) | Type::Decimal(_));
+        refined && !bases.contains(self) && bases.contains(&self.base())
+    }
+
     /// The type with the literals at its top replaced by their bases.
     pub fn widened(&self) -> Type {
         match self {
@@ -315,10 +336,38 @@ impl Type {
     }
 }
 
+/// Few members are compared with each other, which is cheap where they share their parts; many are looked up, for
+/// which each has to be gone through to its end.
+const FEW: usize = 8;
+
+fn without_doubles(members: Vec<Type>) -> Vec<Type> {
+    if members.len() > FEW {
+        let distinct: IndexSet<Type, FxBuildHasher> = members.into_iter().collect();
+        return distinct.into_iter().collect();
+    }
+    let mut kept: Vec<Type> = Vec::with_capacity(members.len());
+    for member in members {
+        if !kept.contains(&member) {
+            kept.push(member);
+        }
+    }
+    kept
+}
+
+/// Without literals and refinements beside their bases.
+fn without_covered(mut members: Vec<Type>) -> Vec<Type> {
+    let bases = [Type::Bool, Type::INT, Type::NUMBER, Type::STRING, Type::DECIMAL];
+    let bases: Vec<Type> = bases.into_iter().filter(|base| members.contains(base)).collect();
+    if !bases.is_empty() {
+        members.retain(|one| !one.refines(&bases));
+    }
+    members
+}
+
 fn keep_members(ty: &Type, table: &TypeTable, keep: &dyn Fn(&Type) -> bool, out: &mut Vec<Type>, depth: usize) {
     match table.head(ty) {
         Type::Union(members) if depth < 64 => {
-            for member in members.iter() {
+            for member in members.iter().take(table.work.looked_at(members.len(), 4)) {
                 keep_members(member, table, keep, out, depth + 1);
             }
         }

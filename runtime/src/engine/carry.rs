@@ -1,6 +1,7 @@
 //! Carrying out effects: calls as tasks with a time limit, questions, starts.
 
 use super::EngineError;
+use super::keys::conflict;
 use super::local::{Child, LocalEngine, Question, Word};
 use super::queue::When;
 use super::run::RunLoop;
@@ -55,17 +56,6 @@ impl Message {
 }
 
 impl RunLoop {
-    /// A call whose key another step of this run holds is answered without being made.
-    pub(super) fn held_beside(&mut self, call: &CallEffect) -> Option<Message> {
-        let claim = call.claim.as_ref()?;
-        let step = self.held.get(&(claim.scope.clone(), claim.key.clone()))?;
-        if *step == call.key.step {
-            return None;
-        }
-        let why = format!("step `{step}` of this run holds the key `{}` and has not ended", claim.key);
-        Some(Message::called(call.key.clone(), Err(Fault::open("unknown", why))))
-    }
-
     /// Makes a call, or answers it by what its key says.
     pub(super) fn begin(&mut self, call: CallEffect, permit: Option<Permit>, claimed: Claimed) {
         let key = call.key.clone();
@@ -87,10 +77,7 @@ impl RunLoop {
                 );
                 Message::called(key, Err(Fault::open("unknown", why)))
             }
-            Claimed::Conflict => {
-                let why = format!("the key `{name}` was used with other arguments before");
-                Message::called(key, Err(Fault::clean("conflict", why)))
-            }
+            Claimed::Conflict => Message::called(key, Err(conflict(&name))),
         };
         let _ = self.sender.send(answer);
     }

@@ -6,6 +6,7 @@ mod carry;
 pub mod conformance;
 mod elsewhere;
 mod followed;
+mod keys;
 mod line;
 mod local;
 mod look;

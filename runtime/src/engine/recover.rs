@@ -35,6 +35,7 @@ impl RunLoop {
                         // That call has come back; whether it was made again, the next record says.
                         run.claimed.remove(key);
                     }
+                    run.hold_again(&event);
                     run.settled_at(&event);
                     notes.extend(run.machine.apply(&event).notes);
                 }
@@ -84,6 +85,7 @@ impl RunLoop {
         }
         self.claimed.clear();
         for call in unknown {
+            self.hold_unknown(&call);
             let event = self.nobody_knows(&call);
             turn.audit.extend(self.found_unknown(&call, &event));
             self.hear(&mut turn, event);

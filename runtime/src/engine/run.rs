@@ -3,6 +3,7 @@
 use super::EngineError;
 use super::carry::Message;
 use super::elsewhere::{Moved, Pin};
+use super::keys::Holder;
 use super::line;
 use super::local::{LocalEngine, Taking, Told};
 use super::timers::Timers;
@@ -43,8 +44,8 @@ pub(super) struct RunLoop {
     pub timers: Timers,
     /// Calls in flight: what is to do when they end.
     pub calls: FxHashMap<Key, InFlight>,
-    /// Keys that this run holds, and for which step.
-    pub held: BTreeMap<(EcoString, EcoString), EcoString>,
+    /// Keys that this run holds.
+    pub held: BTreeMap<(EcoString, EcoString), Holder>,
     /// Attempts that go on at another instance of their server.
     pub moved: FxHashMap<Key, Moved>,
     /// Steps whose call may have happened at one instance, and that only their key makes repeatable.

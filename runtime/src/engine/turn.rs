@@ -8,9 +8,9 @@ use super::line::Line;
 use super::run::{InFlight, RunLoop};
 use crate::journal::{self, Batch, Claimed, DueCall, KeyChange, KeyClaim, StatusChange, Ticket};
 use crate::limits::Permit;
-use crate::machine::{CallEffect, Claim, Decision, Effect, Event, Key, Note};
+use crate::machine::{CallEffect, Decision, Effect, Event, Key, Note};
 use crate::observe::Observed;
-use crate::tool::{Fault, Happened, Outcome};
+use crate::tool::{Fault, Outcome};
 use ecow::EcoString;
 use weir_stdlib::value::Value;
 
@@ -59,25 +59,10 @@ impl RunLoop {
         if let Some(call) = &call {
             turn.audit.extend(self.came_of(call, key, outcome, recorded));
         }
-        if let Some(claim) = call.and_then(|call| call.claim).filter(|_| !recorded) {
-            turn.keys.extend(self.settled(claim, outcome));
+        if let Some(call) = call.filter(|_| !recorded) {
+            turn.keys.extend(self.settled(call, outcome));
         }
         self.apply(turn, event);
-    }
-
-    /// What a call that has ended means for its key.
-    fn settled(&mut self, claim: Claim, outcome: &Result<Outcome, Fault>) -> Option<KeyChange> {
-        let place = (claim.scope.clone(), claim.key.clone());
-        if !self.held.contains_key(&place) {
-            return None;
-        }
-        let change = match outcome {
-            Ok(Outcome::Done(value)) => KeyChange::Complete(claim.scope, claim.key, value.clone()),
-            Err(fault) if fault.happened == Happened::No => KeyChange::Release(claim.scope, claim.key),
-            Ok(Outcome::Unfinished(_)) | Err(_) => return None,
-        };
-        self.held.remove(&place);
-        Some(change)
     }
 
     /// Something else has happened.
@@ -90,15 +75,6 @@ impl RunLoop {
             turn.keys.extend(self.affirmed(key, value));
         }
         self.apply(turn, &event);
-    }
-
-    /// The key of a call that is now known to have happened.
-    fn affirmed(&self, key: &Key, value: &Value) -> Option<KeyChange> {
-        let claim = self.machine.owed().find_map(|effect| match effect {
-            Effect::Attend(attend) if attend.key == *key => attend.claim.clone(),
-            _ => None,
-        })?;
-        Some(KeyChange::Affirm(claim.scope, claim.key, value.clone()))
     }
 
     /// The same from a person or from outside: it is recorded who.
@@ -167,8 +143,8 @@ impl RunLoop {
         };
         let instance = in_flight.instance.clone();
         self.calls.insert(call.key.clone(), in_flight);
-        if let Some(refused) = self.held_beside(&call) {
-            let _ = self.sender.send(refused);
+        if let Some(fault) = self.held_beside(&call) {
+            let _ = self.sender.send(Message::called(call.key, Err(fault)));
             return;
         }
         let claim = call.claim.as_ref().map(|claim| KeyClaim {
@@ -177,9 +153,7 @@ impl RunLoop {
             args: claim.args,
             step: call.key.step.clone(),
         });
-        if let Some(claim) = &call.claim {
-            self.held.insert((claim.scope.clone(), claim.key.clone()), call.key.step.clone());
-        }
+        self.hold(&call);
         let pinned = self.pin(&call, &instance);
         let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash(), pinned));
         let audit = Some(self.attempted(&call, &instance));

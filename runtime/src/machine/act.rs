@@ -298,6 +298,7 @@ impl Machine {
                 format!("`{}` needs `{missing}`, which was not passed on to `{}`", plan.name, self.flow_name(flow));
             return self.allowed(id, &path, &plan.name, Err(Failure::new("permission", message)));
         }
+        self.touch(flow);
         let Some(task) = self.tasks.get(id) else { return Ok(()) };
         let bound = task.act.as_ref().map(|run| run.bound.clone()).unwrap_or_default();
         let due = task.act.as_ref().and_then(|run| run.due);

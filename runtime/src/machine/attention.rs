@@ -5,7 +5,7 @@
 use super::Machine;
 use super::code::{ActCode, Code, Deed};
 use super::event::{AttendEffect, Decision, Effect, Key, SpawnEffect};
-use super::failure::Failure;
+use super::failure::{Failure, Fallible};
 use super::note::NoteKind;
 use super::state::{State, Stop, TaskId, Waiter};
 use super::{ambient, path};
@@ -136,7 +136,7 @@ impl Machine {
         match decision {
             Decision::Happened(value) => self.it_happened(code, id, key, value),
             Decision::Again => self.once_more(code, id),
-            Decision::Skip(value) => self.finish_task(code, id, value.clone()),
+            Decision::Skip(value) => self.left_out(code, id, key, value),
             Decision::GiveUp if escalated => {
                 if let Some((_, act)) = self.act_of(code, id) {
                     self.handle(code, id, act, failure);
@@ -157,18 +157,43 @@ impl Machine {
 
     /// The call did happen, with this result.
     fn it_happened(&mut self, code: &Code, id: TaskId, key: &Key, raw: &Value) {
-        let (tool, ty) = self.subject(code, id);
-        let narrow = ty.map_or(Ok(raw.clone()), |ty| Machine::narrow(code, raw, &Boundary::new(ty)));
-        match narrow {
+        match self.said(code, id, key, raw) {
             Ok(value) => {
-                let at = self.run.now.to_string().into();
-                let tool = tool.unwrap_or_else(|| "operator".into());
-                let origin = Origin { step: key.step.clone(), tool, attempt: key.attempt, at };
-                let value = value.joined(&Labels::of(origin, false));
                 self.delivered_by(code, id, &value);
                 self.act_value(code, id, value, false);
             }
-            Err(misfit) => self.act_failed(code, id, Failure::new("bad_response", misfit)),
+            Err(failure) => self.act_failed(code, id, failure),
+        }
+    }
+
+    /// What an operator gave for the result of a step.
+    fn said(&mut self, code: &Code, id: TaskId, key: &Key, raw: &Value) -> Fallible<Value> {
+        let (tool, ty) = self.subject(code, id);
+        let value = match ty {
+            Some(ty) => {
+                Machine::narrow(code, raw, &Boundary::new(ty)).map_err(|misfit| Failure::new("bad_response", misfit))?
+            }
+            None => raw.clone(),
+        };
+        let at = self.run.now.to_string().into();
+        let tool = tool.unwrap_or_else(|| "operator".into());
+        let origin = Origin { step: key.step.clone(), tool, attempt: key.attempt, at };
+        Ok(value.joined(&Labels::of(origin, false)))
+    }
+
+    /// The step is left out: this stands for its call's result, from which the fields behind the call are read.
+    fn left_out(&mut self, code: &Code, id: TaskId, key: &Key, raw: &Value) {
+        let Some((block, act)) = self.act_of(code, id) else { return };
+        let value = self.said(code, id, key, raw).and_then(|value| match &act.value {
+            None => Ok(value),
+            Some(pure) => {
+                self.set_slot(block, act.result, value);
+                self.eval(code, block, "value", pure)
+            }
+        });
+        match value {
+            Ok(value) => self.finish_task(code, id, value),
+            Err(failure) => self.handle(code, id, act, failure.at(&key.step)),
         }
     }
 

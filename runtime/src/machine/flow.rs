@@ -209,10 +209,23 @@ impl Machine {
             if let Some(flow) = self.flows.get_mut(id) {
                 flow.calls += 1;
                 flow.cost += tool.cost;
-                flow.touched |= !tool.reads_only();
             }
         }
+        if !tool.reads_only() {
+            self.touch(flow);
+        }
         Ok(())
+    }
+
+    /// The flow and all around it may have changed something: should they fail, that proves nothing any more.
+    pub(super) fn touch(&mut self, flow: FlowId) {
+        let mut at = Some(flow);
+        while let Some(id) = at {
+            at = self.flow_around(id);
+            if let Some(flow) = self.flows.get_mut(id) {
+                flow.touched = true;
+            }
+        }
     }
 
     /// The failure of a used up budget, and its note.

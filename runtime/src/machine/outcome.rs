@@ -174,9 +174,14 @@ impl Machine {
         self.settle_owed(id, None);
         let path = self.task_path(id);
         let failure = failure.at(&path);
-        if !self.stopping(block)
-            && let Some((next, at, reason)) = self.retry(id, act, &failure, &path)
-        {
+        let again = self.retry(id, act, &failure, &path);
+        if again.is_some() && self.stopping(block) {
+            // It has not failed for good: nobody knows what the next attempt would have come to.
+            self.note_task(id, &path, NoteKind::AttemptFailed, Some(failure.shown()));
+            self.close_task(id);
+            return;
+        }
+        if let Some((next, at, reason)) = again {
             self.note_task(id, &path, NoteKind::AttemptFailed, Some(reason));
             let delay = at.duration_since(self.run.now).as_millis();
             if let Some(note) = self.out.notes.last_mut() {

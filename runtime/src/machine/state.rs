@@ -230,7 +230,7 @@ pub(super) struct Flow {
     pub in_saga: bool,
     /// It undoes something: budget, time limits and cancellation do not count.
     pub exempt: bool,
-    /// A call that does not only read has been made.
+    /// A call that does not only read has been made, or a flow started.
     pub touched: bool,
     /// A call that must not be repeated has succeeded.
     pub risky: bool,

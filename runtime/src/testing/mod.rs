@@ -12,7 +12,7 @@ mod stage;
 mod steps;
 mod world;
 
-pub use notation::{one_line, several_lines};
+pub use notation::{one_line, quoted, several_lines};
 pub use place::step_place;
 pub use report::{CallEnd, CallTold, Change, Failure, Label, Reason, Remark, RunTold, TestReport};
 

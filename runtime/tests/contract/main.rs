@@ -41,7 +41,7 @@ pub fn both(schema: &Json) -> Result<Both, String> {
     let definition = Definition { input: json!({}), output: Some(schema.clone()), ..Definition::default() };
     let contract = Contract::new(&definition)?;
     let widened = typed.widened.into_iter().collect();
-    Ok(Both { ty: typed.ty, table: TypeTable { types: typed.names }, widened, contract })
+    Ok(Both { ty: typed.ty, table: TypeTable { types: typed.names, ..TypeTable::default() }, widened, contract })
 }
 
 impl Both {

@@ -48,7 +48,10 @@ impl Fate {
         };
         (fate.acts, fate.answer) = match kind {
             0 => (false, Answer::Fault(transient(chance))),
-            1 => (false, Answer::Fault(Fault::clean(chance.pick(&["conflict", "permission", "not_found"]), "no"))),
+            1 => (
+                false,
+                Answer::Fault(Fault::clean(chance.pick::<&str>(&["conflict", "permission", "not_found"]), "no")),
+            ),
             8 => (false, Answer::Fault(Fault::clean("permission", "no"))),
             2 => (true, Answer::Fault(Fault::open("unavailable", "the connection is gone"))),
             3 => (false, Answer::Fault(Fault::open("timeout", "the connection is gone"))),

@@ -1,8 +1,73 @@
 //! How the reference makes a value trusted: by its name, or a field of it.
 
-use super::reference::Frame;
+use super::reference::{Frame, Reference, Stop};
 use super::value::{D, V};
 use weir_lang::ast::*;
+
+impl<'a> Reference<'a> {
+    /// After a `require`.
+    pub fn endorse(&mut self, frame: &mut Frame<'a>, cond: &'a Expr) -> Result<(), Stop> {
+        match &cond.kind {
+            ExprKind::Paren(inner) => self.endorse(frame, inner),
+            ExprKind::Binary { op: BinaryOp::And, left, right, .. } => {
+                self.endorse(frame, left)?;
+                self.endorse(frame, right)
+            }
+            ExprKind::Name(answer) => {
+                self.approve(frame, &answer.name);
+                Ok(())
+            }
+            ExprKind::Binary { op: BinaryOp::Eq, left, right, .. } => {
+                let (a, b) = (self.pure(frame, left)?.deep(), self.pure(frame, right)?.deep());
+                if !b {
+                    set_clean(frame, left);
+                } else if !a {
+                    set_clean(frame, right);
+                }
+                Ok(())
+            }
+            ExprKind::Binary { op: BinaryOp::In, left, right, .. } => {
+                if !self.pure(frame, right)?.deep() {
+                    set_clean(frame, left);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A person saw it and said yes.
+    fn approve(&mut self, frame: &mut Frame<'a>, answer: &str) {
+        let shown = frame.approvals.iter().find(|(name, _)| name == answer).map(|(_, paths)| paths.clone());
+        shown.unwrap_or_default().into_iter().for_each(|path| set_clean(frame, path));
+    }
+
+    /// In the block of an `if`: what persons agreed to.
+    pub fn approve_all(&mut self, frame: &mut Frame<'a>, cond: &'a Expr) {
+        match &cond.kind {
+            ExprKind::Paren(inner) => self.approve_all(frame, inner),
+            ExprKind::Binary { op: BinaryOp::And, left, right, .. } => {
+                self.approve_all(frame, left);
+                self.approve_all(frame, right);
+            }
+            ExprKind::Name(answer) => self.approve(frame, &answer.name),
+            _ => {}
+        }
+    }
+
+    /// Exactly the fields that the validator's conditions speak of.
+    pub fn endorse_by(&mut self, frame: &mut Frame<'a>, validator: &'a Flow, subject: &'a Expr) {
+        let first = &validator.params[0].name.name;
+        for step in &validator.body.steps {
+            let StepKind::Require { cond, .. } = &step.kind else { continue };
+            for field in ["a", "b"] {
+                if mentions(cond, first, field) {
+                    set_clean_at(frame, subject, Some(field));
+                }
+            }
+        }
+    }
+}
 
 /// Whether a condition speaks of a field of a parameter.
 pub fn mentions(cond: &Expr, param: &str, field: &str) -> bool {

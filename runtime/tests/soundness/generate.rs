@@ -1,6 +1,11 @@
 //! Random programs over a small world of tools. Most are well typed; whether they keep the other rules is left to
 //! chance, so that the checker has something to refuse.
 
+mod exprs;
+mod parts;
+
+pub use parts::{FORMS, forms};
+
 use std::fmt::Write;
 
 /// Numbers that depend on nothing but their seed.
@@ -38,6 +43,8 @@ pub enum Ty {
     Pair,
     Page,
     Item,
+    /// An item with what an enricher adds.
+    Rich,
     Id,
     /// What a delivery gives.
     Sent,
@@ -57,6 +64,7 @@ impl Ty {
             Ty::Pair => "Pair".into(),
             Ty::Page => "Page".into(),
             Ty::Item => "Item".into(),
+            Ty::Rich => "Rich".into(),
             Ty::Id => "{ id: string }".into(),
             Ty::Sent => "{ status: string, id: string? }".into(),
             Ty::List(of) => format!("[{}]", of.text()),
@@ -67,10 +75,21 @@ impl Ty {
         match self {
             Ty::Pair => vec![("a", Ty::Str), ("b", Ty::Str)],
             Ty::Page => vec![("body", Ty::Str), ("n", Ty::Int), ("tags", Ty::list(Ty::Str)), ("owner", Ty::Str)],
-            Ty::Item => vec![("id", Ty::Str), ("note", Ty::Str), ("score", Ty::Int)],
+            Ty::Item | Ty::Rich => vec![("id", Ty::Str), ("note", Ty::Str), ("score", Ty::Int)],
             Ty::Id => vec![("id", Ty::Str)],
             Ty::Sent => vec![("status", Ty::Str)],
             _ => Vec::new(),
+        }
+    }
+}
+
+impl Ty {
+    /// Whether a value of this type stands wherever one of the other may.
+    fn serves_as(&self, other: &Ty) -> bool {
+        match (self, other) {
+            (Ty::Rich, Ty::Item) => true,
+            (Ty::List(of), Ty::List(other)) => of.serves_as(other),
+            _ => self == other,
         }
     }
 }
@@ -84,6 +103,26 @@ struct Callee {
     returns: Option<Ty>,
     needs: Vec<&'static str>,
 }
+
+/// How often which role is rolled.
+const ROLES: [&str; 14] = [
+    "coordinator",
+    "coordinator",
+    "transformer",
+    "validator",
+    "saga",
+    "saga",
+    "saga",
+    "executor",
+    "delivery",
+    "aggregator",
+    "aggregator",
+    "enricher",
+    "router",
+    "router",
+];
+/// Roles without a `return` of their own, or with one that belongs to them.
+const RETURN_THEMSELVES: [&str; 5] = ["executor", "delivery", "aggregator", "enricher", "router"];
 
 /// A program with what was rolled for it.
 pub struct Program {
@@ -100,6 +139,10 @@ struct Gen {
     role: &'static str,
     parallel: bool,
     depth: usize,
+    /// What is done when a failure is escalated needs this.
+    page_needs: Option<&'static str>,
+    /// The point of no return is behind.
+    after_final: bool,
 }
 
 /// A program from a seed.
@@ -113,9 +156,11 @@ pub fn program(seed: u64) -> Program {
         role: "",
         parallel: false,
         depth: 0,
+        page_needs: None,
+        after_final: false,
     };
     let mut text = made.world();
-    for _ in 0..made.dice.below(5) {
+    for _ in 0..made.dice.below(6) {
         text += &made.flow();
     }
     text += &made.main();
@@ -130,6 +175,7 @@ impl Gen {
             r#"type Pair = {{ a: string, b: string }}
 type Page = {{ body: untrusted string, n: int, tags: untrusted [string], owner: string }}
 type Item = {{ id: string, note: untrusted string, score: int }}
+type Rich = Item & {{ extra: int? }}
 const TEAM = ["ann", "bob"]
 tool src.page(q: string) -> Page can src.read{slow}
 tool src.list(n: int) -> {{ items: [Item] }} can src.read costs 0.01
@@ -139,9 +185,12 @@ tool db.set(owner: trusted string, note: string) -> {{ id: string }} can db.writ
 tool pay.charge(amount: int, to: trusted string, request_id?: string) -> {{ id: string }} can pay.write accepts key request_id costs 0.5
 tool job.run(cmd: trusted [string]) -> {{ ok: bool }} can job.exec
 tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.send
-{}{}"#,
+{}{}{}{}{}"#,
             self.policy("easy"),
-            self.policy("hard")
+            self.policy("hard"),
+            self.policy("soft"),
+            self.policy("loud"),
+            self.page()
         )
     }
 
@@ -157,7 +206,8 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
             let end = self.policy_end(name);
             let _ = writeln!(text, "  else => {end}");
         }
-        if self.dice.one_in(3) {
+        // What flows are called with has no time of its own: nobody could say beforehand what is cut off.
+        if ["easy", "hard"].contains(&name) && self.dice.one_in(3) {
             text += "  timeout 2s\n";
         }
         // A policy says something.
@@ -167,9 +217,12 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
         text + "}\n"
     }
 
-    /// Only the hard one needs a `fallback` of the call.
+    /// Only the hard one and the one for flows need a `fallback` of the call.
     fn policy_end(&mut self, name: &str) -> String {
+        let name = if name == "soft" { "hard" } else { name };
         match self.dice.below(6) {
+            0..=2 if name == "loud" => "escalate page".into(),
+            3 if name == "loud" => format!("retry {} backoff 50ms..2s then escalate page", 1 + self.dice.below(2)),
             0 | 1 => "fail".into(),
             2 if name == "hard" => "fallback".into(),
             3 if name == "hard" => format!("retry {} backoff 100ms..1s then fallback", 1 + self.dice.below(4)),
@@ -179,7 +232,11 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
 
     /// Names a policy, sometimes.
     fn with(&mut self) -> &'static str {
-        if self.dice.one_in(5) { " with easy" } else { "" }
+        match self.dice.below(12) {
+            0 | 1 => " with easy",
+            2 => self.loud(),
+            _ => "",
+        }
     }
 
     /// A policy for a call, and what is done with its failure; the hard one nearly always with a `fallback`.
@@ -187,6 +244,7 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
         match self.dice.below(8) {
             0 => (" with hard", format!(" fallback {fallback}")),
             1 => (" with easy", self.handled(fallback)),
+            3 if self.dice.one_in(2) => (self.loud(), self.handled(fallback)),
             2 if self.dice.one_in(8) => (" with hard", self.handled(fallback)),
             _ => ("", self.handled(fallback)),
         }
@@ -226,14 +284,14 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
     fn flow(&mut self) -> String {
         self.vars.clear();
         let number = self.flows.len();
-        let role = ["coordinator", "coordinator", "transformer", "validator", "saga", "saga", "executor", "delivery"]
-            [self.dice.below(8)];
+        let role = ROLES[self.dice.below(ROLES.len())];
+        let role = if role == "router" && self.ways().is_empty() { "coordinator" } else { role };
         let name = format!("flow{number}");
         let count = 1 + self.dice.below(3);
-        let params: Vec<Ty> = if role == "validator" {
-            vec![Ty::Pair, Ty::list(Ty::Str)]
-        } else {
-            (0..count).map(|_| self.any_type()).collect()
+        let params: Vec<Ty> = match role {
+            "validator" => vec![Ty::Pair, Ty::list(Ty::Str)],
+            "enricher" => vec![Ty::list(Ty::Item), Ty::Str],
+            _ => (0..count).map(|_| self.any_type()).collect(),
         };
         let mut signature = Vec::new();
         for (at, ty) in params.iter().enumerate() {
@@ -241,16 +299,24 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
             self.vars.push((format!("p{at}"), ty.clone()));
             signature.push(format!("p{at}: {mark}{}", ty.text()));
         }
+        self.role = role;
+        self.needs.clear();
+        self.after_final = false;
+        let way = if role == "router" { self.way() } else { None };
         let returns = match role {
+            "router" => way.as_ref().map(|way| way.0.clone()),
+            "aggregator" => Some(Ty::list(if self.dice.one_in(2) { Ty::Item } else { Ty::Str })),
+            "enricher" => Some(Ty::list(Ty::Rich)),
             "validator" => None,
             "executor" => Some(Ty::Id),
             "delivery" => Some(Ty::Sent),
             _ => Some(self.any_type()),
         };
-        self.role = role;
-        self.needs.clear();
         let mut body = String::new();
         match role {
+            "aggregator" => body += &self.aggregator(returns.as_ref()),
+            "enricher" => body += &self.enricher(),
+            "router" => body += &way.map(|(_, ways)| self.router(&ways)).unwrap_or_default(),
             "validator" => body += &self.validator(),
             "executor" => body += &self.executor(),
             "delivery" => body += &self.delivery(),
@@ -258,15 +324,15 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
             "transformer" => (0..self.dice.below(3)).for_each(|_| body += &self.pure_step("  ")),
             _ => (0..1 + self.dice.below(4)).for_each(|_| body += &self.step("  ")),
         }
-        if let Some(ty) = returns.clone().filter(|_| !matches!(role, "executor" | "delivery")) {
+        if let Some(ty) = returns.clone().filter(|_| !RETURN_THEMSELVES.contains(&role)) {
             let _ = writeln!(body, "  return {}", self.expr(&ty, 2));
         }
+        let with = if matches!(role, "coordinator" | "saga") { self.with() } else { "" };
         let needs = self.needs.clone();
         let can = self.can();
         let arrow = returns.as_ref().filter(|_| role != "delivery");
         let arrow = arrow.map(|ty| format!(" -> {}", ty.text())).unwrap_or_default();
         self.flows.push(Callee { name: name.clone(), role, params, returns, needs });
-        let with = if matches!(role, "coordinator" | "saga") { self.with() } else { "" };
         format!("{role} {name}({}){arrow}{can}{with} {{\n{body}}}\n", signature.join(", "))
     }
 
@@ -282,7 +348,11 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
     fn executor(&mut self) -> String {
         self.need("db.write");
         let (a, b) = (self.expr(&Ty::Str, 1), self.expr(&Ty::Int, 1));
-        let undo = if self.dice.one_in(6) { "" } else { " undo db.del(id: done.id)" };
+        let undo = match self.dice.below(6) {
+            0 => "",
+            1 => " final",
+            _ => " undo db.del(id: done.id)",
+        };
         format!("  done = db.put(name: {a}, v: {b}){undo}\n  return {{ id: done.id }}\n")
     }
 
@@ -308,7 +378,8 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
 
     fn saga_step(&mut self, pad: &str) -> String {
         if self.depth < 2 {
-            match self.dice.below(8) {
+            match self.dice.below(9) {
+                8 => return if self.dice.one_in(2) { self.ask(pad) } else { self.receive(pad) },
                 0 | 1 => return self.sub_flow(pad),
                 2 => {
                     let cond = self.expr(&Ty::Bool, 1);
@@ -335,7 +406,14 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
             0 => format!("db.put(name: {}, v: {})", self.expr(&Ty::Str, 1), self.expr(&Ty::Int, 1)),
             _ => format!("db.set(owner: {}, note: {})", self.expr(&Ty::Str, 1), self.expr(&Ty::Str, 1)),
         };
-        let undo = if self.dice.one_in(20) { String::new() } else { format!(" undo db.del(id: {name}.id)") };
+        let undo = match self.dice.below(20) {
+            0 => String::new(),
+            1 | 2 => " final".to_owned(),
+            _ => format!(" undo db.del(id: {name}.id)"),
+        };
+        let handled = if self.after_final { self.handled("{ id: \"none\" }") } else { String::new() };
+        self.after_final |= undo == " final";
+        let undo = format!("{undo}{handled}");
         let undo = format!("{}{undo}", self.with());
         let read = if self.dice.one_in(3) { self.step_read(pad) } else { String::new() };
         self.vars.push((name.clone(), Ty::Id));
@@ -357,10 +435,11 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
         }
         let ty = self.any_type();
         let value = self.expr(&ty, 2);
+        let with = self.with();
         let can = self.can();
         let budget =
             if self.dice.one_in(6) { format!(" budget {} calls", 1 + self.dice.below(12)) } else { String::new() };
-        let budget = format!("{budget}{}", self.with());
+        let budget = format!("{budget}{with}");
         format!(
             "coordinator main(who: string, n: int, names: [string], pairs: [Pair]) -> {}{can}{budget} {{\n{body}  return {value}\n}}\n",
             ty.text()
@@ -371,7 +450,9 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
         if self.depth > 2 {
             return self.pure_step(pad);
         }
-        match self.dice.below(16) {
+        match self.dice.below(18) {
+            16 => self.ask(pad),
+            17 => self.receive(pad),
             0..=2 => self.step_read(pad),
             3..=5 => self.step_write(pad),
             6 => self.pure_step(pad),
@@ -393,6 +474,9 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
     }
 
     fn handled(&mut self, fallback: &str) -> String {
+        if self.after_final && !self.dice.one_in(8) {
+            return format!(" fallback {fallback}");
+        }
         match self.dice.below(7) {
             0 => format!(" fallback {fallback}"),
             1 => format!(" retry {} fallback {fallback}", 1 + self.dice.below(3)),
@@ -468,6 +552,10 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
     }
 
     fn require(&mut self, pad: &str) -> String {
+        let validates = self.flows.iter().any(|flow| flow.role == "validator");
+        if validates && self.path(&Ty::Pair).is_some() && self.dice.one_in(2) {
+            return self.check(pad);
+        }
         let subject = self.path(&Ty::Str);
         match (self.dice.below(4), subject) {
             (0, Some(subject)) => format!("{pad}require {subject} in TEAM else \"not in the team\"\n"),
@@ -549,12 +637,8 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
         let args: Vec<String> = callee.params.iter().map(|ty| self.expr(ty, 1)).collect();
         let name = self.name();
         let call = format!("{}({})", callee.name, args.join(", "));
-        let ty = callee.returns.unwrap();
-        let clauses = if callee.role != "transformer" && self.dice.one_in(4) {
-            format!(" fallback {}", plain(&ty))
-        } else {
-            String::new()
-        };
+        let ty = callee.returns.clone().unwrap();
+        let clauses = if callee.role == "transformer" { String::new() } else { self.flow_clauses(&callee, &ty) };
         self.vars.push((name.clone(), ty));
         format!("{pad}{name} = {call}{clauses}\n")
     }
@@ -570,93 +654,6 @@ tool mail.post(to: trusted string, text: string) -> {{ id: string }} can mail.se
         let list = if self.dice.one_in(2) { "TEAM".into() } else { self.expr(&Ty::list(Ty::Str), 1) };
         format!("{pad}check {validator}({subject}, {list})\n")
     }
-
-    /// A name or field of that type.
-    fn path(&mut self, ty: &Ty) -> Option<String> {
-        let mut found = Vec::new();
-        for (name, had) in &self.vars {
-            if had == ty {
-                found.push(name.clone());
-            }
-            found.extend(had.fields().iter().filter(|(_, of)| of == ty).map(|(field, _)| format!("{name}.{field}")));
-        }
-        if found.is_empty() { None } else { Some(found.swap_remove(self.dice.below(found.len()))) }
-    }
-
-    fn expr(&mut self, ty: &Ty, depth: usize) -> String {
-        if (depth == 0 || self.dice.one_in(2))
-            && let Some(path) = self.path(ty)
-        {
-            return path;
-        }
-        if depth == 0 {
-            return plain(ty);
-        }
-        let less = depth - 1;
-        if self.dice.one_in(9) {
-            let cond = self.expr(&Ty::Bool, less);
-            return format!("(if {cond} then {} else {})", self.expr(ty, less), self.expr(ty, less));
-        }
-        match ty {
-            Ty::Int => match self.dice.below(5) {
-                0 => self.dice.below(9).to_string(),
-                1 => format!("({} + {})", self.expr(ty, less), self.expr(ty, less)),
-                2 => format!("len({})", self.expr(&Ty::list(Ty::Str), less)),
-                3 => format!("len({})", self.expr(&Ty::Str, less)),
-                _ => format!("(max([{}, {}]) ?? 0)", self.expr(ty, less), self.expr(ty, less)),
-            },
-            Ty::Str => match self.dice.below(6) {
-                0 => format!("\"s{}\"", self.dice.below(4)),
-                1 => format!("lower({})", self.expr(ty, less)),
-                2 => {
-                    // A template's hole holds no text in quotes.
-                    let inner = self.path(&Ty::Str).or_else(|| self.path(&Ty::Int)).unwrap_or_else(|| "1".into());
-                    if inner == "1" { "\"x\"".into() } else { format!("\"{{{inner}}}!\"") }
-                }
-                3 => format!("(first({}) ?? \"none\")", self.expr(&Ty::list(Ty::Str), less)),
-                4 => format!("({}[{}] ?? \"none\")", self.expr(&Ty::list(Ty::Str), 0), self.expr(&Ty::Int, 0)),
-                _ => {
-                    let subject = self.expr(&Ty::Str, 0);
-                    let (a, b) = (self.expr(ty, less), self.expr(ty, less));
-                    format!("(match {subject} {{ \"ann\" => {a}  else => {b} }})")
-                }
-            },
-            Ty::Bool => match self.dice.below(5) {
-                0 => format!("({} < {})", self.expr(&Ty::Int, less), self.expr(&Ty::Int, less)),
-                1 => format!("({} == {})", self.expr(&Ty::Str, less), self.expr(&Ty::Str, less)),
-                2 => format!("({} in {})", self.expr(&Ty::Str, less), self.expr(&Ty::list(Ty::Str), less)),
-                3 => format!("not {}", self.expr(&Ty::Bool, 0)),
-                _ => format!("({} and {})", self.expr(&Ty::Bool, less), self.expr(&Ty::Bool, less)),
-            },
-            Ty::Pair => format!("{{ a: {}, b: {} }}", self.expr(&Ty::Str, less), self.expr(&Ty::Str, less)),
-            Ty::Item => format!(
-                "{{ id: {}, note: {}, score: {} }}",
-                self.expr(&Ty::Str, less),
-                self.expr(&Ty::Str, less),
-                self.expr(&Ty::Int, less)
-            ),
-            Ty::List(of) => self.list(of, less),
-            Ty::Page | Ty::Id | Ty::Sent => plain(ty),
-        }
-    }
-
-    fn list(&mut self, of: &Ty, less: usize) -> String {
-        match self.dice.below(5) {
-            0 => format!("[{}]", self.expr(of, less)),
-            1 => format!("take({}, {})", self.expr(&Ty::list(of.clone()), less), self.dice.below(3)),
-            2 => format!("reverse({})", self.expr(&Ty::list(of.clone()), less)),
-            3 => {
-                let source = self.expr(&Ty::list(of.clone()), 0);
-                let name = self.name();
-                let count = self.vars.len();
-                self.vars.push((name.clone(), of.clone()));
-                let (value, cond) = (self.expr(of, less), self.expr(&Ty::Bool, less));
-                self.vars.truncate(count);
-                format!("[{value} for {name} in {source} if {cond}]")
-            }
-            _ => format!("({} + {})", self.expr(&Ty::list(of.clone()), less), self.expr(&Ty::list(of.clone()), less)),
-        }
-    }
 }
 
 /// A constant of a type.
@@ -668,6 +665,7 @@ fn plain(ty: &Ty) -> String {
         Ty::Pair => "{ a: \"ann\", b: \"c\" }".into(),
         Ty::Page => "{ body: \"\", n: 1, tags: [], owner: \"ann\" }".into(),
         Ty::Item => "{ id: \"i\", note: \"c\", score: 1 }".into(),
+        Ty::Rich => "{ id: \"i\", note: \"c\", score: 1, extra: null }".into(),
         Ty::Id => "{ id: \"i\" }".into(),
         Ty::Sent => "{ status: \"disabled\", id: null }".into(),
         Ty::List(of) => format!("[{}]", plain(of)),

@@ -1,29 +1,28 @@
 //! Runs one program in its world, and judges what happened.
 
 use super::generate::{self, Program};
+use super::play::{MAIN, Played, play};
 use super::reference::{Reference, Stop};
 use super::value::V;
-use super::world::{Answer, Moods, SERVERS, Seen, Server, World};
+use super::world::{Answer, Moods, Seen, World};
 use ecow::EcoString;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 use weir_compiler::Checked;
-use weir_compiler::bounds::{Atom, Bound, Part, Root, Sum};
+use weir_compiler::bounds::{Atom, Part, Root, Sum};
 use weir_compiler::project::{ProjectSource, SourceFile};
+use weir_lang::ast::*;
 use weir_lang::span::FileId;
-use weir_runtime::engine::{Clock, Engine, LocalEngine, StartRequest, Toolbox};
-use weir_runtime::envelope::Envelope;
-use weir_runtime::journal::MemoryJournal;
-use weir_stdlib::value::Value;
 
 #[derive(Debug)]
 pub enum Verdict {
     /// By these rules.
     Refused(Vec<&'static str>),
     Sound {
-        compared: bool,
+        /// Why it was not compared with the reference, if it was not.
+        apart: Option<&'static str>,
         bounds: u64,
     },
     Wrong(String),
@@ -79,74 +78,65 @@ pub fn run(program: &Program, seed: u64) -> Verdict {
     let args = json!({"who": "ann", "n": 2, "names": ["ann", "bob", "x"], "pairs": [{"a": "ann", "b": "bob"}, {"a": "x", "b": "y"}]});
     let module = weir_lang::parse(FileId(0), &program.text).module;
     let delivers = !seed.is_multiple_of(3);
-    let mut reference = Reference::new(&module, moods, delivers);
+    let mut reference = Reference::new(&module, &program.text, moods, delivers);
     let given: Vec<V> = ["who", "n", "names", "pairs"].iter().map(|name| V::of(&args[*name])).collect();
     let said = reference.main(&given);
     if let Err(Stop::Wrong(what)) = &said {
         return Verdict::Wrong(format!("reference: {what}"));
     }
     let entry_can = checked.flows["main"].can.clone();
-    let world = Arc::new(World { moods, seen: Mutex::default() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let (envelope, took) = runtime.block_on(play(Arc::clone(&world), Arc::new(plan), &args, &entry_can, delivers));
-    let seen = std::mem::take(&mut *world.seen.lock().unwrap());
-    let happened = Happened { envelope, took, seen, lied: reference.lied };
+    let (played, seen) = runtime.block_on(async {
+        let world = Arc::new(World { moods, seen: Mutex::default(), began: Instant::now() });
+        let played = play(Arc::clone(&world), Arc::new(plan), &args, &entry_can, delivers).await;
+        (played, std::mem::take(&mut *world.seen.lock().unwrap()))
+    });
+    let lied = seen.iter().any(|one| matches!(one.answer, Answer::Lie(_)));
+    let happened = Happened { played, seen, lied };
+    let most = budget(&module);
     let judged = happened
         .no_trouble()
         .and_then(|()| happened.no_unsafe_repeat(&checked))
         .and_then(|()| happened.within_can(&checked, &entry_can))
-        .and_then(|()| happened.within_bounds(&checked, &args));
+        .and_then(|()| happened.within_bounds(&checked, &args, most));
     let bounds = match judged {
         Ok(bounds) => bounds,
         Err(what) => return Verdict::Wrong(what),
     };
     // What comes back beside its type counts as done, and nobody knows how to undo it: not worth telling twice.
-    if program.parallel || reference.lied {
-        return Verdict::Sound { compared: false, bounds };
+    let apart = match () {
+        () if program.parallel => Some("parallel"),
+        () if lied || reference.lied => Some("lies"),
+        () if reference.torn => Some("time decides"),
+        () if happened.code() == Some("budget") || most.is_some_and(|most| reference.attempts > most) => Some("budget"),
+        () => None,
+    };
+    if apart.is_some() {
+        return Verdict::Sound { apart, bounds };
     }
-    match happened.same_as(&said, &reference.writes) {
-        Ok(()) => Verdict::Sound { compared: true, bounds },
+    match happened.same_as(&said, &reference) {
+        Ok(()) => Verdict::Sound { apart, bounds },
         Err(what) => Verdict::Wrong(format!("differs: {what}")),
     }
 }
 
-struct Virtual(Instant);
-
-impl Clock for Virtual {
-    fn now(&self) -> jiff::Timestamp {
-        let epoch: jiff::Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
-        let passed = i64::try_from(self.0.elapsed().as_millis()).unwrap();
-        epoch.checked_add(jiff::SignedDuration::from_millis(passed)).unwrap()
-    }
-}
-
-async fn play(
-    world: Arc<World>,
-    plan: Arc<weir_compiler::plan::Plan>,
-    args: &Json,
-    can: &[EcoString],
-    delivery: bool,
-) -> (Option<Envelope>, u128) {
-    let began = Instant::now();
-    let mut toolbox = Toolbox::new();
-    for (name, tools) in SERVERS {
-        toolbox.add(name, Arc::new(Server { name, tools, world: Arc::clone(&world) }));
-    }
-    let engine = LocalEngine::new(Arc::new(MemoryJournal::new()), toolbox).with_clock(Arc::new(Virtual(began)));
-    let request = StartRequest {
-        args: Value::from_json(&args.to_string()).unwrap(),
-        grants: can.to_vec(),
-        delivery,
-        run_id: Some("00000000-0000-7000-8000-000000000001".into()),
-        ..StartRequest::new("test")
-    };
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(30 * 86_400), engine.start(plan, request)).await;
-    (ended.ok().and_then(Result::ok), began.elapsed().as_millis())
+/// How many calls `main` may make.
+fn budget(module: &Module) -> Option<u64> {
+    let flows = module.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Flow(flow) if flow.name.name == "main" => Some(&flow.clauses),
+        _ => None,
+    });
+    flows.flatten().find_map(|clause| match &clause.kind {
+        FlowClauseKind::Budget(parts) => parts.iter().find_map(|part| match part {
+            BudgetPart::Calls(Expr { kind: ExprKind::Lit(Lit::Int(most)), .. }) => u64::try_from(*most).ok(),
+            _ => None,
+        }),
+        _ => None,
+    })
 }
 
 struct Happened {
-    envelope: Option<Envelope>,
-    took: u128,
+    played: Played,
     seen: Vec<Seen>,
     lied: bool,
 }
@@ -157,14 +147,14 @@ fn is_undo(step: &str) -> bool {
 
 impl Happened {
     fn code(&self) -> Option<&str> {
-        self.envelope.as_ref()?.metadata.error.as_ref().map(|error| error.code.as_str())
+        self.played.envelope.as_ref()?.metadata.error.as_ref().map(|error| error.code.as_str())
     }
 
     fn no_trouble(&self) -> Result<(), String> {
-        let Some(envelope) = &self.envelope else { return Err("hangs: it does not end or is refused".into()) };
+        let Some(envelope) = &self.played.envelope else { return Err("hangs: it does not end or is refused".into()) };
         let trouble = match self.code() {
             Some("invalid_input" | "failed") => true,
-            Some("bad_response") => !self.seen.iter().any(|one| matches!(one.answer, Answer::Ok(_))) || !self.lied,
+            Some("bad_response") => !self.lied,
             _ => false,
         };
         if trouble { Err(format!("type trouble: {:?}", envelope.metadata.error)) } else { Ok(()) }
@@ -172,17 +162,17 @@ impl Happened {
 
     /// A call that may have happened and is not repeatable is not made again at its step.
     fn no_unsafe_repeat(&self, checked: &Checked) -> Result<(), String> {
-        let mut open: BTreeMap<&str, &Seen> = BTreeMap::new();
+        let mut open: BTreeMap<(&str, &str), &Seen> = BTreeMap::new();
         for one in &self.seen {
             let tool = &checked.tools[one.tool.as_str()];
             let keyed = tool.accepts_key.is_some() && one.attempt > 1;
             let safe = tool.reads_only() || tool.idempotent || keyed;
-            let maybe = matches!(one.answer, Answer::Ok(_) | Answer::Hang | Answer::Fail(_, true));
-            if one.attempt > 1 && !safe && open.contains_key(one.step.as_str()) {
+            let maybe = matches!(one.answer, Answer::Ok(_) | Answer::Lie(_) | Answer::Hang | Answer::Fail(_, true));
+            if one.attempt > 1 && !safe && open.contains_key(&(one.run.as_str(), one.step.as_str())) {
                 return Err(format!("unsafe repeat: {one:?}"));
             }
             if maybe {
-                open.insert(&one.step, one);
+                open.insert((&one.run, &one.step), one);
             }
         }
         Ok(())
@@ -198,9 +188,14 @@ impl Happened {
         Ok(())
     }
 
-    fn within_bounds(&self, checked: &Checked, args: &Json) -> Result<u64, String> {
+    fn within_bounds(&self, checked: &Checked, args: &Json, most: Option<u64>) -> Result<u64, String> {
         let bounds = checked.bounds();
         let Some(bound) = bounds.iter().find(|bound| bound.flow == "main") else { return Err("no bounds".into()) };
+        // Attempts that a person asks for are not a program's own.
+        if self.played.again {
+            return Ok(0);
+        }
+        let seen: Vec<Seen> = self.seen.iter().filter(|one| one.run == MAIN).cloned().collect();
         let mut held = 0;
         let mut hold = |what: String, sum: &Sum, found: u128| -> Result<(), String> {
             let Some(most) = sum.at(&|atom| size(atom, args)) else { return Ok(()) };
@@ -210,37 +205,37 @@ impl Happened {
             }
             Ok(())
         };
-        for (tool, calls, attempts) in counted(bound, &self.seen, false) {
+        for (tool, calls, attempts) in counted(&seen, false) {
             let sums = bound.tools.iter().find(|one| one.tool == tool);
             let zero = Sum::default();
             hold(format!("calls of {tool}"), sums.map_or(&zero, |one| &one.calls), calls)?;
             hold(format!("attempts of {tool}"), sums.map_or(&zero, |one| &one.attempts), attempts)?;
         }
-        for (tool, calls, _) in counted(bound, &self.seen, true) {
+        for (tool, calls, _) in counted(&seen, true) {
             let sum = bound.undo.iter().find(|(name, _)| *name == tool).map(|(_, sum)| sum.clone()).unwrap_or_default();
             hold(format!("undos of {tool}"), &sum, calls)?;
         }
-        let forward = self.seen.iter().filter(|one| !is_undo(&one.step));
+        let forward = seen.iter().filter(|one| !is_undo(&one.step));
         hold("attempts".into(), &bound.attempts, forward.clone().count() as u128)?;
+        if most.is_some_and(|most| forward.clone().count() as u64 > most) {
+            return Err(format!("beyond its budget of {most:?} calls"));
+        }
         let cost = forward.map(|one| (checked.tools[one.tool.as_str()].cost * 1e9).round() as u128).sum();
         hold("cost".into(), &bound.cost, cost)?;
-        if !self.seen.iter().any(|one| is_undo(&one.step)) {
-            hold("time".into(), &bound.time, self.took)?;
+        if !seen.iter().any(|one| is_undo(&one.step)) {
+            hold("time".into(), &bound.time, self.played.took)?;
         }
         Ok(held)
     }
 
-    fn same_as(&self, said: &Result<V, Stop>, writes: &[(String, Json)]) -> Result<(), String> {
-        let envelope = self.envelope.as_ref().ok_or("no envelope")?;
+    fn same_as(&self, said: &Result<V, Stop>, reference: &Reference<'_>) -> Result<(), String> {
+        let writes = &reference.writes;
+        let envelope = self.played.envelope.as_ref().ok_or("no envelope")?;
         let reads = |one: &&Seen| !one.tool.starts_with("src.");
         let found: Vec<(String, Json)> =
             self.seen.iter().filter(reads).map(|one| (one.tool.clone(), one.args.clone())).collect();
         let status = format!("{:?}", envelope.metadata.status);
-        let budget = self.code() == Some("budget");
-        if budget {
-            return Ok(());
-        }
-        if found != writes {
+        if found != *writes {
             return Err(format!(
                 "the engine writes {found:#?}\nthe reference {writes:#?}\n{status} {:?} {said:?}",
                 self.code()
@@ -260,8 +255,10 @@ impl Happened {
                 };
                 status == "Succeeded" && records == wanted
             }
-            Err(Stop::Fail(code)) if code == "blocked" => status == "Blocked",
-            Err(Stop::Fail(code)) => status == "Failed" && self.code() == Some(code),
+            Err(Stop::Fail(code)) => std::iter::once(code).chain(&reference.beside).any(|code| match code.as_str() {
+                "blocked" => status == "Blocked",
+                code => status == "Failed" && self.code() == Some(code),
+            }),
             Err(Stop::Attention) => status == "NeedsAttention",
             Err(_) => false,
         };
@@ -278,7 +275,7 @@ impl Happened {
 }
 
 /// Calls and attempts by tool.
-fn counted(_: &Bound, seen: &[Seen], undos: bool) -> Vec<(String, u128, u128)> {
+fn counted(seen: &[Seen], undos: bool) -> Vec<(String, u128, u128)> {
     let mut out: BTreeMap<&str, (u128, u128)> = BTreeMap::new();
     for one in seen.iter().filter(|one| is_undo(&one.step) == undos) {
         let slot = out.entry(&one.tool).or_default();

@@ -41,8 +41,10 @@ pub fn is_zone(name: &str) -> bool {
 }
 
 /// The IANA names of all time zones.
-pub fn zones() -> Vec<String> {
-    jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect()
+pub fn zones() -> &'static [String] {
+    static ZONES: std::sync::LazyLock<Vec<String>> =
+        std::sync::LazyLock::new(|| jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect());
+    &ZONES
 }
 
 fn zone(call: &Call<'_, '_>, at: usize) -> Result<TimeZone, Raise> {

@@ -10,7 +10,7 @@ use crate::report::{Findings, counted};
 use miette::{GraphicalReportHandler, LabeledSpan, SourceCode};
 use std::fmt::{self, Display, Formatter};
 use weir_lang::span::FileId;
-use weir_runtime::testing::{Change, Failure, Label, RunTold, TestReport};
+use weir_runtime::testing::{Change, Failure, Label, RunTold, TestReport, quoted};
 
 /// With more tests than this, those that passed are only counted.
 const LISTED: usize = 200;
@@ -31,7 +31,7 @@ pub fn human(tested: &[Tested<'_>], colour: bool) -> String {
     let handler = handler(colour);
     let failed = tested.iter().flat_map(|project| project.reports.iter().map(move |report| (project, report)));
     for (project, report) in failed.filter(|(_, report)| !report.passed()).take(MOST) {
-        text.push_str(&format!("{} {}\n\n", styled(Style::Red, "test"), styled(Style::Bold, &quoted(&report.name))));
+        text.push_str(&format!("{} {}\n\n", styled(Style::Red, "test"), styled(Style::Bold, &named(&report.name))));
         one(&handler, project, report, &mut text);
     }
     if count.failed > MOST {
@@ -131,14 +131,15 @@ fn ended(project: &Tested<'_>, run: &RunTold, text: &mut String) {
     text.push_str(&format!("  {}\n", escape::short(&line, WIDE * 2)));
     for wait in &run.waiting {
         let what = wait.question.as_deref().unwrap_or_default();
+        let written = quoted(what);
         let key = wait
             .from
             .as_ref()
             .filter(|_| wait.kind == "receive")
-            .map_or_else(String::new, |key| format!(" key {key:?}"));
+            .map_or_else(String::new, |key| format!(" key {}", quoted(key)));
         let line = match wait.kind {
-            "ask" => format!("nobody answers {what:?}: `answer {what:?} => …`"),
-            "receive" => format!("nobody sends {what:?}: `signal {what:?}{key} => …`"),
+            "ask" => format!("nobody answers {written}: `answer {written} => …`"),
+            "receive" => format!("nobody sends {written}: `signal {written}{key} => …`"),
             kind => format!("waits ({kind}) at `{}`: {what}", wait.step),
         };
         text.push_str(&format!("    {}\n", escape::short(&line, WIDE)));
@@ -183,7 +184,7 @@ fn summary(count: Count) -> String {
     format!("{} in {files}\n", parts.join(", "))
 }
 
-fn quoted(name: &str) -> String {
+fn named(name: &str) -> String {
     format!("\"{}\"", escape::line(name))
 }
 

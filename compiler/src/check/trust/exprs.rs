@@ -34,6 +34,11 @@ impl<'a> Walk<'_, 'a> {
             ExprKind::Comprehension { value, var, index, source, cond } => {
                 self.comprehension(value, (var, index.as_ref()), source, cond.as_deref())
             }
+            // What is wrong with it was told.
+            ExprKind::Record(entries) if self.type_of(expr) == Type::Broken => {
+                self.record(entries);
+                Label::default()
+            }
             ExprKind::Record(entries) => self.record(entries),
             ExprKind::Cast { value, ty, .. } => self.cast(value, ty, expr),
             ExprKind::Pipe { value, stage } => self.pipe(value, stage, expr),

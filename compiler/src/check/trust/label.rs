@@ -54,9 +54,7 @@ impl Label {
 
     pub fn new(own: Taint, size: Taint, syms: EcoVec<PathId>, parts: Vec<(Step, Label)>) -> Label {
         let mut deep = own.joined(&size);
-        for sym in &syms {
-            deep.add(&Taint::atom(Paths::deep(*sym)));
-        }
+        deep.add_atoms(syms.iter().map(|sym| Paths::deep(*sym)));
         let (mut weight, mut depth) = (1u32, 0u8);
         for (_, part) in &parts {
             let Some(node) = &part.0 else { continue };
@@ -96,9 +94,7 @@ impl Label {
     pub fn choice(&self) -> Taint {
         let Some(node) = self.node() else { return Taint::default() };
         let mut own = node.own.clone();
-        for sym in &node.syms {
-            own.add(&Taint::atom(Paths::deep(*sym) | OWN));
-        }
+        own.add_atoms(node.syms.iter().map(|sym| Paths::deep(*sym) | OWN));
         own
     }
 

@@ -50,6 +50,14 @@ impl Taint {
         Taint { atoms: EcoVec::from([atom]), ..Taint::default() }
     }
 
+    /// Of what stands at many paths of parameters, in any order.
+    pub fn add_atoms(&mut self, atoms: impl IntoIterator<Item = Atom>) {
+        let mut more: Vec<Atom> = atoms.into_iter().collect();
+        more.sort_unstable();
+        more.dedup();
+        merge(&mut self.atoms, &more);
+    }
+
     pub fn is_empty(&self) -> bool {
         self.origin.is_none() && self.id_of.is_none() && self.atoms.is_empty() && self.form.is_none()
     }
@@ -113,14 +121,21 @@ impl Taint {
     }
 }
 
-fn merge(atoms: &mut EcoVec<Atom>, more: &EcoVec<Atom>) {
+/// Both are sorted, and so is the result.
+fn merge(atoms: &mut EcoVec<Atom>, more: &[Atom]) {
     if more.iter().all(|atom| atoms.binary_search(atom).is_ok()) {
         return;
     }
-    let mut all: Vec<Atom> = atoms.iter().chain(more).copied().collect();
-    all.sort_unstable();
-    all.dedup();
-    *atoms = all.into_iter().collect();
+    let mut all = Vec::with_capacity(atoms.len() + more.len());
+    let mut rest = atoms.as_slice();
+    for atom in more {
+        let (before, behind) = rest.split_at(rest.partition_point(|known| known < atom));
+        all.extend_from_slice(before);
+        all.push(*atom);
+        rest = behind.strip_prefix(&[*atom]).unwrap_or(behind);
+    }
+    all.extend_from_slice(rest);
+    *atoms = EcoVec::from(all.as_slice());
 }
 
 fn join_forms(a: Option<Rc<Form>>, b: Option<&Rc<Form>>) -> Option<Rc<Form>> {

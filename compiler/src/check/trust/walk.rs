@@ -7,6 +7,7 @@ use super::subst::Args;
 use super::taint::{COMPUTED, OWN, Origin, Taint};
 use super::{Depends, Endorsed, Finding, Sink, Summary, World};
 use crate::check::program::Callee;
+use crate::reach::Reach;
 use ecow::EcoString;
 use std::rc::Rc;
 use weir_lang::ast::{Expr, ExprKind, Flow, FlowClauseKind, Ident, Mark, Role};
@@ -26,7 +27,6 @@ pub(super) enum Mode {
 pub(super) struct Binding {
     /// Tells it from others of its name.
     id: u32,
-    pub name: EcoString,
     pub label: Label,
     /// A `check` that endorsed nothing here, and why.
     pub note: Option<(Loc, EcoString)>,
@@ -59,7 +59,7 @@ pub(super) struct Walk<'w, 'a> {
     flow: Option<usize>,
     /// Answers of people, with what their questions showed.
     pub approvals: Vec<(u32, Vec<(u32, &'a Expr)>)>,
-    pub env: Vec<Binding>,
+    pub env: Reach<Binding>,
     /// Labels that names had before, for going back to the start of a branch.
     log: Vec<(usize, Label)>,
     /// Of conditions that decide whether this step is reached, since the loop around began.
@@ -97,7 +97,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             role: None,
             flow: None,
             approvals: Vec::new(),
-            env: Vec::new(),
+            env: Reach::default(),
             log: Vec::new(),
             pc: Taint::default(),
             left: Taint::default(),
@@ -146,7 +146,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         for clause in &tree.clauses {
             let FlowClauseKind::Before(path) = &clause.kind else { continue };
             let Some(Callee::Flow(flow)) = self.world.checker.program.callee(self.module, path) else { continue };
-            let labels: Vec<Label> = self.env.iter().map(|binding| binding.label.clone()).collect();
+            let labels: Vec<Label> = self.env.values().map(|binding| binding.label.clone()).collect();
             let summary = self.world.summaries.get(flow).cloned().unwrap_or_default();
             for ((atom, _), sink) in &summary.sinks {
                 let taint = Args { labels: &labels, paths: &mut self.world.paths }.taint(&Taint::atom(*atom));
@@ -231,7 +231,7 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     pub fn bind(&mut self, name: &EcoString, label: Label) {
         self.bound += 1;
-        self.env.push(Binding { id: self.bound, name: name.clone(), label, note: None });
+        self.env.push(name.clone(), Binding { id: self.bound, label, note: None });
     }
 
     /// Ends the names since there were `count`.
@@ -245,7 +245,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     pub fn place(&self, name: &str) -> Option<usize> {
-        self.env.iter().rposition(|binding| binding.name == name)
+        self.env.place(name)
     }
 
     pub fn set(&mut self, at: usize, label: Label) {

@@ -162,7 +162,7 @@ mod tests {
 
     fn table() -> TypeTable {
         let tree = Type::record([("name", Type::STRING), ("below", Type::list(Type::Named("a.Tree".into())))]);
-        TypeTable { types: [("a.Tree".into(), tree)].into_iter().collect() }
+        TypeTable { types: [("a.Tree".into(), tree)].into_iter().collect(), ..TypeTable::default() }
     }
 
     fn holds(ty: &Type, json: &str) -> bool {
