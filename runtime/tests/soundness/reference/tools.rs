@@ -89,7 +89,11 @@ impl<'a> Reference<'a> {
                     }
                     return Ok(value);
                 }
-                Err(stop) => return Err(stop),
+                Err(stop) => {
+                    // A saga lists what may be left, and nobody catches that. Not told apart here yet: not compared.
+                    self.torn |= self.open && !reads && frame.saga;
+                    return Err(stop);
+                }
             };
             let Some(cond) = until else { break value };
             frame.names.push(("it".to_owned(), value.clone()));
