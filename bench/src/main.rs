@@ -1,6 +1,6 @@
 //! Measures Weir and prints the figures, so that a claim of speed has a program behind it. Nothing is asserted: a
 //! machine differs from the next, growth does not.
-//! `cargo run --release -p weir-bench [-- text|machine|engine|mcp|process|editor|serve]`.
+//! `cargo run --release -p weir-bench [-- text|machine|engine|scale|mcp|process|editor|serve [--seconds N] [--rate N]]`.
 
 mod editor;
 mod engine;
@@ -8,6 +8,7 @@ mod machine;
 mod mcp;
 mod out;
 mod process;
+mod scale;
 mod serve;
 mod source;
 mod text;
@@ -15,23 +16,25 @@ mod text;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let (wanted, load) = serve::settings(&given);
     if wanted.iter().any(|one| one == mcp::SERVE) {
         mcp::serve();
         return ExitCode::SUCCESS;
     }
-    let parts: [(&str, fn()); 7] = [
-        ("text", text::run),
-        ("machine", machine::run),
-        ("engine", engine::run),
-        ("mcp", mcp::run),
-        ("process", process::run),
-        ("editor", editor::run),
-        ("serve", serve::run),
+    let parts: [(&str, &dyn Fn()); 8] = [
+        ("text", &text::run),
+        ("machine", &machine::run),
+        ("engine", &engine::run),
+        ("scale", &scale::run),
+        ("mcp", &mcp::run),
+        ("process", &process::run),
+        ("editor", &editor::run),
+        ("serve", &|| serve::run(load)),
     ];
     let unknown = wanted.iter().find(|name| !parts.iter().any(|(part, _)| part == name));
     if let Some(unknown) = unknown {
-        out::line(&format!("there is no part `{unknown}`: text, machine, engine, mcp, process, editor, serve"));
+        out::line(&format!("there is no part `{unknown}`: text, machine, engine, scale, mcp, process, editor, serve"));
         return ExitCode::from(2);
     }
     for (name, run) in parts {

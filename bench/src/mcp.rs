@@ -120,6 +120,7 @@ impl Weir {
             timeout: Duration::from_secs(30),
             grants: Vec::new(),
             definition: Some(Arc::clone(&definition)),
+            instance: Default::default(),
             progress: None,
         };
         Ok(Weir { server, contracts: Contracts::default(), definition, call, protocol: listing.protocol })

@@ -1,10 +1,15 @@
-//! `weir serve` under load: starts over HTTP at a fixed rate, with readers of all events attached, and `kill -9` in the
-//! middle. Build it first: `cargo build --release -p weir`. `WEIR_BENCH_SECONDS` and `WEIR_BENCH_RATE` change the load.
+//! `weir serve` under load: starts over HTTP at a fixed rate, a part of them by signed webhooks, with readers of all events
+//! attached, and `kill -9` in the middle. Build it first: `cargo build --release -p weir`. `--seconds 5` and `--rate 100`
+//! make it smaller.
 //!
-//! A start's time counts from when it should have been sent, so that a server that stalls is not spared.
+//! A start's time counts from when it should have been sent, so that a server that stalls is not spared. A webhook whose
+//! answer did not come is delivered again under its id, as senders of webhooks do: it has to start one run all the same.
 
 use crate::out::line;
 use crate::process::binary;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,12 +26,57 @@ const CONNECTIONS: usize = 64;
 /// Readers of the events of all runs.
 const READERS: usize = 20;
 
-const FLOW: &str = "coordinator main(n: int) -> { n: int, text: string } {\n  return { n, text: \"run {n}\" }\n}\n";
+/// Every so manieth start is a webhook.
+const WEBHOOKS: u64 = 5;
+/// What calls of the webhook are signed with.
+const SECRET: &str = "a-secret-for-measuring-only";
+
+const FLOW: &str = r#"coordinator main(n: int) -> { n: int, text: string } {
+  return { n, text: "run {n}" }
+}
+
+campaign pushed {
+  on webhook "/hooks/push" as { n: int }
+  run main(n: event.n)
+  overlap allow
+}
+"#;
+
+const TOML: &str = "[project]\nname = \"bench\"\n\n[serve]\nflows = [\"load.main\"]\n\n\
+                    [webhooks.\"/hooks/push\"]\nsecret = \"file:secret\"\n";
+
+/// How much load, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    seconds: u64,
+    rate: u64,
+}
+
+/// Takes what is about the load out of the arguments.
+pub fn settings(given: &[String]) -> (Vec<String>, Settings) {
+    let mut settings = Settings { seconds: 60, rate: 1_000 };
+    let (mut rest, mut given) = (Vec::new(), given.iter());
+    while let Some(one) = given.next() {
+        let place = match one.as_str() {
+            "--seconds" => &mut settings.seconds,
+            "--rate" => &mut settings.rate,
+            _ => {
+                rest.push(one.clone());
+                continue;
+            }
+        };
+        *place = given.next().and_then(|text| text.parse().ok()).filter(|number| *number > 0).unwrap_or(*place);
+    }
+    (rest, settings)
+}
 
 /// What came of the load.
 #[derive(Default)]
 struct Load {
     accepted: Mutex<Vec<String>>,
+    /// Of those, how many by webhooks; and webhooks that were delivered again.
+    pushed: AtomicU64,
+    again: AtomicU64,
     times: Mutex<Vec<Duration>>,
     refused: AtomicU64,
     broken: AtomicU64,
@@ -41,25 +91,21 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn setting(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
 /// Prints the figures.
-pub fn run() {
+pub fn run(settings: Settings) {
     let Some(weir) = binary() else {
         line("there is no `weir` beside this program: `cargo build --release -p weir` builds it");
         return;
     };
     let folder = std::env::temp_dir().join(format!("weir-bench-serve-{}", std::process::id()));
-    let toml = "[project]\nname = \"bench\"\n";
     let made = std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(folder.join("weir.toml"), toml))
+        .and_then(|()| std::fs::write(folder.join("weir.toml"), TOML))
+        .and_then(|()| std::fs::write(folder.join("secret"), SECRET))
         .and_then(|()| std::fs::write(folder.join("load.flow"), FLOW));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match (made, runtime) {
         (Ok(()), Ok(runtime)) => {
-            if let Err(why) = runtime.block_on(load(&weir, &folder)) {
+            if let Err(why) = runtime.block_on(load(&weir, &folder, settings)) {
                 line(&why);
             }
             runtime.shutdown_background();
@@ -69,14 +115,14 @@ pub fn run() {
     let _ = std::fs::remove_dir_all(&folder);
 }
 
-async fn load(weir: &Path, folder: &Path) -> Result<(), String> {
-    let (seconds, rate) = (setting("WEIR_BENCH_SECONDS", 60), setting("WEIR_BENCH_RATE", 1_000).max(1));
+async fn load(weir: &Path, folder: &Path, settings: Settings) -> Result<(), String> {
+    let Settings { seconds, rate } = settings;
     let load = Arc::new(Load::default());
     let mut server = served(weir, folder, &load).await?;
     let readers: Vec<_> = (0..READERS).map(|_| tokio::spawn(read(Arc::clone(&load)))).collect();
     let began = Instant::now();
     let senders = sending(&load, began, rate, seconds * rate);
-    tokio::time::sleep(Duration::from_secs(seconds / 2)).await;
+    tokio::time::sleep(Duration::from_millis(seconds * 500)).await;
     let before = locked(&load.accepted).len();
     let took = began.elapsed();
     let _ = server.kill();
@@ -101,6 +147,11 @@ async fn load(weir: &Path, folder: &Path) -> Result<(), String> {
         accepted.len() as f64 / began.elapsed().as_secs_f64(),
         load.refused.load(Ordering::Relaxed),
         load.broken.load(Ordering::Relaxed)
+    ));
+    line(&format!(
+        "{} of the accepted came by signed webhooks; {} webhooks were delivered again under their id",
+        load.pushed.load(Ordering::Relaxed),
+        load.again.load(Ordering::Relaxed)
     ));
     tell_times(&mut locked(&load.times));
     let left = settled(folder).await;
@@ -168,28 +219,78 @@ fn sending(load: &Arc<Load>, began: Instant, rate: u64, count: u64) -> Vec<tokio
                 }
                 let due = began + Duration::from_nanos(n * 1_000_000_000 / rate);
                 tokio::time::sleep_until(due.into()).await;
-                match start(&load, &mut connection, n).await {
-                    Ok((201, body)) => {
-                        let id = serde_json::from_slice::<Json>(&body).ok();
-                        let id = id.and_then(|json| Some(json.get("run_id")?.as_str()?.to_owned()));
-                        locked(&load.times).push(due.elapsed());
-                        locked(&load.accepted).extend(id);
-                    }
-                    Ok(_) => drop(load.refused.fetch_add(1, Ordering::Relaxed)),
-                    Err(_) => {
-                        load.broken.fetch_add(1, Ordering::Relaxed);
-                        connection = None;
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
-                }
+                one_start(&load, &mut connection, n, due).await;
             }
         })
     };
     (0..CONNECTIONS).map(one).collect()
 }
 
-/// One start; the answer's status and body.
-async fn start(load: &Load, connection: &mut Option<BufReader<TcpStream>>, n: u64) -> std::io::Result<(u16, Vec<u8>)> {
+/// One start, from when it should have been sent. A webhook is delivered until it is answered.
+async fn one_start(load: &Load, connection: &mut Option<BufReader<TcpStream>>, n: u64, due: Instant) {
+    let webhook = n % WEBHOOKS == 0;
+    loop {
+        let request = if webhook { pushed(load, n) } else { started(load, n) };
+        match sent(load, connection, &request).await {
+            Ok((201 | 202, body)) => {
+                locked(&load.times).push(due.elapsed());
+                locked(&load.accepted).extend(run_of(&body, webhook));
+                load.pushed.fetch_add(u64::from(webhook), Ordering::Relaxed);
+                return;
+            }
+            Ok(_) => {
+                load.refused.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            Err(_) => {
+                *connection = None;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                if !webhook {
+                    load.broken.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+                load.again.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The run that was started.
+fn run_of(body: &[u8], webhook: bool) -> Option<String> {
+    let json: Json = serde_json::from_slice(body).ok()?;
+    let started = if webhook { json.get("campaigns")?.get(0)? } else { &json };
+    Some(started.get("run_id")?.as_str()?.to_owned())
+}
+
+/// The start of a run.
+fn started(load: &Load, n: u64) -> String {
+    let body = format!("{{\"args\":{{\"n\":{n}}}}}");
+    request(load, "/v1/flows/load.main/runs", "", &body)
+}
+
+/// The same by a webhook, signed as of now (<https://www.standardwebhooks.com>).
+fn pushed(load: &Load, n: u64) -> String {
+    let (body, id, now) = (format!("{{\"n\":{n}}}"), format!("msg-{n}"), jiff::Timestamp::now().as_second());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    let tag = STANDARD.encode(hmac::sign(&key, format!("{id}.{now}.{body}").as_bytes()));
+    let headers = format!("webhook-id: {id}\r\nwebhook-timestamp: {now}\r\nwebhook-signature: v1,{tag}\r\n");
+    request(load, "/hooks/push", &headers, &body)
+}
+
+fn request(load: &Load, path: &str, headers: &str, body: &str) -> String {
+    let address = locked(&load.address).clone();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// One request; the answer's status and body.
+async fn sent(
+    load: &Load,
+    connection: &mut Option<BufReader<TcpStream>>,
+    request: &str,
+) -> std::io::Result<(u16, Vec<u8>)> {
     let address = locked(&load.address).clone();
     let stream = match connection {
         Some(stream) => stream,
@@ -199,11 +300,6 @@ async fn start(load: &Load, connection: &mut Option<BufReader<TcpStream>>, n: u6
             connection.insert(BufReader::new(stream))
         }
     };
-    let body = format!("{{\"args\":{{\"n\":{n}}}}}");
-    let request = format!(
-        "POST /v1/flows/load.main/runs HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
     stream.write_all(request.as_bytes()).await?;
     let (mut text, mut status, mut length) = (String::new(), 0, 0);
     loop {
@@ -297,9 +393,11 @@ fn found(folder: &Path, accepted: &[String], left: u64) -> Result<(), String> {
     let rows = all.query_map([], |row| row.get::<_, String>(0)).map_err(|error| error.to_string())?;
     let known: BTreeSet<String> = rows.filter_map(Result::ok).collect();
     let lost = accepted.iter().filter(|run_id| !known.contains(*run_id)).count();
+    let distinct: BTreeSet<&String> = accepted.iter().collect();
     line(&format!(
-        "{} accepted, {lost} of them lost; {} runs in the journal, {left} not ended",
+        "{} accepted ({} runs), {lost} of them lost; {} runs in the journal, {left} not ended",
         accepted.len(),
+        distinct.len(),
         known.len()
     ));
     Ok(())

@@ -21,6 +21,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Format flow files in the one style
     Fmt(FmtArgs),
+    /// Carry out the tests in flow files
+    Test(TestArgs),
     /// Run one flow now; its envelope goes to stdout
     Run(Box<RunArgs>),
     /// Show the execution graph of a flow
@@ -91,6 +93,36 @@ pub enum CheckFormat {
     Json,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// Annotations of GitHub's workflow runs
+    Github,
+}
+
+/// `weir test`
+#[derive(Parser)]
+pub struct TestArgs {
+    /// Parts of names: only tests that are called so; projects, folders or `.flow` files: only the tests there
+    /// [default: all tests of the project]
+    #[arg(value_name = "PATTERN")]
+    pub patterns: Vec<String>,
+    /// Carry each test out again for each of its calls, with the engine killed behind it and resumed
+    #[arg(long)]
+    pub explore: bool,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = TestFormat::Human)]
+    pub format: TestFormat,
+}
+
+/// How `weir test` reports.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TestFormat {
+    /// With the source and the values, for a person
+    Human,
+    /// A line for each failure
+    Short,
+    /// One JSON object
+    Json,
+    /// JUnit XML, for build servers
+    Junit,
     /// Annotations of GitHub's workflow runs
     Github,
 }
@@ -343,6 +375,9 @@ pub struct RunsListArgs {
     /// Only runs of this entry flow
     #[arg(long, value_name = "FLOW")]
     pub flow: Option<String>,
+    /// Only runs of this thread: of one conversation or subject
+    #[arg(long, value_name = "THREAD")]
+    pub thread: Option<String>,
     /// Only runs that have not ended
     #[arg(long)]
     pub unfinished: bool,

@@ -7,5 +7,6 @@ mod lower;
 pub mod plan;
 pub mod project;
 pub mod registry;
+pub mod test_plan;
 
 pub use check::{Checked, FlowInfo, Memory, STATUSES, check, check_trust, trust};

@@ -25,7 +25,8 @@ const OF_DECLARATIONS: [&str; 11] = [
 ];
 
 /// Rules about lock files and settings: their corpus is one of projects, which have no such places.
-const OF_PROJECTS: [&str; 5] = ["contradicts-schema", "invalid-lock", "stale-lock", "unusable-tool", "too-large"];
+const OF_PROJECTS: [&str; 6] =
+    ["unserved-webhook", "contradicts-schema", "invalid-lock", "stale-lock", "unusable-tool", "too-large"];
 
 /// Where a program's mistake stands, by the program's name.
 fn setting(name: &str) -> usize {

@@ -96,4 +96,5 @@ rules! {
     UnusedGrant "unused-grant" Warning,
     UnusedSuppression "unused-suppression" Warning,
     MissingReason "missing-reason" Warning,
+    UnservedWebhook "unserved-webhook" Warning,
 }

@@ -14,6 +14,7 @@ pub mod observe;
 pub mod process;
 pub mod progress;
 pub mod servers;
+pub mod testing;
 pub mod timeline;
 pub mod tool;
 pub mod tools;

@@ -15,6 +15,9 @@ pub struct Observed {
     pub event: NoteKind,
     /// Of which run.
     pub run_id: EcoString,
+    /// The run that started it, for what concerns the run as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<EcoString>,
     /// Full name of the flow.
     pub flow: EcoString,
     /// Path of the step.
@@ -29,6 +32,9 @@ pub struct Observed {
     /// The tool that the step calls.
     #[serde(skip_serializing_if = "EcoString::is_empty")]
     pub tool: EcoString,
+    /// Which instance of its server, where there are several.
+    #[serde(skip_serializing_if = "EcoString::is_empty")]
+    pub instance: EcoString,
     /// When the next attempt begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_in_ms: Option<u64>,
@@ -48,16 +54,24 @@ impl Observed {
             seq,
             event: note.event,
             run_id: run_id.clone(),
+            parent: None,
             flow: note.flow,
             step: note.step,
             attempt: note.attempt,
             reason: note.reason,
             tool: note.tool,
+            instance: EcoString::new(),
             retry_in_ms: note.retry_in_ms,
             duration_ms: note.duration_ms,
             at: note.at,
             trace_id: trace_id.clone(),
         }
+    }
+
+    /// The same with the run that started its run.
+    pub(crate) fn below(mut self, parent: Option<&EcoString>) -> Observed {
+        self.parent = parent.filter(|_| self.step.is_empty()).cloned();
+        self
     }
 
     /// One line of JSON.

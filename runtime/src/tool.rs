@@ -24,6 +24,28 @@ pub trait Tool: Send + Sync {
         let _ = rest;
         self.call(call).await.map(Outcome::Done)
     }
+
+    /// The names of its instances, where it has several: [`Call::instance`] says which one a call is for.
+    fn instances(&self) -> Vec<EcoString> {
+        Vec::new()
+    }
+
+    /// Whether an instance is not to be called, as it offers other tools than the lock file holds.
+    fn is_out(&self, instance: &str) -> bool {
+        let _ = instance;
+        false
+    }
+
+    /// Asks an instance (the empty name: the only one) whether it is well. Changes nothing outside.
+    async fn look(&self, instance: &str) -> Result<(), Fault> {
+        let _ = instance;
+        Ok(())
+    }
+
+    /// Ends an instance's process or session, which nobody uses and which does not answer. A later call starts it again.
+    async fn restart(&self, instance: &str) {
+        let _ = instance;
+    }
 }
 
 /// What an attempt of a call came to, where it did not fail.
@@ -47,6 +69,9 @@ pub struct Unfinished {
     /// The tool works on under this id; it is looked at instead of called again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<EcoString>,
+    /// The instance that began it and that knows the rest, where its server has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<EcoString>,
 }
 
 /// A question of a tool's.
@@ -75,6 +100,9 @@ pub struct Continuation {
     /// As in [`Unfinished::task`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<EcoString>,
+    /// As in [`Unfinished::instance`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<EcoString>,
 }
 
 /// One attempt of a call.
@@ -99,6 +127,8 @@ pub struct Call {
     pub grants: Vec<EcoString>,
     /// What the tool's server said of it when the program was compiled.
     pub definition: Option<Arc<Definition>>,
+    /// The instance that the call is for, where the server has several; empty: any.
+    pub instance: EcoString,
     /// Takes the tool's word of how far it is; only the last one counts. None: nobody listens.
     pub progress: Option<watch::Sender<Progress>>,
 }

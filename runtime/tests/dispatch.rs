@@ -530,3 +530,57 @@ async fn a_run_whose_journal_failed_for_a_moment_is_gone_on_with() {
         works.await.unwrap();
     }
 }
+
+/// Adds, then fails.
+fn fails(change: impl FnOnce(&mut FlowClauses)) -> Arc<Plan> {
+    let main = flow(Role::Coordinator, "main", block(vec![write("add", 0), raise("no", "failed", "it is like that")]));
+    Arc::new(plan(vec![main.clauses(change)]))
+}
+
+#[tokio::test]
+async fn a_retry_waits_until_there_is_room_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for journal in [
+        Arc::new(MemoryJournal::new()) as Arc<dyn Journal>,
+        Arc::new(SqliteJournal::open(&folder.path().join("weir.db")).unwrap()),
+    ] {
+        let log = Log::new(300);
+        let engine = engine(journal, &log);
+        let plan = fails(|clauses| clauses.concurrency = Some((1, None)));
+        engine.start(Arc::clone(&plan), request("first")).await.unwrap();
+        let other = tokio::spawn({
+            let engine = engine.clone();
+            async move { engine.start(plan, request("other")).await }
+        });
+        while log.runs().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let again = engine.retry("first", None).await.unwrap();
+        assert_eq!(again.metadata.status, Status::Failed);
+        // It has taken over what was done, and began only when the other one was through.
+        assert_eq!(engine.status("other").await.unwrap().metadata.status, Status::Failed);
+        assert_eq!(log.runs(), ["first", "other"]);
+        let listed = engine.list(&Filter { id: Some(again.metadata.run_id), ..Filter::default() }).await.unwrap();
+        assert_eq!(listed[0].status, "failed");
+        other.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_counts_as_a_start() {
+    let log = Log::new(10);
+    let engine = memory(&log);
+    let plan = fails(|clauses| clauses.limit = Some((2, 3_600_000)));
+    for run in ["a", "b"] {
+        engine.start(Arc::clone(&plan), request(run)).await.unwrap();
+    }
+    engine.retry("a", None).await.unwrap();
+    assert!(log.began.elapsed().as_secs() >= 3_600, "{:?}", log.began.elapsed());
+    // Where a dispatcher works, it is taken from the queue.
+    let working = work(&engine, 10);
+    let begun = engine.begin_retry("b", None).await.unwrap();
+    until(&engine, "failed", 4).await;
+    assert_eq!(engine.status(&begun.run_id).await.unwrap().metadata.status, Status::Failed);
+    assert_eq!(log.runs(), ["a", "b"]);
+    working.stop().await;
+}

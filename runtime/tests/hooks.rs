@@ -1,11 +1,19 @@
 //! `before`, `after` and `on error`; archivers that are run until they succeed, monitors that hold nobody up.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails may panic"
+)]
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use weir_compiler::plan::Plan;
 use weir_compiler::project::{ProjectSource, SourceFile};
+use weir_runtime::dispatch::{Dispatcher, Settings};
 use weir_runtime::engine::{Clock, Engine, LocalEngine, StartRequest, Toolbox};
 use weir_runtime::envelope::Envelope;
 use weir_runtime::journal::{Filter, Journal, MemoryJournal, NewRun, RunRecord};
@@ -347,4 +355,53 @@ async fn a_monitor_that_fails_is_dropped_and_counted() {
     let dropped = history.events.iter().filter(|event| event.event == NoteKind::StepSkipped).count();
     assert_eq!((dropped, world.runs().len()), (1, 1));
     assert_eq!(world.said(), ["body"], "it was not tried again");
+}
+
+#[tokio::test]
+async fn an_outbox_is_tried_once_more_before_the_process_ends() {
+    let world = world();
+    *world.fake.down.lock().unwrap() = 3;
+    let envelope = world.run(&plan("main", ARCHIVED), none()).await;
+    let mut left = Vec::new();
+    for _ in 0..4 {
+        left.push(world.engine.try_outboxes(&envelope.metadata.run_id).await.unwrap());
+    }
+    assert_eq!(left, [1, 1, 0, 0]);
+    assert_eq!(world.said(), ["body", "kept main"]);
+    assert!(world.runs().iter().all(|run| run.status == "succeeded"), "{:?}", world.runs());
+}
+
+#[tokio::test]
+async fn a_dispatcher_wakes_an_outbox_when_its_time_has_come() {
+    let world = world();
+    *world.fake.down.lock().unwrap() = 2;
+    world.run(&plan("main", ARCHIVED), none()).await;
+    let waiting = world.runs().into_iter().find(|run| run.parent.is_some()).unwrap().run_id;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let dispatcher =
+        Dispatcher::new(world.engine.clone(), Settings { poll: Duration::from_millis(5), ..Settings::default() });
+    let working = tokio::spawn(async move { dispatcher.run(async { drop(stopped.await) }).await });
+    // Nothing is called before its time.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(*world.fake.down.lock().unwrap(), 1);
+    for _ in 0..2 {
+        let later = world.hands.now().checked_add(SignedDuration::from_mins(11)).unwrap();
+        *world.hands.0.lock().unwrap() = later;
+        let down = *world.fake.down.lock().unwrap();
+        let tried = async {
+            loop {
+                let status = world.engine.status(&waiting).await.unwrap().metadata.status;
+                if status == Status::Succeeded || (*world.fake.down.lock().unwrap() < down && status == Status::Waiting)
+                {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), tried).await.expect("nobody woke the outbox");
+    }
+    assert_eq!(world.engine.status(&waiting).await.unwrap().metadata.status, Status::Succeeded);
+    assert_eq!(world.said(), ["body", "kept main"]);
+    drop(stop);
+    working.await.unwrap();
 }

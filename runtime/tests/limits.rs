@@ -90,7 +90,7 @@ impl Tool for Slow {
 }
 
 fn limits(concurrency: Option<u32>, rate: &str, breaker: &str) -> Limits {
-    Limits { concurrency, rate: parse_limit(rate), breaker: parse_breaker(breaker) }
+    Limits { concurrency, rate: parse_limit(rate), breaker: parse_breaker(breaker), ..Limits::default() }
 }
 
 fn engine_on(journal: Arc<dyn Journal>, slow: &Arc<Slow>, limits: Limits) -> LocalEngine {
@@ -187,10 +187,11 @@ async fn a_breaker_opens_is_tried_by_one_call_and_closes() {
     let envelope = engine.start(reads(5), request("again")).await.unwrap();
     assert_eq!((envelope.metadata.status, slow.times().len()), (Status::Succeeded, 9));
     assert_eq!(engine.gates()[1].breaker, Some("closed"));
-    let (opened, closed): (Vec<_>, Vec<_>) = std::iter::from_fn(|| watch.try_recv().ok())
-        .filter(|one| matches!(one.event, NoteKind::BreakerOpened | NoteKind::BreakerClosed))
-        .partition(|one| one.event == NoteKind::BreakerOpened);
-    assert_eq!((opened.len(), closed.len()), (2, 1));
+    let told: Vec<Observed> = std::iter::from_fn(|| watch.try_recv().ok()).collect();
+    let of = |kind: NoteKind| told.iter().filter(|one| one.event == kind).collect::<Vec<_>>();
+    let (opened, tried) = (of(NoteKind::BreakerOpened), of(NoteKind::BreakerHalfOpen));
+    assert_eq!((opened.len(), tried.len(), of(NoteKind::BreakerClosed).len()), (2, 2, 1));
+    assert!(tried[0].reason.as_ref().unwrap().contains("tries whether `src` answers again"));
     assert!(opened[0].reason.as_ref().unwrap().contains("`src` is not called for 30000 ms"));
 }
 
@@ -261,4 +262,64 @@ async fn a_write_that_waited_when_the_process_died_is_made_once_and_is_not_unkno
     let after = engine_on(journal, &slow, limits(Some(1), "", ""));
     let envelope = after.resume("second").await.unwrap();
     assert_eq!((envelope.metadata.status, slow.times().len()), (Status::Succeeded, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_at_the_gate_is_not_made_while_the_run_is_paused() {
+    let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
+    let slow = Slow::new(1_000);
+    let engine = engine_on(Arc::clone(&journal), &slow, limits(Some(1), "", "")).staying();
+    let plan = one(Role::Coordinator, vec![read("one", 0), read("two", 1), read("three", 2), write("last", 3)]);
+    let running = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.start(Arc::new(plan), request("a")).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    engine.pause("a").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    // The one that was under way has come back; the two in line have not been made.
+    assert_eq!(slow.times().len(), 1);
+    assert_eq!(engine.status("a").await.unwrap().metadata.status, Status::Paused);
+    let gate = engine.gates().into_iter().find(|gate| gate.server == "src").unwrap();
+    assert_eq!((gate.active, gate.waiting), (0, 0));
+    engine.resume("a").await.unwrap();
+    let envelope = running.await.unwrap().unwrap();
+    assert_eq!((envelope.metadata.status, slow.times().len()), (Status::Succeeded, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_paused_with_calls_in_line_is_left_and_gone_on_with() {
+    let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
+    let slow = Slow::new(1_000);
+    let before = engine_on(Arc::clone(&journal), &slow, limits(Some(1), "", ""));
+    let running = tokio::spawn({
+        let before = before.clone();
+        async move { before.start(reads(3), request("a")).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    before.pause("a").await.unwrap();
+    assert_eq!(running.await.unwrap().unwrap().metadata.status, Status::Paused);
+    assert_eq!((slow.times().len(), before.under_way()), (1, 0));
+    // Who only looks after runs that were left leaves it paused.
+    let after = engine_on(journal, &slow, limits(Some(1), "", ""));
+    assert_eq!(after.carry_on("a").await.unwrap().metadata.status, Status::Paused);
+    assert_eq!(slow.times().len(), 1);
+    assert_eq!(after.resume("a").await.unwrap().metadata.status, Status::Succeeded);
+    assert_eq!(slow.times().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_cancelled_while_it_is_paused_makes_no_call_more() {
+    let slow = Slow::new(1_000);
+    let engine = engine(&slow, limits(Some(1), "", "")).staying();
+    let running = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.start(reads(3), request("a")).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    engine.pause("a").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    engine.cancel("a", "enough").await.unwrap();
+    let envelope = running.await.unwrap().unwrap();
+    assert_eq!((envelope.metadata.status, slow.times().len()), (Status::Cancelled, 1));
 }

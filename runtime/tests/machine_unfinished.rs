@@ -19,7 +19,7 @@ fn comes_back(hand: &mut Hand, step: &str, left: Unfinished) -> Applied {
 fn asks(id: &str) -> Unfinished {
     let ty = Type::record([("sure", Type::Bool)]);
     let question = ToolQuestion { id: id.into(), text: "sure?".to_owned(), ty };
-    Unfinished { questions: vec![question], state: Some("s".to_owned()), task: None }
+    Unfinished { questions: vec![question], state: Some("s".to_owned()), ..Unfinished::default() }
 }
 
 fn sure() -> Value {

@@ -55,6 +55,11 @@ coordinator asks() -> bool {
   return yes
 }
 
+coordinator starts() -> string can t.write {
+  id = start write(7)
+  return id
+}
+
 delivery tells() can mail.send {
   key "k"
   mail.send(to: "ann@acme.test")
@@ -252,6 +257,31 @@ async fn runs_steps_and_attempts_are_spans() {
     assert_eq!(find("inner/made", 1).parent_span_id, inside.span_id);
     let ids: std::collections::BTreeSet<_> = spans.iter().map(|span| span.span_id.clone()).collect();
     assert_eq!(ids.len(), spans.len(), "each span once");
+}
+
+#[tokio::test]
+async fn a_run_that_another_one_started_is_linked_to_it() {
+    let collector = Collector::default();
+    let address = collector.listen(Vec::new()).await;
+    let journal = Arc::new(MemoryJournal::new());
+    let engine = engine(&journal);
+    let exporter = Exporter::start(otlp(&address), engine.watch()).unwrap();
+    let envelope = run(&engine, "starts", None).await;
+    let (parent, child) = (envelope.metadata.run_id.as_str(), envelope.records[0].value.as_str().unwrap());
+    assert_eq!(exporter.end(Duration::from_secs(30)).await, 0);
+    let spans = collector.spans();
+    let find = |run: &str, step: &str| {
+        let wanted = span_id(run, step, 0);
+        spans.iter().find(|span| span.span_id == wanted).unwrap_or_else(|| panic!("no span of {step} of {run}"))
+    };
+    let (from, whole) = (find(parent, ""), find(child, ""));
+    assert_eq!(whole.links.len(), 1);
+    assert_eq!((&whole.links[0].trace_id, &whole.links[0].span_id), (&from.trace_id, &from.span_id));
+    assert_ne!(whole.trace_id, from.trace_id);
+    // Nothing else is: steps hang below their own run.
+    assert_eq!(spans.iter().filter(|span| !span.links.is_empty()).count(), 1);
+    let history = engine.history(child).await.unwrap();
+    assert!(history.events.iter().all(|one| one.parent.is_some() == one.step.is_empty()));
 }
 
 #[tokio::test]

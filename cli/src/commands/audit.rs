@@ -155,6 +155,7 @@ fn shown(link: &Link, record: &Value, format: Format) -> String {
     };
     add(" at ", field(record, "step"));
     add("", &attempt.map_or_else(String::new, |attempt| format!(" (attempt {attempt})")));
+    add(" on ", field(record, "instance"));
     add(" by ", field(record, "by"));
     add(" ", &record.get("value").map(ToString::to_string).unwrap_or_default());
     let told = [field(record, "code"), field(record, "reason")];

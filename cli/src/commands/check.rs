@@ -45,6 +45,7 @@ pub fn run(args: &CheckArgs) -> Outcome {
         let told: Vec<_> = checked.iter().map(|one| &one.trust[..]).collect();
         proofs::tell_trust(args.format, &projects, &told);
     } else if args.bounds && totals.errors == 0 {
+        checked.iter().try_for_each(Reported::is_sound)?;
         proofs::tell_bounds(args.format, &projects);
     } else if args.caps {
         tell_caps(args.format, &checked, &findings);
@@ -136,7 +137,7 @@ fn nothing(paths: &[PathBuf]) -> Error {
 }
 
 /// A project, and which of its files were asked for.
-struct Asked {
+pub(super) struct Asked {
     loaded: Loaded,
     /// Folders and files in full.
     only: Vec<PathBuf>,
@@ -148,7 +149,7 @@ impl Asked {
         self.loaded.paths.iter().map(|path| self.only.iter().any(|only| path.starts_with(only))).collect()
     }
 
-    fn check(self, trust: bool) -> Reported {
+    pub(super) fn check(self, trust: bool) -> Reported {
         let wanted = self.wanted();
         let (_, checked, trust) = self.loaded.check_with(|source| match trust {
             true => weir_compiler::check_trust(source),
@@ -159,15 +160,32 @@ impl Asked {
 }
 
 /// A project that was checked, and which of its files are reported.
-struct Reported {
-    checked: Checked,
-    wanted: Vec<bool>,
+pub(super) struct Reported {
+    pub(super) checked: Checked,
+    pub(super) wanted: Vec<bool>,
     /// What trust rests on, where that was asked for.
     trust: Vec<FlowTrust>,
 }
 
 impl Reported {
-    fn findings(&self) -> Findings<'_> {
+    /// Refuses a project with errors in files that were not asked for: nothing is known of what its flows come to.
+    fn is_sound(&self) -> Result<(), Error> {
+        let all = self.findings_of_all();
+        if Totals::of(std::slice::from_ref(&all)).errors == 0 {
+            return Ok(());
+        }
+        let short = report::short(std::slice::from_ref(&all));
+        let first = short.lines().find(|line| line.contains(": error")).unwrap_or_default();
+        Err(Error::failed(format!("nothing is known of the bounds while another file has errors: {first}"))
+            .help("`weir check` of the whole project shows all of them"))
+    }
+
+    /// Everything that is wrong with the project, in whichever file.
+    pub(super) fn findings_of_all(&self) -> Findings<'_> {
+        Findings::all(&self.checked)
+    }
+
+    pub(super) fn findings(&self) -> Findings<'_> {
         Findings::some(&self.checked.files, &self.checked.diagnostics, |at| {
             self.wanted.get(at).copied().unwrap_or(false)
         })
@@ -175,7 +193,7 @@ impl Reported {
 }
 
 /// Adds what one path on the command line stands for.
-fn ask(path: &Path, asked: &mut Vec<Asked>) -> Result<(), Error> {
+pub(super) fn ask(path: &Path, asked: &mut Vec<Asked>) -> Result<(), Error> {
     let full = path.canonicalize().map_err(|_| missing(path))?;
     if full.is_dir() {
         return ask_folder(path, full, asked);

@@ -12,6 +12,7 @@ mod proofs;
 pub mod run;
 mod runs;
 mod serve;
+mod test;
 mod tools;
 
 use crate::args::Command;
@@ -25,6 +26,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Fmt(args) => fmt::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Graph(args) => graph::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Tools(args) => tools::run(&args),
         Command::Lsp(_) => crate::lsp::run(),
         Command::Runs(args) => runs::run(&args),

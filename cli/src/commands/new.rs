@@ -6,9 +6,10 @@ use crate::{escape, out};
 use std::path::Path;
 
 /// Path and text of every file; `{name}` is the project's name.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("weir.toml", include_str!("../../template/weir.toml")),
     ("flows/main.flow", include_str!("../../template/flows/main.flow")),
+    ("flows/tests.flow", include_str!("../../template/flows/tests.flow")),
     ("data/people.csv", include_str!("../../template/data/people.csv")),
     ("README.md", include_str!("../../template/README.md")),
     (".gitignore", include_str!("../../template/gitignore")),
@@ -23,7 +24,9 @@ pub fn run(args: &NewArgs) -> Outcome {
         write(&args.name.join(path), &text.replace("{name}", name))
             .map_err(|error| Error::failed(format!("cannot write `{shown}/{path}`: {error}")))?;
     }
-    out::note_line(&format!("made `{shown}`; try\n\n    weir check {shown}\n    weir run {shown}\n"));
+    out::note_line(&format!(
+        "made `{shown}`; try\n\n    weir check {shown}\n    weir test {shown}\n    weir run {shown}\n"
+    ));
     Ok(Exit::Done)
 }
 

@@ -14,6 +14,7 @@ use crate::project::{Loaded, load_folder, missing, project_above};
 use crate::report::{self, Findings};
 use crate::suggest::did_you_mean;
 use comfy_table::{ContentArrangement, Table, presets};
+use ecow::EcoString;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use weir_compiler::Checked;
@@ -52,11 +53,25 @@ fn list(args: &ToolsListArgs) -> Outcome {
     match args.format {
         Format::Json => {
             let tools: Vec<Value> = checked.tools.values().map(describe).collect();
-            out::result_line(&json!({ "tools": tools }).to_string());
+            let instances: serde_json::Map<String, Value> =
+                instances(&checked).map(|(name, all)| (name.to_owned(), json!(strings(&all)))).collect();
+            out::result_line(&json!({ "tools": tools, "instances": instances }).to_string());
         }
-        Format::Human => out::result_line(&table(&checked)),
+        Format::Human => {
+            out::result_line(&table(&checked));
+            for (name, all) in instances(&checked) {
+                let all: Vec<_> = all.iter().map(|one| crate::escape::line(one)).collect();
+                out::result_line(&format!("{name}: {} instances: {}", all.len(), all.join(", ")));
+            }
+        }
     }
     Ok(Exit::Done)
+}
+
+/// Servers with several instances, and their names.
+fn instances(checked: &Checked) -> impl Iterator<Item = (&str, Vec<EcoString>)> {
+    let named = checked.config.tools.iter().map(|(name, section)| (name.as_str(), section.instance_names()));
+    named.filter(|(_, instances)| !instances.is_empty())
 }
 
 fn table(checked: &Checked) -> String {

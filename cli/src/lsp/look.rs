@@ -171,7 +171,9 @@ pub fn lenses(asked: &Asked) -> Answer {
         json!({ "range": asked.range(span), "command": command })
     };
     let mut out = Vec::new();
-    for runnable in view.runnables() {
+    let runnables = view.runnables();
+    let tests: Vec<Span> = runnables.iter().filter_map(Runnable::test).collect();
+    for runnable in runnables {
         match runnable {
             Runnable::Flow(name, span) => {
                 let target = format!("{path}:{name}");
@@ -179,7 +181,12 @@ pub fn lenses(asked: &Asked) -> Answer {
                 out.push(lens(span, "dry run", "weir.dryRun", &name, &["run", "--dry-run", &target]));
                 out.push(lens(span, "graph", "weir.graph", &name, &["graph", &target]));
             }
-            Runnable::Test(name, span) => out.push(lens(span, "run test", "weir.test", &name, &["test", &name])),
+            Runnable::Test(name, span) => {
+                out.push(lens(span, "run test", "weir.test", &name, &["test", &path, &name]));
+                if tests.len() > 1 && tests.first() == Some(&span) {
+                    out.push(lens(span, &format!("run all {}", tests.len()), "weir.test", "", &["test", &path]));
+                }
+            }
         }
     }
     Ok(Json::Array(out))

@@ -183,8 +183,9 @@ impl Project {
         if **slot != **text {
             *slot = text.to_string();
             self.state = None;
-            self.told = false;
         }
+        // Also where the text is the same: its version is another, and editors wait for what is said of that.
+        self.told = false;
         true
     }
 

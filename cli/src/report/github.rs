@@ -4,6 +4,7 @@
 use super::Findings;
 use crate::escape;
 use weir_lang::diagnostic::Diagnostic;
+use weir_lang::span::Loc;
 
 /// All annotations.
 pub fn github(findings: &[Findings<'_>]) -> String {
@@ -18,20 +19,25 @@ pub fn github(findings: &[Findings<'_>]) -> String {
 }
 
 fn annotation(project: &Findings<'_>, one: &Diagnostic) -> String {
-    let place = project.place(one.loc());
+    let said = match &one.help {
+        Some(help) => format!("{}\n{help}", one.message),
+        None => one.message.clone(),
+    };
+    annotation_at(project, one.loc(), one.severity.word(), one.rule.name(), &said)
+}
+
+/// An annotation at a place.
+pub(super) fn annotation_at(project: &Findings<'_>, loc: Loc, level: &str, title: &str, said: &str) -> String {
+    let place = project.place(loc);
     let mut properties =
-        format!("file={},line={},endLine={}", property(project.path(one.loc().file)), place.line, place.end_line);
+        format!("file={},line={},endLine={}", property(project.path(loc.file)), place.line, place.end_line);
     // Columns only count where the place lies in one line; the last one is part of it.
     if place.line == place.end_line {
         let end = place.end_column.saturating_sub(1).max(place.column);
         properties.push_str(&format!(",col={},endColumn={end}", place.column));
     }
-    properties.push_str(&format!(",title={}", property(one.rule.name())));
-    let said = match &one.help {
-        Some(help) => format!("{}\n{help}", one.message),
-        None => one.message.clone(),
-    };
-    format!("::{} {properties}::{}", one.severity.word(), data(&said))
+    properties.push_str(&format!(",title={}", property(title)));
+    format!("::{level} {properties}::{}", data(said))
 }
 
 fn data(text: &str) -> String {
@@ -47,7 +53,7 @@ mod tests {
     use super::*;
     use weir_compiler::project::SourceFile;
     use weir_lang::rules::Rule;
-    use weir_lang::span::{FileId, Loc, Span};
+    use weir_lang::span::{FileId, Span};
 
     #[test]
     fn nothing_leaves_its_annotation() {

@@ -27,7 +27,7 @@ pub fn human(findings: &[Findings<'_>], colour: bool) -> String {
     text
 }
 
-fn handler(colour: bool) -> GraphicalReportHandler {
+pub(super) fn handler(colour: bool) -> GraphicalReportHandler {
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
     GraphicalReportHandler::new_themed(theme)

@@ -9,6 +9,7 @@ mod json;
 mod sarif;
 mod short;
 mod snippet;
+pub mod test;
 pub mod trust;
 
 pub use baseline::{Baseline, Known, seen_from};
@@ -62,10 +63,10 @@ impl Source<'_> {
 /// Line and column, from 1, columns in characters, the end exclusive.
 #[derive(Clone, Copy)]
 pub struct Place {
-    line: u32,
-    column: u32,
-    end_line: u32,
-    end_column: u32,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) end_line: u32,
+    pub(crate) end_column: u32,
 }
 
 impl<'a> Findings<'a> {

@@ -2,6 +2,7 @@
 //! everything.
 
 use super::App;
+use super::guesses::{From, Guesses};
 use super::problem::Problem;
 use crate::exit::Error;
 use axum::extract::{Request, State};
@@ -10,8 +11,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ecow::EcoString;
 use sha2::{Digest, Sha256};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use subtle::{Choice, ConstantTimeEq};
 use weir_compiler::project::{ServeRole, ServeSection};
 use weir_runtime::audit::acting_as;
@@ -40,9 +43,9 @@ impl Caller {
     }
 }
 
-/// The tokens that are known.
+/// The tokens that are known, and who has guessed at them.
 #[derive(Clone, Default)]
-pub struct Tokens(Vec<([u8; 32], Caller)>);
+pub struct Tokens(Vec<([u8; 32], Caller)>, Arc<Guesses>);
 
 impl Tokens {
     /// Reads them where `weir.toml` says that they are.
@@ -72,7 +75,7 @@ impl Tokens {
             }
             tokens.push((digest, Caller { name: name.clone(), roles: token.roles.clone() }));
         }
-        Ok(Tokens(tokens))
+        Ok(Tokens(tokens, Arc::default()))
     }
 
     /// Whether there is none.
@@ -80,21 +83,21 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// Whose token it is. Takes the same time whichever is right, and where none is.
-    fn whose(&self, token: &str) -> Option<&Caller> {
+    /// Whose token it is, and the how manieth. Takes the same time whichever is right, and where none is.
+    fn whose(&self, token: &str) -> Option<(usize, &Caller)> {
         let given = digest(token);
         let mut found = None;
-        for (digest, caller) in &self.0 {
+        for (at, (digest, caller)) in self.0.iter().enumerate() {
             let same: Choice = digest.ct_eq(&given);
             if same.into() {
-                found = Some(caller);
+                found = Some((at, caller));
             }
         }
         found
     }
 
-    /// Who sends these headers.
-    fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+    /// Who sends these headers from there.
+    fn caller(&self, headers: &HeaderMap, from: From) -> Result<Caller, Problem> {
         if self.is_empty() {
             return Ok(Caller::local());
         }
@@ -108,8 +111,17 @@ impl Tokens {
                 .help("send `Authorization: Bearer TOKEN` with a token of `[serve.tokens]` in weir.toml")
         };
         let token = token.ok_or_else(|| unknown("this needs a token"))?;
-        self.whose(token).cloned().ok_or_else(|| unknown("nobody knows this token"))
+        let found = self.whose(token);
+        self.1.judge(from, found.map(|(at, _)| at), Instant::now()).map_err(slow_down)?;
+        found.map(|(_, caller)| caller.clone()).ok_or_else(|| unknown("nobody knows this token"))
     }
+}
+
+fn slow_down(wait: Duration) -> Problem {
+    let seconds = wait.as_secs() + 1;
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_wrong", "too many wrong tokens came from this address")
+        .help(format!("wait {seconds} s"))
+        .after(seconds)
 }
 
 fn digest(token: &str) -> [u8; 32] {
@@ -127,7 +139,10 @@ pub struct Gate {
 
 /// Lets a request pass whose caller has the role, and notes the caller in it.
 pub async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    match admitted(&gate, request.headers()) {
+    // Without a connection (a test of the router) it is this computer.
+    let from = request.extensions().get::<From>().copied();
+    let from = from.unwrap_or_else(|| From::of(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    match admitted(&gate, request.headers(), from) {
         Ok(caller) => {
             let name = caller.name.clone();
             request.extensions_mut().insert(caller);
@@ -144,8 +159,8 @@ pub async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -
     }
 }
 
-fn admitted(gate: &Gate, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let caller = gate.app.tokens.caller(headers)?;
+fn admitted(gate: &Gate, headers: &HeaderMap, from: From) -> Result<Caller, Problem> {
+    let caller = gate.app.tokens.caller(headers, from)?;
     if caller.may(gate.role) {
         return Ok(caller);
     }
@@ -176,6 +191,10 @@ mod tests {
         Tokens::read(&Config::parse(toml).unwrap().serve, folder.path())
     }
 
+    fn here() -> From {
+        From::of(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
     fn sends(value: &str) -> HeaderMap {
         [(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap())].into_iter().collect()
     }
@@ -185,15 +204,15 @@ mod tests {
         let toml = "[serve.tokens.ci]\ntoken = \"file:a\"\nroles = [\"operator\"]\n\
                     [serve.tokens.boss]\ntoken = \"file:b\"\nroles = [\"approver\"]\n";
         let tokens = tokens(toml).unwrap();
-        let ci = tokens.caller(&sends("Bearer 0123456789abcdef0")).unwrap();
+        let ci = tokens.caller(&sends("Bearer 0123456789abcdef0"), here()).unwrap();
         assert!(ci.name == "ci" && ci.may(ServeRole::Viewer) && ci.may(ServeRole::Operator));
         assert!(!ci.may(ServeRole::Approver));
-        let boss = tokens.caller(&sends("bearer fedcba9876543210f")).unwrap();
+        let boss = tokens.caller(&sends("bearer fedcba9876543210f"), here()).unwrap();
         assert!(boss.may(ServeRole::Approver) && !boss.may(ServeRole::Operator));
         for wrong in ["Bearer 0123456789abcdef", "Basic 0123456789abcdef0", "0123456789abcdef0", "Bearer "] {
-            assert_eq!(tokens.caller(&sends(wrong)).unwrap_err().code, "unauthorized", "{wrong}");
+            assert_eq!(tokens.caller(&sends(wrong), here()).unwrap_err().code, "unauthorized", "{wrong}");
         }
-        assert_eq!(tokens.caller(&HeaderMap::new()).unwrap_err().code, "unauthorized");
+        assert_eq!(tokens.caller(&HeaderMap::new(), here()).unwrap_err().code, "unauthorized");
     }
 
     #[test]

@@ -127,7 +127,10 @@ impl App {
             if let Err(weir_runtime::servers::Unverified::Drifted(lines)) = server.verify().await {
                 let message = format!("the server `{name}` is not what weir.lock.json says");
                 return Err(Problem::new(StatusCode::CONFLICT, "tool_changed", message)
-                    .help("`weir tools diff` shows the difference; restart `weir serve` once it is accepted")
+                    .help(
+                        "`weir tools diff` shows the difference; it is asked again at the next start, and `weir serve` is \
+                         to be restarted where another lock file is accepted",
+                    )
                     .details(lines));
             }
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use weir_runtime::engine::Engine;
 use weir_runtime::journal::Filter;
-use weir_runtime::metrics::{BreakerState, CONTENT_TYPE};
+use weir_runtime::metrics::CONTENT_TYPE;
 
 /// `GET /healthz`
 pub async fn health(State(app): State<Arc<App>>) -> Result<Json<Value>, Problem> {
@@ -21,15 +21,7 @@ pub async fn health(State(app): State<Arc<App>>) -> Result<Json<Value>, Problem>
 
 /// `GET /metrics`
 pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    for gate in app.engine.gates() {
-        let state = match gate.breaker {
-            Some("open") => BreakerState::Open,
-            Some("half_open") => BreakerState::HalfOpen,
-            Some(_) => BreakerState::Closed,
-            None => continue,
-        };
-        app.hub.metrics.breaker(&gate.server, state);
-    }
+    app.hub.metrics.gates(&app.engine.gates());
     // Counting what waits reads the journal: a thread that may take its time does that.
     let text = tokio::task::spawn_blocking(move || app.hub.metrics.text(&*app.journal)).await;
     let broken = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", "counting broke off");

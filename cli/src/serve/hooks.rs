@@ -29,8 +29,9 @@ pub async fn webhook(
     Path(path): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let path = format!("/{path}");
-    let Some(proof) = app.proofs.get(path.as_str()) else {
+    // A campaign may name the whole path, or what stands behind `/hooks`.
+    let named = [format!("/{path}"), format!("/hooks/{path}")];
+    let Some((path, proof)) = named.iter().find_map(|path| Some((path, app.proofs.get(path.as_str())?))) else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "no_hook", "there is no such webhook"));
     };
     let headers = request.headers().clone();
@@ -52,7 +53,7 @@ pub async fn webhook(
     })?;
     let sent = std::str::from_utf8(&bytes).ok().and_then(|text| Value::from_json(text).ok());
     let value = sent.ok_or_else(|| Problem::bad("bad_json", "the body is not JSON"))?;
-    let came = app.campaigns.webhook(&path, &id, &value).await?;
+    let came = app.campaigns.webhook(path, &id, &value).await?;
     Ok((StatusCode::ACCEPTED, raw(told(came))).into_response())
 }
 

@@ -1,7 +1,11 @@
 //! Accepting connections: not too many, none that never says what it wants, and a good end for those that are open.
 
+use super::guesses::From;
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -28,9 +32,9 @@ pub async fn listen(listener: TcpListener, router: Router, mut stop: watch::Rece
             permit = Arc::clone(&room).acquire_owned() => permit,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let stream = tokio::select! {
+        let (stream, from) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => (stream, From::of(peer.ip())),
                 Err(_) => {
                     // Too many open files, most likely: others end in a moment.
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -40,7 +44,11 @@ pub async fn listen(listener: TcpListener, router: Router, mut stop: watch::Rece
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let inner = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(from);
+            inner.call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PATIENCE)

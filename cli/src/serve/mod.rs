@@ -6,6 +6,7 @@ mod asked;
 mod body;
 mod events;
 mod flows;
+mod guesses;
 mod home;
 mod hooks;
 mod host;

@@ -246,5 +246,5 @@ async fn left(app: &App) {
     if still > 0 {
         out::note_line(&format!("{still} runs had calls in flight; `weir runs list --unfinished` shows them"));
     }
-    servers::close(app.outside.values().map(|server| server.server())).await;
+    servers::close(app.outside.values().flat_map(|server| server.servers())).await;
 }

@@ -2,8 +2,8 @@
 
 use crate::out;
 use axum::Json;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::http::{StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde_json::json;
 use weir_runtime::engine::EngineError;
 
@@ -16,6 +16,8 @@ pub struct Problem {
     /// What is wrong.
     pub message: String,
     help: Option<String>,
+    /// In so many seconds it may be worth while.
+    after: Option<u64>,
     /// A line for each single thing that is wrong.
     pub details: Vec<String>,
 }
@@ -23,7 +25,7 @@ pub struct Problem {
 impl Problem {
     /// What is wrong, for a program and for a person.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Problem { status, code, message: message.into(), help: None, details: Vec::new() }
+        Problem { status, code, message: message.into(), help: None, after: None, details: Vec::new() }
     }
 
     /// A request that says something wrong.
@@ -39,6 +41,12 @@ impl Problem {
     /// Adds what to do next.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds how long to wait, in seconds.
+    pub fn after(mut self, seconds: u64) -> Self {
+        self.after = Some(seconds);
         self
     }
 
@@ -103,6 +111,7 @@ impl IntoResponse for Problem {
         if let (false, Some(fields)) = (self.details.is_empty(), error.as_object_mut()) {
             fields.insert("details".into(), self.details.into());
         }
-        (self.status, Json(json!({ "error": error }))).into_response()
+        let after = self.after.map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
+        (self.status, after.map(AppendHeaders), Json(json!({ "error": error }))).into_response()
     }
 }

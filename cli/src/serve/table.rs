@@ -405,7 +405,7 @@ fn responses(route: &Route) -> Json {
             }
         }
     }
-    let guarded: &[u16] = if route.role.is_some() { &[401, 403] } else { &[403] };
+    let guarded: &[u16] = if route.role.is_some() { &[401, 403, 429] } else { &[403] };
     for status in guarded.iter().chain(route.problems) {
         let content = json!({ "application/json": { "schema": schemas::named("Problem") } });
         responses.insert(status.to_string(), json!({ "description": said(*status), "content": content }));
@@ -427,6 +427,7 @@ fn said(status: u16) -> &'static str {
         413 => "The body is too large",
         415 => "The body is not JSON",
         422 => "What was sent does not fit",
+        429 => "Too many wrong tokens came from this address",
         503 => "Not now",
         _ => "",
     }

@@ -16,7 +16,8 @@ use std::time::Duration;
 use weir_compiler::project::{Config, ToolSection};
 use weir_compiler::registry::Listing;
 use weir_runtime::limits::Limits;
-use weir_runtime::servers::{Server, Unverified, Verified, open};
+pub use weir_runtime::servers::Instances;
+use weir_runtime::servers::{Server, Unverified, Verified, open_each};
 use weir_runtime::tool::Tool;
 
 /// How long a server may take to start and say what it offers.
@@ -36,27 +37,22 @@ pub fn limits(config: &Config) -> Vec<(EcoString, Limits)> {
     config.tools.iter().map(|(name, section)| (name.clone(), Limits::of(section))).collect()
 }
 
-/// Opens one server of the project; nothing is started.
-pub fn opened(
-    name: &str,
-    section: &ToolSection,
-    root: &Path,
-    listing: Option<Listing>,
-) -> Result<Arc<dyn Server>, Error> {
-    open(name, section, root, listing).map_err(|why| {
+/// Opens one server of the project, each instance of it; nothing is started.
+pub fn opened(name: &str, section: &ToolSection, root: &Path, listing: Option<&Listing>) -> Result<Instances, Error> {
+    open_each(name, section, root, listing).map_err(|why| {
         let help = format!("look at `[tools.{name}]` in weir.toml; nothing was started");
         Error::failed(format!("the server `{name}` cannot be opened: {why}")).help(help)
     })
 }
 
 /// Asks all servers at once what they offer, and refuses where that is not what the lock file says. Servers that are
-/// down for now are named in the result: they are asked again when they are called.
+/// down for now, and instances that are left out, are named in the result: they are asked again when they are called.
 pub async fn verify(outside: &Outside) -> Result<Vec<String>, Error> {
     let asked = outside.iter().map(|(name, server)| async move { (name, server.verify().await) });
     let (mut messages, mut down) = (Vec::new(), Vec::new());
     for (name, verified) in join_all(asked).await {
         match verified {
-            Ok(()) => {}
+            Ok(left_out) => down.extend(left_out.iter().map(|line| format!("of the server `{name}` {line}"))),
             Err(Unverified::Drifted(lines)) => messages.extend(lines),
             Err(Unverified::Silent(fault)) if matches!(fault.code.as_str(), "unavailable" | "rate_limited") => {
                 down.push(format!("the server `{name}` is not there now: {}", fault.message));

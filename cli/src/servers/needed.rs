@@ -57,10 +57,10 @@ impl Needed<'_> {
         let mut outside = Outside::new();
         for (name, (section, tools)) in &self.servers {
             let listing = self.listing(name, section, tools);
-            let server = opened(name, section, root, Some(listing))?;
+            let servers = opened(name, section, root, Some(&listing))?;
             let locked = |tool: &&ToolPlan| Some((tool.name.clone(), definition(tool, self.lock)?));
             let locked: Vec<(EcoString, Arc<Definition>)> = tools.iter().filter_map(locked).collect();
-            outside.insert((*name).into(), Arc::new(Verified::new(server, locked, PATIENCE)));
+            outside.insert((*name).into(), Arc::new(Verified::several(servers, locked, PATIENCE)));
         }
         Ok(outside)
     }

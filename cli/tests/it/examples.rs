@@ -60,6 +60,16 @@ fn examples_check_without_warnings_and_are_in_style() {
 }
 
 #[test]
+fn examples_are_tested_also_where_the_engine_is_killed() {
+    for example in examples() {
+        let (copy, name) = copied(&example);
+        let told = copy.weir(&["test", &name, "--explore", "--format", "json"]).code(0).json();
+        assert!(told["passed"].as_u64() > Some(0), "{name} has no tests");
+        assert!(!copy.path(&format!("{name}/.weir")).exists(), "{name}");
+    }
+}
+
+#[test]
 fn examples_do_what_they_say() {
     let failures: Vec<String> = std::thread::scope(|scope| {
         let runs: Vec<_> = examples().into_iter().map(|example| scope.spawn(move || run_example(&example))).collect();

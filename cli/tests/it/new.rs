@@ -8,6 +8,7 @@ fn a_new_project_checks_is_in_style_and_runs() {
     here.weir(&["new", "demo"]).code(0).silent().says(&["weir run demo"]);
     here.weir(&["check", "demo", "--deny-warnings"]).code(0);
     here.weir(&["fmt", "--check", "demo"]).code(0);
+    here.weir(&["test", "demo"]).code(0).prints(&["4 passed"]);
     let envelope = here.weir(&["run", "demo"]).code(0).json();
     assert_eq!(envelope["metadata"]["status"], "succeeded");
     assert_eq!(envelope["records"].as_array().unwrap().len(), 2);

@@ -52,6 +52,13 @@ fn a_budget_that_no_run_can_keep_is_an_error_and_bounds_say_so() {
 }
 
 #[test]
+fn bounds_are_not_known_while_another_file_has_errors() {
+    let here = folder(&[("weir.toml", ""), ("a.flow", FLOW), ("b.flow", "coordinator b() -> string { return 1 }")]);
+    let ended = here.weir(&["check", "--bounds", "a.flow"]).code(1);
+    ended.says(&["nothing is known of the bounds while another file has errors", "b.flow:1:36: error[type-mismatch]"]);
+}
+
+#[test]
 fn trust_is_listed_with_the_way_between() {
     let here = folder(&[("a.flow", FLOW)]);
     here.weir(&["check", "--trust", "a.flow"]).code(0).prints(&[

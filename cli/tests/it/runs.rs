@@ -211,3 +211,20 @@ fn old_runs_are_forgotten_where_the_project_says_so() {
     here.write("weir.toml", "[project]\nname = \"t\"\n[runs]\nkeep = \"soon\"\n");
     here.weir(&["run", "a.flow:count"]).code(1).says(&["`soon` is no duration"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_an_archiver_could_not_keep_is_tried_once_more_before_the_command_ends() {
+    // The shelf is there from the second time on.
+    let program = "cat >/dev/null; if [ -e tried ]; then touch kept; echo null; else touch tried; exit 66; fi\n";
+    let flow = "tool shelf.put(what: string) can shelf.write idempotent\n\narchiver keep(e: Envelope) can shelf.write {\n  shelf.put(what: e.metadata.flow)\n}\n\ncoordinator main() -> int can shelf.write after keep {\n  return 1\n}\n";
+    let toml = "[tools.shelf]\nexec = [\"sh\", \"shelf.sh\"]\n";
+    let here = folder(&[("weir.toml", toml), ("shelf.sh", program), ("a.flow", flow)]);
+    here.weir(&["run", "a.flow"]).code(0);
+    assert!(here.path("kept").exists());
+    let runs = here.weir(&["runs", "list", "--format", "json"]).code(0).json();
+    assert!(runs["runs"].as_array().unwrap().iter().all(|run| run["status"] == "succeeded"), "{runs}");
+    // One that stays away waits for a server, and that is said.
+    let here = folder(&[("weir.toml", toml), ("shelf.sh", "cat >/dev/null; exit 66\n"), ("a.flow", flow)]);
+    here.weir(&["run", "a.flow"]).code(0).says(&["1 run of archivers failed", "`weir serve`"]);
+}

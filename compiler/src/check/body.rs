@@ -309,11 +309,8 @@ impl<'a> Body<'a> {
             (Some(value), None) => {
                 self.infer_claused(value, None, None);
                 let loc = self.loc(value.span);
-                let help = "declare it: `… -> type` behind the parameters";
-                self.report(
-                    errors::wants(loc, "this flow", "no value, since it declares none", &self.type_of(value))
-                        .help(help),
-                );
+                let ty = self.type_of(value);
+                self.report(errors::undeclared_value(loc, &ty));
             }
             (None, Some(expected)) => {
                 let loc = self.loc(span);

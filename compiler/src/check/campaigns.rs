@@ -2,8 +2,9 @@
 
 use super::Checker;
 use super::body::Body;
-use super::errors;
 use super::program::Callee;
+use super::{errors, hints};
+use ecow::EcoString;
 use weir_lang::ast::{Campaign, CampaignPart, CampaignPartKind, Expr, ExprKind, ItemKind, Lit};
 use weir_lang::types::Type;
 
@@ -55,6 +56,9 @@ impl Checker {
                 CampaignPartKind::OnEvent { event: text, ty } | CampaignPartKind::OnWebhook { path: text, ty } => {
                     triggers += 1;
                     self.check_text(module, text, "what starts a campaign");
+                    if matches!(part.kind, CampaignPartKind::OnWebhook { .. }) {
+                        self.check_webhook(module, text);
+                    }
                     let ty = self.resolve_type(module, ty);
                     self.events.insert((module, campaign.name.span.start), ty.clone());
                     event = Some(ty);
@@ -123,6 +127,18 @@ impl Checker {
             let loc = self.program.loc(module, text.span);
             self.report(errors::not_constant(loc, what));
         }
+    }
+
+    /// A webhook that `weir.toml` says nothing of is closed.
+    fn check_webhook(&mut self, module: usize, path: &Expr) {
+        let Some(name) = self.program.constant_text(module, path) else { return };
+        if !self.has_config || self.unreadable || self.config.webhooks.contains_key(&name) {
+            return;
+        }
+        let config = self.config.clone();
+        let near = errors::nearest(&name, config.webhooks.keys().map(EcoString::as_str));
+        let loc = self.program.loc(module, path.span);
+        self.report(hints::unserved_webhook(loc, &name, near));
     }
 
     fn check_zone(&mut self, module: usize, zone: &Expr) {

@@ -72,12 +72,13 @@ impl Checker {
             edges.push(one.edges);
         }
         self.spread_effects(&edges);
-        for flow in 0..self.program.flows.len() {
+        let in_saga = self.reached_by_sagas(&edges);
+        for (flow, in_saga) in in_saga.iter().enumerate() {
             self.check_capabilities(flow);
-            self.check_sagas(flow);
+            self.check_sagas(flow, *in_saga);
         }
         self.check_recursion();
-        self.check_undo_reached(&edges);
+        self.check_undo_reached(&in_saga);
     }
 
     /// Takes over what the called flows do, until nothing is new. A flow is looked at again only when one that it
@@ -242,8 +243,8 @@ impl Checker {
         found
     }
 
-    /// An `undo` that no saga ever runs: its flow is reached from none.
-    fn check_undo_reached(&mut self, edges: &[Vec<Edge>]) {
+    /// Which flows are sagas, or run inside of one.
+    fn reached_by_sagas(&self, edges: &[Vec<Edge>]) -> Vec<bool> {
         let mut reached = vec![false; edges.len()];
         let sagas = |flow: &usize| self.program.flows.get(*flow).is_some_and(|flow| flow.role == Role::Saga);
         let mut open: Vec<usize> = (0..edges.len()).filter(sagas).collect();
@@ -255,6 +256,11 @@ impl Checker {
                 edges.get(flow).into_iter().flatten().filter(|edge| edge.how == How::Inside).map(|edge| edge.to),
             );
         }
+        reached
+    }
+
+    /// An `undo` that no saga ever runs: its flow is reached from none.
+    fn check_undo_reached(&mut self, reached: &[bool]) {
         let mut found = Vec::new();
         for (flow, _) in reached.iter().enumerate().filter(|(_, reached)| !**reached) {
             let (Some(decl), Some(tree)) = (self.program.flows.get(flow), self.program.flow_ast(flow)) else {

@@ -6,6 +6,7 @@ pub use super::distrust::{endorses_by_form, untrusted_choice, untrusted_to_trust
 pub use super::lacking::{also_undeclared, misspelt_capability, undeclared_capability, unused_capability};
 pub use project::*;
 
+use super::outline::SiteKind;
 use ecow::EcoString;
 use std::cell::Cell;
 use weir_lang::diagnostic::Diagnostic;
@@ -182,37 +183,9 @@ pub fn unknown_type(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
 
 /// `leads.filter(…)`: a method of a value.
 pub fn no_method(loc: Loc, value: &str, method: &str) -> Diagnostic {
-    let help = habit(method, value)
+    let help = super::habits::habit(method, value)
         .unwrap_or_else(|| format!("functions are called with the value first: `{method}({value}, …)`"));
     Diagnostic::new(Rule::UnknownName, loc, format!("`{value}` is a value, and values have no methods")).help(help)
-}
-
-/// What is written here instead of a function that other languages have.
-fn habit(name: &str, value: &str) -> Option<String> {
-    Some(match name {
-        "filter" | "where" => format!("write `[x for x in {value} if …]`"),
-        "map" | "select" => format!("write `[… for x in {value}]`"),
-        "flatMap" | "flat_map" => format!("write `flatten([… for x in {value}])`"),
-        "forEach" | "for_each" | "each" => format!("write `for x in {value} {{ … }}`"),
-        "reduce" => format!("write `fold({value}, first, (sum, x) => …)`, or `sum({value})`"),
-        "push" | "append" | "add" | "extend" | "concat" => {
-            format!("values do not change: a `for` yields its list, and `[...{value}, x]` is a longer one")
-        }
-        "length" | "size" | "count" => format!("write `len({value})`"),
-        "toLowerCase" | "lowercase" => format!("write `lower({value})`"),
-        "toUpperCase" | "uppercase" => format!("write `upper({value})`"),
-        "strip" => format!("write `trim({value})`"),
-        "includes" | "has" => format!("write `contains({value}, …)`"),
-        "toString" | "str" | "to_string" | "String" => format!("write `\"{{{value}}}\"`"),
-        "print" | "println" | "puts" | "log" => "write `log.write(…)`, and `can log.write`".into(),
-        "parseInt" | "int" => format!("write `parse_int({value})`"),
-        "parseFloat" | "float" => format!("write `parse_number({value})`"),
-        "JSON" | "stringify" => format!("write `to_json({value})`"),
-        "enumerate" => format!("write `for x, i in {value} {{ … }}`"),
-        "sorted" => format!("write `sort({value})`"),
-        "fetch" | "request" | "axios" => "the tool for it is `http.get`".into(),
-        _ => return None,
-    })
 }
 
 pub fn type_of_itself(loc: Loc, name: &str) -> Diagnostic {
@@ -251,7 +224,7 @@ pub fn type_without_values(loc: Loc, name: &str) -> Diagnostic {
 
 pub fn unknown_flow(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
     let diagnostic = Diagnostic::new(Rule::UnknownName, loc, format!("there is no flow or function `{name}`"));
-    match habit(name, "xs") {
+    match super::habits::habit(name, "xs") {
         Some(help) => diagnostic.help(help),
         None => suggest(diagnostic, near, ""),
     }
@@ -452,6 +425,15 @@ pub fn wants(loc: Loc, what: &str, wanted: &str, found: &Type) -> Diagnostic {
     Diagnostic::new(Rule::TypeMismatch, loc, format!("{what} wants {wanted}, found `{}`", brief(found)))
 }
 
+/// A value of a flow that declares none.
+pub fn undeclared_value(loc: Loc, ty: &Type) -> Diagnostic {
+    let text = ty.to_string();
+    let plain = text.len() <= 60 && !["\"", "trusted ", "secret ", "?"].iter().any(|part| text.contains(part));
+    let ty_text = if plain { text } else { "type".into() };
+    wants(loc, "this flow", "no value, since it declares none", ty)
+        .help(format!("declare it behind the parameters: `-> {ty_text}`"))
+}
+
 pub fn not_text(loc: Loc, ty: &Type) -> Diagnostic {
     let diagnostic = Diagnostic::new(Rule::TypeMismatch, loc, format!("a text cannot show `{}`", brief(ty)));
     diagnostic.help("name a field of it, give a default with `??`, or write `to_json(…)`")
@@ -505,6 +487,7 @@ pub fn impure_step(loc: Loc, what: &str, place: &str) -> Diagnostic {
     let help = match place {
         "a constant" => "compute it in a flow",
         "a transformer" => "do it in the flow that calls this one, and pass the value in",
+        "a test" => "a test runs a flow in a step of its own, `run = flow(…)`; use the step's name here",
         _ => "do it in a step before, and use the step's name here",
     };
     Diagnostic::new(Rule::ImpureStep, loc, format!("{what} cannot stand in {place}, which is pure")).help(help)
@@ -557,10 +540,15 @@ pub fn unknown_without_undo(loc: Loc, flow: &str) -> Diagnostic {
         .help("add `undo tool(…)` or `final` to this call, or look it up inside the flow, behind the call of the tool")
 }
 
-pub fn fallible_after_final(loc: Loc, what: &str, last: Loc) -> Diagnostic {
+pub fn fallible_after_final(loc: Loc, what: &str, last: Loc, kind: &SiteKind) -> Diagnostic {
+    let instead = match kind {
+        SiteKind::Cast => "or write `as?`, which gives null",
+        SiteKind::Division => "or look first: `if n == 0 then 0 else sum / n`",
+        _ => "or handle the failure: `fallback …`, `optional` or `retry forever`",
+    };
     Diagnostic::new(Rule::FallibleAfterFinal, loc, format!("{what} can fail when nothing can be undone any more"))
         .label(last, "the point of no return")
-        .help("move it before the `final` step, or handle the failure: `fallback …`, `optional` or `retry forever`")
+        .help(format!("move it before the `final` step, {instead}"))
 }
 
 pub fn final_in_parallel(loc: Loc) -> Diagnostic {

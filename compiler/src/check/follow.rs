@@ -43,6 +43,8 @@ struct Summary {
     exposes: Vec<(u64, EcoString, Loc)>,
     /// Keys that depend on nothing but parameters.
     keys: Vec<Key>,
+    /// What its value depends on.
+    returns: Deps,
 }
 
 /// A key that depends on nothing but parameters.
@@ -61,6 +63,8 @@ struct Follow<'a> {
     module: usize,
     env: Vec<(EcoString, Deps)>,
     loops: u32,
+    /// Whether the rounds of the innermost loop yield a secret, or hand one on to the next.
+    yields_secret: bool,
     found: Vec<Diagnostic>,
     summary: Summary,
 }
@@ -90,6 +94,7 @@ impl Checker {
             module: decl.at.module,
             env: Vec::new(),
             loops: 0,
+            yields_secret: false,
             found: Vec::new(),
             summary: Summary::default(),
         };
@@ -97,12 +102,15 @@ impl Checker {
             follow.bind(&param.name.name, Deps { params: 1 << at.min(63), ..Deps::default() });
         }
         let delivery = (decl.role == Role::Delivery).then_some(&decl.name);
+        let mut last = Deps::default();
         for step in &tree.body.steps {
             match (&step.kind, delivery) {
                 (StepKind::Key { key, per_run }, Some(name)) => follow.delivery_key(key, *per_run, name),
+                (StepKind::Expr(value), _) => last = follow.expr(value),
                 _ => follow.step(step),
             }
         }
+        follow.summary.returns |= last;
         Some((follow.summary, follow.found))
     }
 }
@@ -215,13 +223,16 @@ impl Follow<'_> {
                 let deps = self.expr(source);
                 self.bind(&name.name, deps);
             }
-            StepKind::Expr(value)
-            | StepKind::Yield(value)
-            | StepKind::Return(Some(value))
-            | StepKind::Wait(value)
-            | StepKind::WaitUntil(value)
-            | StepKind::Next(value) => {
+            StepKind::Expr(value) | StepKind::Wait(value) | StepKind::WaitUntil(value) => {
                 self.expr(value);
+            }
+            StepKind::Yield(value) | StepKind::Next(value) => {
+                let deps = self.expr(value);
+                self.yields_secret |= deps.secret;
+            }
+            StepKind::Return(Some(value)) => {
+                let deps = self.expr(value);
+                self.summary.returns |= deps;
             }
             StepKind::Require { cond, otherwise } => {
                 self.expr(cond);
@@ -419,11 +430,13 @@ impl Follow<'_> {
         let mark = self.env.len();
         names.iter().flatten().for_each(|name| self.bind(name, of));
         self.loops += 1;
+        let around = std::mem::take(&mut self.yields_secret);
         self.block(body);
         self.loops -= 1;
         self.env.truncate(mark);
-        // What the rounds yield is taken for something from outside: it is not followed.
-        Deps { secret: false, ..self.outside() }
+        let secret = std::mem::replace(&mut self.yields_secret, around);
+        // What the rounds yield otherwise is taken for something from outside: it is not followed.
+        Deps { secret, ..self.outside() }
     }
 
     /// A call; `piped` is its first argument.
@@ -493,7 +506,8 @@ impl Follow<'_> {
         if decl.role == Role::Transformer {
             return all;
         }
-        self.outside()
+        let returned = summaries.get(flow).map(|summary| summary.returns).unwrap_or_default();
+        Deps { secret: returned.secret || chosen(returned.params, &args).secret, ..self.outside() }
     }
 
     fn claused(&mut self, value: &Expr, clauses: &[Clause]) -> Deps {

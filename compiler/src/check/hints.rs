@@ -87,6 +87,16 @@ pub fn missing_grant(loc: Loc, entry: &str, capability: &str, way: &str) -> Diag
         .help(format!("add `{capability}` to its entry in `[grants]` of `weir.toml`"))
 }
 
+/// `near`: a path of `[webhooks]` that may be meant.
+pub fn unserved_webhook(loc: Loc, path: &str, near: Option<&str>) -> Diagnostic {
+    let message = format!("nobody can call `{path}`: weir.toml does not say what a call of it has to prove");
+    let diagnostic = Diagnostic::new(Rule::UnservedWebhook, loc, message);
+    match near {
+        Some(near) => diagnostic.help(format!("weir.toml has `[webhooks.\"{near}\"]`: did you mean `{near}`?")),
+        None => diagnostic.help(format!("add `[webhooks.\"{path}\"]` with `secret = \"env:NAME\"` to weir.toml")),
+    }
+}
+
 pub fn unused_grant(loc: Loc, entry: &str, capability: &str) -> Diagnostic {
     let message = format!("`{entry}` is granted `{capability}`, and never needs it");
     Diagnostic::new(Rule::UnusedGrant, loc, message).help("take it out: a grant should be no wider than the flow")

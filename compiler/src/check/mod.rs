@@ -24,6 +24,7 @@ mod follow;
 mod generic;
 mod grants;
 mod graphs;
+mod habits;
 mod hints;
 mod lacking;
 pub(crate) mod locked;
@@ -41,11 +42,12 @@ mod sagas;
 mod scope;
 mod settings;
 mod suppress;
-mod tests;
+pub(crate) mod tests;
 mod torn;
 pub mod trust;
 pub(crate) mod types;
 mod unused;
+mod zero;
 
 pub use again::Memory;
 pub use campaigns::STATUSES;
@@ -186,6 +188,11 @@ impl Checked {
     pub fn campaigns(&self) -> Option<Vec<crate::plan::CampaignPlan>> {
         (!self.has_errors()).then(|| crate::lower::campaigns(self))
     }
+
+    /// The tests of the project, in the order of the files. `None` while the project has errors.
+    pub fn tests(&self) -> Option<crate::test_plan::TestSuite> {
+        (!self.has_errors()).then(|| crate::lower::tests(self))
+    }
 }
 
 /// Checks a project: parses every file, resolves names, types, roles, effects.
@@ -227,6 +234,8 @@ pub(crate) struct Checker {
     config_places: std::cell::OnceCell<IndexMap<Vec<EcoString>, crate::project::ConfigPlace>>,
     /// `weir.toml` could not be read: what it configures is not known.
     unreadable: bool,
+    /// There is a `weir.toml`: what it leaves out is left out.
+    has_config: bool,
     /// The text of each flow file.
     texts: Vec<String>,
     /// Flows whose parameters are set by their place: hooks, and those that policies escalate to.
@@ -395,6 +404,7 @@ impl Checker {
         if let Some((_, text)) = &source.config {
             let file = FileId(u32::try_from(source.files.len()).unwrap_or(u32::MAX));
             self.config_text = text.clone();
+            self.has_config = true;
             match Config::parse(text) {
                 Ok(config) => self.config = Arc::new(config),
                 Err(error) => {

@@ -73,6 +73,10 @@ pub enum SiteKind {
     Merge,
     /// `prompt`
     Prompt,
+    /// `x as T`, only in [`with_failures`]: it may not be one
+    Cast,
+    /// `a / b`, `a % b`, only in [`with_failures`]: `b` may be zero
+    Division,
 }
 
 impl Site<'_> {
@@ -165,7 +169,16 @@ fn yields_of<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
 
 /// The outline of a body, seen from its module.
 pub fn outline<'a>(program: &'a Program, module: usize, body: &'a Block) -> Vec<Node<'a>> {
-    let mut walk = Walk { program, module, pure_place: None };
+    let mut walk = Walk { program, module, pure_place: None, failures: None };
+    let mut out = Vec::new();
+    walk.block(body, &mut out);
+    out
+}
+
+/// The outline of a body in which pure expressions that may fail are sites, too. They have the clauses of the call whose
+/// arguments they stand in, since those handle their failure.
+pub fn with_failures<'a>(program: &'a Program, module: usize, body: &'a Block) -> Vec<Node<'a>> {
+    let mut walk = Walk { program, module, pure_place: None, failures: Some(Failures::default()) };
     let mut out = Vec::new();
     walk.block(body, &mut out);
     out
@@ -173,7 +186,7 @@ pub fn outline<'a>(program: &'a Program, module: usize, body: &'a Block) -> Vec<
 
 /// The outline of one expression.
 pub fn outline_expr<'a>(program: &'a Program, module: usize, expr: &'a Expr) -> Vec<Node<'a>> {
-    let mut walk = Walk { program, module, pure_place: None };
+    let mut walk = Walk { program, module, pure_place: None, failures: None };
     let mut out = Vec::new();
     walk.expr(expr, &[], &mut out);
     out
@@ -194,9 +207,56 @@ struct Walk<'a> {
     program: &'a Program,
     module: usize,
     pure_place: Option<&'static str>,
+    failures: Option<Failures<'a>>,
+}
+
+/// What is known where a pure expression may fail.
+#[derive(Default)]
+struct Failures<'a> {
+    /// The clauses of the call around it.
+    clauses: &'a [Clause],
+    /// What conditions around it say to be no zero, as [`super::zero::spelling`] writes it.
+    not_zero: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
+    /// Walks the arguments of a call with those clauses.
+    fn call_args(&mut self, args: &'a [Arg], clauses: &'a [Clause], out: &mut Vec<Node<'a>>) {
+        let before = self.failures.as_mut().map(|failures| std::mem::replace(&mut failures.clauses, clauses));
+        self.args(args, out);
+        if let (Some(failures), Some(before)) = (&mut self.failures, before) {
+            failures.clauses = before;
+        }
+    }
+
+    /// Walks what is only reached where a condition holds, or where it does not.
+    fn guarded(&mut self, cond: &'a Expr, holds: bool, walk: impl FnOnce(&mut Self)) {
+        let known = self.failures.as_mut().map(|failures| {
+            let known = failures.not_zero.len();
+            super::zero::not_zero(cond, holds, &mut failures.not_zero);
+            known
+        });
+        walk(self);
+        if let (Some(failures), Some(known)) = (&mut self.failures, known) {
+            failures.not_zero.truncate(known);
+        }
+    }
+
+    fn may_fail(&self, kind: SiteKind, span: Span, out: &mut Vec<Node<'a>>) {
+        if let Some(failures) = &self.failures {
+            self.site(kind, span, failures.clauses, out);
+        }
+    }
+
+    fn may_be_zero(&self, divisor: &Expr) -> bool {
+        let constant = self.program.constant_f64(self.module, divisor).is_some_and(|value| value != 0.0)
+            || self.program.constant_ms(self.module, divisor).is_some_and(|ms| ms != 0);
+        let known = |failures: &Failures| {
+            super::zero::spelling(divisor).is_some_and(|divisor| failures.not_zero.contains(&divisor))
+        };
+        !constant && !self.failures.as_ref().is_some_and(known)
+    }
+
     fn site(&self, kind: SiteKind, span: Span, clauses: &'a [Clause], out: &mut Vec<Node<'a>>) {
         let undo = clauses.iter().find_map(|clause| match &clause.kind {
             ClauseKind::Undo(call) => Some(core_of(call)),
@@ -340,12 +400,12 @@ impl<'a> Walk<'a> {
             ExprKind::Paren(inner) => self.expr(inner, clauses, out),
             ExprKind::Field { base, .. } => self.expr(base, clauses, out),
             ExprKind::Call { callee, args } => {
-                self.args(args, out);
+                self.call_args(args, clauses, out);
                 self.call(callee, expr.span, clauses, out);
             }
             ExprKind::Pipe { value, stage } => {
                 self.expr(value, &[], out);
-                self.args(&stage.args, out);
+                self.call_args(&stage.args, clauses, out);
                 match self.program.callee(self.module, &stage.callee) {
                     Some(Callee::Flow(flow)) if stage.check => {
                         self.site(SiteKind::Check(flow), stage.span, clauses, out)
@@ -375,6 +435,10 @@ impl<'a> Walk<'a> {
                 } else {
                     self.expr(right, &[], out);
                 }
+                use weir_lang::ast::BinaryOp::{Div, Rem};
+                if matches!(op, Div | Rem) && self.may_be_zero(right) {
+                    self.may_fail(SiteKind::Division, expr.span, out);
+                }
             }
             ExprKind::Range { lo, hi } => {
                 self.expr(lo, &[], out);
@@ -383,16 +447,16 @@ impl<'a> Walk<'a> {
             ExprKind::Choose { cond, then, otherwise } => {
                 self.expr(cond, &[], out);
                 let (mut yes, mut no) = (Vec::new(), Vec::new());
-                self.expr(then, &[], &mut yes);
-                self.expr(otherwise, &[], &mut no);
+                self.guarded(cond, true, |walk| walk.expr(then, &[], &mut yes));
+                self.guarded(cond, false, |walk| walk.expr(otherwise, &[], &mut no));
                 push_branch(vec![yes, no], out);
             }
             ExprKind::If { cond, then, otherwise } => {
                 self.expr(cond, &[], out);
                 let (mut yes, mut no) = (Vec::new(), Vec::new());
-                self.block(then, &mut yes);
+                self.guarded(cond, true, |walk| walk.block(then, &mut yes));
                 if let Some(block) = otherwise {
-                    self.block(block, &mut no);
+                    self.guarded(cond, false, |walk| walk.block(block, &mut no));
                 }
                 out.push(Node::Branch(vec![yes, no]));
             }
@@ -428,7 +492,12 @@ impl<'a> Walk<'a> {
                 }
             }
             ExprKind::Lambda { body, .. } => self.pure("a lambda", body, out),
-            ExprKind::Cast { value, .. } => self.expr(value, &[], out),
+            ExprKind::Cast { value, optional, .. } => {
+                self.expr(value, &[], out);
+                if !optional {
+                    self.may_fail(SiteKind::Cast, expr.span, out);
+                }
+            }
             ExprKind::For { source, parallel, body, .. } => {
                 self.expr(source, &[], out);
                 let mut inner = Vec::new();

@@ -10,8 +10,8 @@ use weir_lang::diagnostic::Diagnostic;
 use weir_lang::span::{Loc, Span};
 
 impl Checker {
-    /// Everything about undo, final, retry and keys in one flow.
-    pub(super) fn check_sagas(&mut self, place: usize) {
+    /// Everything about undo, final, retry and keys in one flow, which may be a saga or run in one.
+    pub(super) fn check_sagas(&mut self, place: usize, in_saga: bool) {
         let (Some(decl), Some(tree)) = (self.program.flows.get(place), self.program.flow_ast(place)) else { return };
         let (module, role) = (decl.at.module, decl.role);
         let mut found = Vec::new();
@@ -24,7 +24,9 @@ impl Checker {
             });
             if role == Role::Saga {
                 outline::sites(&nodes, &mut |site| found.extend(self.check_settled(module, site)));
-                self.check_final(module, &nodes, &mut found);
+            }
+            if in_saga {
+                self.check_final(place, &outline::with_failures(&self.program, module, &tree.body), &mut found);
             }
             if role == Role::Coordinator {
                 found.extend(self.check_writes(module, place, &nodes, tree.name.span));
@@ -253,8 +255,15 @@ impl Checker {
         self.program.tools.get(tool).is_some_and(|tool| tool.capabilities.iter().any(|one| one.ends_with(".send")))
     }
 
-    fn check_final(&self, module: usize, nodes: &[Node], found: &mut Vec<Diagnostic>) {
-        let mut scan = Scan { checker: self, module, found: Vec::new(), in_parallel: false };
+    fn check_final(&self, place: usize, nodes: &[Node], found: &mut Vec<Diagnostic>) {
+        let Some(flow) = self.program.flows.get(place) else { return };
+        let mut scan = Scan {
+            checker: self,
+            module: flow.at.module,
+            delivery: flow.role == Role::Delivery,
+            found: Vec::new(),
+            in_parallel: false,
+        };
         scan.nodes(nodes, None);
         for diagnostic in scan.found {
             if !found.contains(&diagnostic) {
@@ -269,7 +278,8 @@ impl Checker {
             ClauseKind::Fallback(_) | ClauseKind::Optional => true,
             ClauseKind::Catch(arms) => arms.iter().any(|arm| arm.codes.is_empty()),
             ClauseKind::Retry(retry) => {
-                retry.count.is_none()
+                !matches!(site.kind, SiteKind::Cast | SiteKind::Division)
+                    && retry.count.is_none()
                     && TRANSIENT.iter().all(|code| retry.on.is_empty() || retry.on.iter().any(|on| on.name == *code))
             }
             _ => false,
@@ -286,6 +296,8 @@ impl Checker {
             SiteKind::Check(_) => "`check`".into(),
             SiteKind::Require => "`require`".into(),
             SiteKind::Raise => "this exit".into(),
+            SiteKind::Cast => "`as`".into(),
+            SiteKind::Division => "a division by what may be zero".into(),
             SiteKind::Receive if site.has(|kind| matches!(kind, ClauseKind::Timeout(_))) => "`receive`".into(),
             SiteKind::Ask if site.has(|kind| matches!(kind, ClauseKind::Timeout(_))) => "`ask`".into(),
             _ => return None,
@@ -293,10 +305,12 @@ impl Checker {
     }
 }
 
-/// Walks a saga's outline in order, knowing whether a `final` may have been passed.
+/// Walks the outline of a saga, or of a flow in one, in order, knowing whether a `final` may have been passed.
 struct Scan<'a> {
     checker: &'a Checker,
     module: usize,
+    /// What a delivery sends is out, whether or not its call says so.
+    delivery: bool,
     found: Vec<Diagnostic>,
     in_parallel: bool,
 }
@@ -328,13 +342,14 @@ impl Scan<'_> {
     fn site(&mut self, site: &Site, passed: Option<Loc>) -> Option<Loc> {
         let loc = self.checker.program.loc(self.module, site.span);
         if let (Some(last), Some(what)) = (passed, self.checker.can_fail(site)) {
-            self.found.push(errors::fallible_after_final(loc, &what, last));
+            self.found.push(errors::fallible_after_final(loc, &what, last, &site.kind));
         }
         let inner = match &site.kind {
             SiteKind::Flow(flow) => self.checker.effects.get(*flow).is_some_and(|effects| effects.passes_final),
             _ => false,
         };
-        if !site.is_final() && !inner {
+        let sent = self.delivery && matches!(&site.kind, SiteKind::Tool(tool) if self.checker.sends(tool));
+        if !site.is_final() && !inner && !sent {
             return passed;
         }
         if self.in_parallel {

@@ -3,7 +3,9 @@
 use super::Checker;
 use super::clause::CODES;
 use super::errors;
-use crate::project::{Config, ConfigPlace, ToolSection, ToolSettings, parse_breaker, parse_duration, parse_limit};
+use crate::project::{
+    Config, ConfigPlace, MOST_INSTANCES, ToolSection, ToolSettings, parse_breaker, parse_duration, parse_limit,
+};
 use ecow::EcoString;
 use weir_lang::span::{FileId, Loc, Span};
 
@@ -61,16 +63,57 @@ impl Checker {
             let loc = self.config_value(&["tools", server, "concurrency"]);
             self.report(errors::config_form(loc, "concurrency", "0", "write `1` or more, or leave it out"));
         }
-        let kinds = [
-            ("command", section.command.is_some()),
-            ("url", section.url.is_some()),
-            ("openapi", section.openapi.is_some()),
-            ("exec", section.exec.is_some()),
-        ];
-        let mut named = kinds.iter().filter(|(_, there)| *there).map(|(key, _)| *key);
-        if let (Some(first), Some(second)) = (named.next(), named.next()) {
+        if let [first, second, ..] = section.kinds().as_slice() {
             let loc = self.config_key(&["tools", server, second]);
             self.report(errors::two_servers(loc, server, first, second));
+        }
+        self.check_instances(server, section);
+    }
+
+    /// Instances are told apart, and are of a server that can have several.
+    fn check_instances(&mut self, server: &str, section: &ToolSection) {
+        self.check_duration(section.health.as_deref(), &["tools", server, "health"]);
+        let count = section.instances.map(|count| count as usize);
+        let wrong = match (count, &section.command) {
+            (Some(0), _) => Some(("instances", "write `2` or more, or leave it out")),
+            (Some(count), _) if count > MOST_INSTANCES => Some(("instances", "a server has at most 64 instances")),
+            (Some(_), None) => Some((
+                "instances",
+                "it counts the processes of a `command`; several addresses stand in one list: `url = [\"…\", \"…\"]`",
+            )),
+            _ => None,
+        };
+        if let Some((key, form)) = wrong {
+            let loc = self.config_value(&["tools", server, key]);
+            self.report(errors::config_form(loc, key, &count.unwrap_or_default().to_string(), form));
+        }
+        let path = section.health_path.as_ref().filter(|path| section.openapi.is_none() || !path.starts_with('/'));
+        if let Some(path) = path {
+            let form =
+                "write a path of an HTTP API (`openapi`), such as `/healthz`; other servers are asked for their tools";
+            let loc = self.config_value(&["tools", server, "health_path"]);
+            self.report(errors::config_form(loc, "health_path", path, form));
+        }
+        for (key, addresses) in [("url", &section.url), ("base_url", &section.base_url)] {
+            self.check_addresses(server, key, addresses);
+        }
+    }
+
+    fn check_addresses(&mut self, server: &str, key: &str, addresses: &[String]) {
+        if addresses.is_empty() && self.config_at(&["tools", server, key]).is_some() {
+            let loc = self.config_value(&["tools", server, key]);
+            self.report(errors::config_form(loc, key, "[]", "write an address, or a list with one an instance"));
+        }
+        if addresses.len() > MOST_INSTANCES {
+            let loc = self.config_value(&["tools", server, key]);
+            let form = "a server has at most 64 instances";
+            self.report(errors::config_form(loc, key, &format!("[…{} addresses]", addresses.len()), form));
+        }
+        for (at, address) in addresses.iter().enumerate() {
+            if addresses.iter().take(at).any(|other| other == address) {
+                let loc = self.config_entry(&["tools", server, key], at);
+                self.report(errors::same_instance(loc, server));
+            }
         }
     }
 

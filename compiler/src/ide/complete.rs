@@ -5,7 +5,7 @@ use super::declared::word;
 use super::tokens::TokenKind;
 use super::types;
 use super::view::{View, local_type};
-use super::words::{Place, WORDS};
+use super::words::{ASKED, Place, WORDS};
 use crate::check::program::{Callee, Entity};
 use ecow::EcoString;
 use weir_lang::ast::{FlowClauseKind, ItemKind, Role};
@@ -285,16 +285,7 @@ impl Finder<'_, '_> {
                 _ if self.view.open_call(offset).is_some() => self.body(None, offset),
                 _ => self.words(Place::Campaign, 0, |_| true),
             },
-            ItemKind::Test(_) => match self.text(0) {
-                "mock" => self.tools(0, false),
-                "after" if self.text(1) == "crash" => self.tools(0, false),
-                _ => {
-                    if self.starts_line() {
-                        self.words(Place::Test, 0, |_| true);
-                    }
-                    self.body(None, offset);
-                }
-            },
+            ItemKind::Test(_) => self.test_step(offset),
             ItemKind::Const(_) => self.expression(offset),
             ItemKind::Error(_) => self.in_broken(offset),
         }
@@ -321,7 +312,8 @@ impl Finder<'_, '_> {
                     self.head(role.unwrap_or(Role::Coordinator), &[], None);
                 }
             }
-            Some("const" | "test") => self.body(None, offset),
+            Some("test") => self.test_step(offset),
+            Some("const") => self.body(None, offset),
             _ => self.items(),
         }
     }
@@ -405,6 +397,31 @@ impl Finder<'_, '_> {
                 self.words(Place::CallClause, 1, |word| word == "timeout");
             }
         }
+    }
+
+    /// A step of a test, or an expression in it.
+    fn test_step(&mut self, offset: u32) {
+        match (self.text(0), self.text(1)) {
+            ("mock", _) | ("after", "crash") | ("(", "calls" | "attempts") => return self.tools(0, false),
+            ("fail", _) => return self.codes(),
+            ("=>" | "then", _) => {
+                self.push("fail", EntryKind::Keyword, 0);
+            }
+            _ => {}
+        }
+        if let Some(call) = self.view.open_call(offset) {
+            return self.in_call(&call, offset);
+        }
+        if self.starts_line() {
+            self.words(Place::Test, 0, |_| true);
+        } else {
+            for (word, doc) in ASKED {
+                let entry = self.push(word, EntryKind::Function, 1);
+                entry.snippet = format!("{word}($0)");
+                entry.doc = Some(doc.to_owned());
+            }
+        }
+        self.expression(offset);
     }
 
     /// A step or expression in a body.

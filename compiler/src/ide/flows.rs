@@ -15,6 +15,16 @@ pub enum Runnable {
     Test(EcoString, Span),
 }
 
+impl Runnable {
+    /// Where a test's name stands.
+    pub fn test(&self) -> Option<Span> {
+        match self {
+            Runnable::Test(_, span) => Some(*span),
+            Runnable::Flow(..) => None,
+        }
+    }
+}
+
 /// A flow or tool in the call hierarchy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Callable {

@@ -3,7 +3,7 @@
 use super::symbol::Symbol;
 use super::types;
 use super::view::View;
-use super::words::{BASE_TYPES, CODES, Place, meaning};
+use super::words::{ASKED, BASE_TYPES, CODES, Place, meaning};
 use crate::check::Effects;
 use crate::registry::{Tool, ToolSource};
 use std::fmt::Write;
@@ -163,6 +163,11 @@ impl View<'_> {
     /// The clause, role or step word at an offset.
     fn about_word(&self, offset: u32) -> Option<Hover> {
         let token = self.word(offset)?;
+        let in_test = matches!(self.item(token.span.start).map(|item| &item.kind), Some(ItemKind::Test(_)));
+        let asked = ASKED.iter().find(|(word, _)| in_test && *word == token.span.text(self.text));
+        if let Some((word, doc)) = asked {
+            return Some(Hover { span: token.span, text: format!("**{word}**(tool)\n\n{doc}") });
+        }
         let found = meaning(token.span.text(self.text), &self.places(token.span))?;
         Some(Hover { span: token.span, text: format!("**{}**\n\n{}", found.word, found.doc) })
     }

@@ -253,6 +253,15 @@ impl Walk<'_> {
         }
     }
 
+    /// `calls(a.b)` and `attempts(a.b)` of a test name a tool.
+    fn counts(&mut self, callee: &Path, args: &[Arg]) -> bool {
+        let [Arg { name: None, value }] = args else { return false };
+        let counted = matches!(callee.text().as_str(), "calls" | "attempts")
+            && self.program.callee(self.module, callee).is_none();
+        let tool = crate::check::tests::tool_path(value).filter(|_| counted);
+        tool.is_some_and(|tool| self.callee(&tool).is_some())
+    }
+
     pub(super) fn callee(&mut self, path: &Path) -> Option<Callee> {
         let last = path.parts.last()?;
         let callee = self.program.callee(self.module, path)?;
@@ -450,6 +459,7 @@ impl Walk<'_> {
                 self.expr(base);
                 self.expr(index);
             }
+            ExprKind::Call { callee, args } if self.counts(callee, args) => {}
             ExprKind::Call { callee, args } => self.call(callee, args),
             ExprKind::Unary { operand, .. } => self.expr(operand),
             ExprKind::Binary { left, right, .. } | ExprKind::Range { lo: left, hi: right } => {

@@ -146,6 +146,12 @@ pub const WORDS: &[Word] = &[
     word("map", Type, "map<$0>", "Values by text."),
 ];
 
+/// What only tests may ask, and what it gives.
+pub const ASKED: [(&str, &str); 2] = [
+    ("calls", "The arguments of each call of a tool so far, in order; a call that was tried again counts once."),
+    ("attempts", "How often a tool was called so far: a call that was tried again counts for how often it was tried."),
+];
+
 /// The base types.
 pub const BASE_TYPES: [(&str, &str); 10] = [
     ("string", "Text."),

@@ -8,8 +8,11 @@ mod function;
 mod policy;
 mod reads;
 mod steps;
+mod tests;
 
 pub(crate) use campaigns::campaigns;
+pub(crate) use exprs::has_blocks;
+pub(crate) use tests::tests;
 
 use crate::check::Checked;
 use crate::check::program::{FlowDecl, Program};
@@ -201,10 +204,9 @@ impl<'a> Lower<'a> {
         })
     }
 
-    /// An enricher's records are not narrowed: what it adds has been narrowed where it came from.
     fn returns(&mut self, decl: &FlowDecl) -> Option<Boundary> {
         match (decl.role, &decl.returns) {
-            (Role::Enricher, Some(_)) | (Role::Router, None) => Some(self.boundary(&Type::Json)),
+            (Role::Router, None) => Some(self.boundary(&Type::Json)),
             (_, Some(ty)) => Some(self.boundary(ty)),
             (_, None) => None,
         }
@@ -212,10 +214,8 @@ impl<'a> Lower<'a> {
 
     fn param_plan(&mut self, decl: &FlowDecl, at: usize, default: Option<Pure>) -> Option<ParamPlan> {
         let param = decl.params.get(at)?;
-        let open = decl.role == Role::Enricher && at == 0;
         let ty = if param.nullable { param.ty.clone().nullable() } else { param.ty.clone() };
-        let ty = if open { self.boundary(&Type::Json) } else { self.boundary(&ty) };
-        Some(ParamPlan { name: param.name.clone(), ty, optional: param.nullable, default })
+        Some(ParamPlan { name: param.name.clone(), ty: self.boundary(&ty), optional: param.nullable, default })
     }
 
     fn clauses(&mut self, decl: &'a FlowDecl, tree: &'a Flow) -> FlowClauses {

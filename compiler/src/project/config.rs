@@ -187,9 +187,22 @@ pub enum Trust {
 #[allow(missing_docs)]
 pub struct ToolSection {
     pub command: Option<Vec<String>>,
-    pub url: Option<String>,
+    /// One address, or a list with one an instance.
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub url: Vec<String>,
     pub openapi: Option<String>,
-    pub base_url: Option<String>,
+    /// As `url`.
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub base_url: Vec<String>,
+    /// How many processes of a `command` are started.
+    pub instances: Option<u32>,
+    /// How often each instance is asked whether it is well. Default: only one that is not.
+    pub health: Option<String>,
+    /// What is asked of an instance of an HTTP API then. Default: its address alone.
+    pub health_path: Option<String>,
+    /// The instances know each other's idempotency keys.
+    #[serde(default)]
+    pub shared_keys: bool,
     pub exec: Option<Vec<String>>,
     pub schema: Option<String>,
     #[serde(default)]
@@ -229,12 +242,37 @@ impl ToolSection {
     pub fn kinds(&self) -> Vec<&'static str> {
         let named = [
             ("command", self.command.is_some()),
-            ("url", self.url.is_some()),
+            ("url", !self.url.is_empty()),
             ("openapi", self.openapi.is_some()),
             ("exec", self.exec.is_some()),
         ];
         named.into_iter().filter(|(_, is)| *is).map(|(key, _)| key).collect()
     }
+}
+
+/// One text, or a list of them.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Texts;
+    impl<'de> serde::de::Visitor<'de> for Texts {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an address, or a list of them")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Vec<String>, E> {
+            Ok(vec![text.to_owned()])
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut texts = Vec::new();
+            while let Some(text) = list.next_element()? {
+                texts.push(text);
+            }
+            Ok(texts)
+        }
+    }
+    deserializer.deserialize_any(Texts)
 }
 
 /// `[tools.NAME.tool.TOOL]`: what the server's schema does not say.

@@ -105,7 +105,7 @@ fn section(entry: &Json) -> Result<ToolSection, String> {
     match (command(entry)?, url) {
         (Some(_), Some(_)) => return Err("has both a `command` and a `url`".to_owned()),
         (Some(command), None) => section.command = Some(command),
-        (None, Some(Json::String(url))) => section.url = Some(url.clone()),
+        (None, Some(Json::String(url))) => section.url = vec![url.clone()],
         (None, Some(_)) => return Err("has a `url` that is no text".to_owned()),
         (None, None) => return Err("has neither a `command` nor a `url`".to_owned()),
     }
@@ -337,7 +337,7 @@ mod tests {
         for key in ["url", "serverUrl", "httpUrl"] {
             let (_, section) =
                 only(&format!(r#"{{"mcpServers": {{"x": {{"type": "http", "{key}": "https://a.b/mcp"}}}}}}"#));
-            assert_eq!(section.url.as_deref(), Some("https://a.b/mcp"));
+            assert_eq!(section.url, ["https://a.b/mcp"]);
         }
     }
 

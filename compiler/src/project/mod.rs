@@ -1,6 +1,7 @@
 //! What is compiled together: source texts with their module names, and the project file.
 
 mod config;
+mod instances;
 mod mcp_json;
 
 pub use config::{
@@ -8,6 +9,7 @@ pub use config::{
     ServeRole, ServeSection, Signing, TokenSection, ToolSection, ToolSettings, Trust, WebhookSection, parse_breaker,
     parse_duration, parse_limit,
 };
+pub use instances::MOST_INSTANCES;
 pub use mcp_json::{MCP_FILES, McpFile, McpProblem, add as add_servers, place as server_place, read as read_mcp};
 
 use ecow::EcoString;

@@ -131,6 +131,9 @@ pub struct Entry {
     /// `server.tool`
     #[serde(skip_serializing_if = "EcoString::is_empty")]
     pub tool: EcoString,
+    /// Which instance of its server, where there are several.
+    #[serde(skip_serializing_if = "EcoString::is_empty")]
+    pub instance: EcoString,
     /// Arguments, answer, result that an operator told: secrets masked, the beginning only where it is long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<serde_json::Value>,
@@ -166,6 +169,7 @@ impl Entry {
             step: EcoString::new(),
             attempt: 0,
             tool: EcoString::new(),
+            instance: EcoString::new(),
             value: None,
             hash: EcoString::new(),
             grants: Vec::new(),
@@ -185,6 +189,12 @@ impl Entry {
     /// The same about a tool.
     pub fn of_tool(mut self, tool: &EcoString) -> Entry {
         self.tool = tool.clone();
+        self
+    }
+
+    /// The same about an instance of the tool's server.
+    pub fn at(mut self, instance: &EcoString) -> Entry {
+        self.instance = instance.clone();
         self
     }
 

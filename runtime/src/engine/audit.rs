@@ -37,8 +37,9 @@ impl RunLoop {
     }
 
     /// A call is about to be made.
-    pub(super) fn attempted(&self, call: &CallEffect) -> String {
-        let entry = self.entry(What::CallAttempted).at_step(&call.key).of_tool(&call.tool).with_value(&call.args);
+    pub(super) fn attempted(&self, call: &CallEffect, instance: &EcoString) -> String {
+        let entry =
+            self.entry(What::CallAttempted).at_step(&call.key).of_tool(&call.tool).with_value(&call.args).at(instance);
         if call.reads { entry.line() } else { entry.with_hash(&call.args.hash()).line() }
     }
 
@@ -54,7 +55,7 @@ impl RunLoop {
             return None;
         }
         let what = outcome(came, call.reads, call.repeatable, recorded)?;
-        let entry = self.entry(what).at_step(key).of_tool(&call.tool);
+        let entry = self.entry(what).at_step(key).of_tool(&call.tool).at(&call.instance);
         Some(match came {
             Ok(_) => entry.line(),
             Err(fault) => entry.with_fault(fault).line(),

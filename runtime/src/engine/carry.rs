@@ -113,13 +113,19 @@ impl RunLoop {
             attempt: call.key.attempt,
             timeout,
             grants: call.grants.to_vec(),
+            instance: permit.as_ref().map(|permit| permit.instance().clone()).unwrap_or_default(),
             definition: plan.as_ref().and_then(|tool| tool.definition.clone()),
             progress: Some(progress),
         };
         let (key, rest) = (call.key, call.rest);
         let gated = permit.map(|mut permit| {
             permit.sent();
-            (permit, self.engine.clone(), self.observed(&key, NoteKind::BreakerOpened, String::new()))
+            if !permit.instance().is_empty() {
+                self.tell_where(&key, permit.instance());
+            }
+            let told = self.observed(&key, NoteKind::BreakerOpened, String::new());
+            self.engine.observe(permit.change().map(|change| changed(&told, change)));
+            (permit, self.engine.clone(), told)
         });
         self.tasks.spawn(async move {
             let work =
@@ -138,13 +144,8 @@ impl RunLoop {
                 }
             };
             if let Some((permit, engine, told)) = gated {
-                match permit.end(outcome.as_ref().err()) {
-                    None => {}
-                    Some(Change::Opened(why)) => engine.observe([Observed { reason: Some(why), ..told }]),
-                    Some(Change::Closed(why)) => {
-                        engine.observe([Observed { event: NoteKind::BreakerClosed, reason: Some(why), ..told }]);
-                    }
-                }
+                let changes = permit.end(outcome.as_ref().err());
+                engine.observe(changes.into_iter().map(|change| changed(&told, change)));
             }
             let misfit = match &outcome {
                 Ok(Outcome::Done(value)) => plan.as_ref().and_then(|plan| tools.misfit(plan, value)),
@@ -162,6 +163,7 @@ impl RunLoop {
         let now = Instant::now();
         let until = match self.until.get(&call.key) {
             Some(until) if works_on => *until,
+            _ if self.time_elsewhere(&call.key).is_some() => now + self.time_elsewhere(&call.key).unwrap_or_default(),
             _ => now + whole,
         };
         self.until.insert(call.key.clone(), until);
@@ -240,6 +242,16 @@ impl RunLoop {
     fn plan_of(&self, flow: u32) -> Arc<Plan> {
         Arc::new(Plan { entry: flow, ..(*self.plan).clone() })
     }
+}
+
+/// What became of a server's breaker, told of the call that made it so.
+fn changed(told: &Observed, change: Change) -> Observed {
+    let (event, why) = match change {
+        Change::Opened(why) => (NoteKind::BreakerOpened, why),
+        Change::HalfOpen(why) => (NoteKind::BreakerHalfOpen, why),
+        Change::Closed(why) => (NoteKind::BreakerClosed, why),
+    };
+    Observed { event, reason: Some(why), ..told.clone() }
 }
 
 /// Passes on how far a call is, not oftener than is good for anybody, until it ends.

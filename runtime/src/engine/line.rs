@@ -2,6 +2,7 @@
 
 use crate::journal;
 use crate::machine::{Event, Key};
+use ecow::EcoString;
 use serde::{Deserialize, Serialize};
 use weir_stdlib::value::{Hash, Value};
 
@@ -21,6 +22,9 @@ pub(super) enum Line {
         key: Key,
         /// Hash of the arguments, in hexadecimal.
         args: String,
+        /// Where, where its server has several instances.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<EcoString>,
     },
 }
 
@@ -38,8 +42,8 @@ impl Line {
     }
 
     /// The record of a call that is about to be made.
-    pub(super) fn claimed(key: &Key, args: &Hash) -> journal::Line {
-        let line = Line::Claimed { key: key.clone(), args: hex(args) };
+    pub(super) fn claimed(key: &Key, args: &Hash, instance: Option<EcoString>) -> journal::Line {
+        let line = Line::Claimed { key: key.clone(), args: hex(args), instance };
         journal::Line { text: serde_json::to_string(&line).unwrap_or_default(), large: None }
     }
 

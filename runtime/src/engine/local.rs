@@ -2,6 +2,7 @@
 
 use super::carry::{Message, go};
 use super::queue::{Taken, When, is_limited};
+use super::retry::Anew;
 use super::run::RunLoop;
 use super::{Begun, Engine, EngineError, History, Signal, StartRequest, Toolbox};
 use crate::envelope::Envelope;
@@ -9,6 +10,7 @@ use crate::journal::{Appended, Batch, Created, Filter, Journal, NewRun, RunRecor
 use crate::limits::{Gate, GateState};
 use crate::machine::{Code, Decision, Effect, Event, Machine, Started, Status};
 use crate::observe::Observed;
+use crate::tool::Tool;
 use async_trait::async_trait;
 use ecow::EcoString;
 use jiff::Timestamp;
@@ -38,6 +40,11 @@ const LEAVING: Duration = Duration::from_millis(10);
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// Whether somebody may set it while a run sleeps, so that it has to be looked at now and then.
+    fn may_be_set(&self) -> bool {
+        true
+    }
 }
 
 /// The computer's clock.
@@ -401,6 +408,7 @@ impl LocalEngine {
         start_key: Option<EcoString>,
     ) -> (RunLoop, Ticket<Created>) {
         let (mut run, record, plan) = self.prepare(plan, &started);
+        run.parent.clone_from(&parent);
         let lines = vec![run.begin_with(Event::Started(Box::new(started)))];
         run.taking = self.taking(&run.run_id);
         run.register();
@@ -504,11 +512,11 @@ pub(super) enum Child {
 }
 
 fn gates(tools: &Toolbox, clock: &Arc<dyn Clock>, journal: &Arc<dyn Journal>) -> BTreeMap<EcoString, Arc<Gate>> {
-    let gate = |(server, limits): (&EcoString, &_)| {
-        let gate = Gate::new(server.clone(), *limits, Arc::clone(clock), Arc::clone(journal));
+    let gate = |(server, limits, tool): (&EcoString, _, &Arc<dyn Tool>)| {
+        let gate = Gate::new(server.clone(), limits, Arc::clone(clock), Arc::clone(journal), Some(Arc::clone(tool)));
         (server.clone(), gate)
     };
-    tools.limits().map(gate).collect()
+    tools.gated().map(gate).collect()
 }
 
 /// Drives a run in a task of its own: it goes on whether or not somebody still waits for its envelope.
@@ -595,7 +603,10 @@ impl Engine for LocalEngine {
     }
 
     async fn begin_retry(&self, run_id: &str, args: Option<Value>) -> Result<Begun, EngineError> {
-        let run = self.anew(run_id, args).await?;
+        let run = match self.anew(run_id, args).await? {
+            Anew::Ours(run) => *run,
+            Anew::Queued(run_id) => return Ok(Begun { run_id, known: false }),
+        };
         let durable = self.durable(&run);
         self.set_going(run, durable).await
     }
@@ -639,7 +650,10 @@ impl Engine for LocalEngine {
     }
 
     async fn retry(&self, run_id: &str, args: Option<Value>) -> Result<Envelope, EngineError> {
-        spawned(self.anew(run_id, args).await?).await
+        match self.anew(run_id, args).await? {
+            Anew::Ours(run) => spawned(*run).await,
+            Anew::Queued(run_id) => self.in_turn(&run_id).await,
+        }
     }
 
     async fn status(&self, run_id: &str) -> Result<Envelope, EngineError> {
@@ -661,7 +675,8 @@ impl Engine for LocalEngine {
     async fn history(&self, run_id: &str) -> Result<History, EngineError> {
         let (run, loaded, notes) = RunLoop::replayed(self, run_id)?;
         let trace = run.machine.trace_id();
-        let events = (1..).zip(notes).map(|(seq, note)| Observed::of(seq, note, &run.run_id, &trace)).collect();
+        let told = |(seq, note)| Observed::of(seq, note, &run.run_id, &trace).below(run.parent.as_ref());
+        let events = (1..).zip(notes).map(told).collect();
         let (envelope, plan) = (run.envelope(), run.machine.plan());
         let questions = run.machine.owed().filter_map(|effect| match effect {
             Effect::Ask(ask) => Some((ask.key.step.clone(), ask.ty.clone())),

@@ -4,9 +4,11 @@
 mod audit;
 mod carry;
 pub mod conformance;
+mod elsewhere;
 mod followed;
 mod line;
 mod local;
+mod look;
 mod queue;
 mod recover;
 mod retry;
@@ -19,6 +21,7 @@ mod validate;
 
 pub use followed::Followed;
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
+pub(crate) use look::ended_call;
 pub use queue::{Queued, When};
 pub use toolbox::Toolbox;
 pub use validate::{check_args, from_outside, validate};

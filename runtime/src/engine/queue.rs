@@ -7,8 +7,8 @@ use super::run::RunLoop;
 use super::turn::Turn;
 use super::{EngineError, StartRequest, from_outside, validate};
 use crate::envelope::Envelope;
-use crate::journal::{Admitted, Created, Depth, Due, NewRun, Place, RunRecord};
-use crate::machine::{Effect, Event, Note, NoteKind, Started, Status};
+use crate::journal::{Admitted, Created, Depth, Due, Filter, NewRun, Place, RunRecord};
+use crate::machine::{Effect, Event, Note, NoteKind, Started, Status, Timer};
 use crate::observe::Observed;
 use ecow::EcoString;
 use jiff::Timestamp;
@@ -23,6 +23,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// A run that sleeps longer than this is laid aside where a dispatcher wakes it, in milliseconds.
 const LONG: i64 = 10_000;
+
+/// Runs that are looked at for outboxes.
+const MOST_STARTED: usize = 1_000;
 
 /// When a run is to begin, and before which others.
 #[derive(Clone, Debug, Default)]
@@ -125,18 +128,9 @@ impl LocalEngine {
         start_key: Option<EcoString>,
         when: &When,
     ) -> Result<Created, EngineError> {
-        let (run_id, clauses) = (started.run_id.clone(), plan.entry_flow().map(|flow| flow.clauses.clone()));
-        let clauses = clauses.unwrap_or_default();
+        let run_id = started.run_id.clone();
         let (run, record, text) = self.prepare(plan, started);
-        let place = Place {
-            due: when.due.unwrap_or(started.at).as_millisecond(),
-            priority: when.priority.unwrap_or(clauses.priority),
-            source: when.source.clone(),
-            slot: run.machine.slot(&started.args).map_err(super::refused)?,
-            rate: clauses.limit,
-            behind: when.behind.clone(),
-            started: Some(serde_json::to_string(started).unwrap_or_default()),
-        };
+        let place = self.place(&run, started, when)?;
         let reason = when.due.map(|due| format!("begins at {due}"));
         let audit = vec![self.put_down(&record.flow, started, parent.as_ref(), when)];
         let record = RunRecord { parent, status: Status::Queued.word().into(), ..record };
@@ -148,6 +142,20 @@ impl LocalEngine {
             self.inner.news.notify_one();
         }
         Ok(created)
+    }
+
+    /// Where a run stands in the queue.
+    pub(super) fn place(&self, run: &RunLoop, started: &Started, when: &When) -> Result<Place, EngineError> {
+        let clauses = run.plan.entry_flow().map(|flow| flow.clauses.clone()).unwrap_or_default();
+        Ok(Place {
+            due: when.due.unwrap_or(started.at).as_millisecond(),
+            priority: when.priority.unwrap_or(clauses.priority),
+            source: when.source.clone(),
+            slot: run.machine.slot(&started.args).map_err(super::refused)?,
+            rate: clauses.limit,
+            behind: when.behind.clone(),
+            started: Some(serde_json::to_string(started).unwrap_or_default()),
+        })
     }
 
     /// Takes a run over where its time has come and there is room for it.
@@ -242,6 +250,44 @@ impl LocalEngine {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Tries once more what the archivers of this run, and of the runs that it started, could not keep: before a process
+    /// ends after which perhaps nobody does for a long time. Gives how many are kept for later all the same.
+    ///
+    /// # Errors
+    /// A journal that cannot be read or written.
+    pub async fn try_outboxes(&self, run_id: &str) -> Result<usize, EngineError> {
+        let (mut looked_at, mut left) = (0, 0);
+        let mut runs = vec![EcoString::from(run_id)];
+        while let Some(run_id) = runs.pop().filter(|_| looked_at < MOST_STARTED) {
+            looked_at += 1;
+            let filter = Filter { parent: Some(run_id), limit: MOST_STARTED, ..Filter::default() };
+            for run in super::Engine::list(self, &filter).await? {
+                runs.push(run.run_id.clone());
+                if run.status == Status::Waiting.word() && self.try_outbox(&run.run_id).await? {
+                    left += 1;
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// The same for one run; whether it is kept for later.
+    async fn try_outbox(&self, run_id: &str) -> Result<bool, EngineError> {
+        let mut run = match self.take_over(run_id).await {
+            Ok(run) => run,
+            Err(EngineError::Held(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let Some(key) = run.machine.outbox_until().map(|(key, _)| key.clone()) else {
+            run.rest().await?;
+            return Ok(false);
+        };
+        let at = self.inner.clock.now();
+        run.note_down(Event::Woke { at, key, timer: Timer::Outbox }, None).await?;
+        let envelope = spawned(run).await?;
+        Ok(envelope.metadata.status == Status::Waiting)
     }
 
     /// What was remembered under a name.

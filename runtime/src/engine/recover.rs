@@ -26,6 +26,7 @@ impl RunLoop {
         let code = engine.inner.work_out_again(&loaded.run.program, &loaded.plan);
         let code = code.map_err(|error| damaged(0, format!("its plan: {error}")))?;
         let mut run = RunLoop::new(engine, run_id.clone(), Machine::of(code));
+        let several = engine.inner.gates.values().any(|gate| gate.has_several());
         let mut notes = Vec::new();
         for (seq, line) in loaded.lines.iter().enumerate() {
             match Line::read(line).map_err(|error| damaged(seq, error.to_string()))? {
@@ -34,9 +35,13 @@ impl RunLoop {
                         // That call has come back; whether it was made again, the next record says.
                         run.claimed.remove(key);
                     }
+                    run.settled_at(&event);
                     notes.extend(run.machine.apply(&event).notes);
                 }
-                Line::Claimed { key, args } => {
+                Line::Claimed { key, args, instance } => {
+                    if several || instance.is_some() {
+                        run.claimed_at(&key, instance.unwrap_or_default());
+                    }
                     run.claimed.insert(key, args);
                 }
             }
@@ -44,6 +49,7 @@ impl RunLoop {
         run.seq = loaded.lines.len() as u64;
         run.told = notes.len() as u64;
         run.thread = loaded.run.thread.clone();
+        run.parent = loaded.run.parent.clone();
         if loaded.lines.is_empty() {
             run.queued = queued(engine, &run_id)?;
         }

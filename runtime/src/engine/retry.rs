@@ -2,14 +2,23 @@
 
 use super::line::{Line, hex};
 use super::local::LocalEngine;
+use super::queue::{When, is_limited};
 use super::run::RunLoop;
 use super::{EngineError, refused};
-use crate::journal::NewRun;
-use crate::machine::{Effect, Event, Key, Started};
+use crate::journal::{NewRun, RunRecord};
+use crate::machine::{Effect, Event, Key, Started, Status};
 use crate::tool::Happened;
 use ecow::EcoString;
 use std::collections::BTreeMap;
 use weir_stdlib::value::Value;
+
+/// A run that was started again.
+pub(super) enum Anew {
+    /// It goes at once.
+    Ours(Box<RunLoop>),
+    /// It waits for its turn.
+    Queued(EcoString),
+}
 
 /// What an old run leaves to a new one.
 struct Old {
@@ -20,8 +29,9 @@ struct Old {
 }
 
 impl LocalEngine {
-    /// The loop of a new run that begins where the old one failed, perhaps with other arguments.
-    pub(super) async fn anew(&self, run_id: &str, args: Option<Value>) -> Result<RunLoop, EngineError> {
+    /// A new run that begins where the old one failed, perhaps with other arguments. Where its flow limits its runs, it
+    /// waits for its turn like any other.
+    pub(super) async fn anew(&self, run_id: &str, args: Option<Value>) -> Result<Anew, EngineError> {
         let (old_run, loaded, _) = RunLoop::replayed(self, run_id)?;
         let metadata = old_run.envelope().metadata;
         let Some(error) = metadata.error.filter(|_| old_run.over()) else {
@@ -43,15 +53,24 @@ impl LocalEngine {
             ..old.started.clone()
         };
         let (mut run, record, plan) = self.prepare(old_run.machine.plan(), &started);
-        let mut lines = vec![run.begin_with(Event::Started(Box::new(started)))];
+        let mut lines = vec![run.begin_with(Event::Started(Box::new(started.clone())))];
         lines.extend(run.take_over_from(&old, &error.step)?);
         run.seq = lines.len() as u64;
+        let audit = run.begun_anew(run_id);
+        if is_limited(&run.plan) {
+            let place = self.place(&run, &started, &When::default())?;
+            let record = RunRecord { status: Status::Queued.word().into(), ..record };
+            let new = NewRun { run: record, plan, start_key: None, lines, audit };
+            let queued = self.inner.journal.enqueue(new, place).await;
+            queued.map_err(|source| EngineError::of(run_id, source))?;
+            self.inner.news.notify_one();
+            return Ok(Anew::Queued(run.run_id.clone()));
+        }
         run.taking = self.taking(&run.run_id);
         run.register();
-        let audit = run.begun_anew(run_id);
         let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines, audit }).await;
         created.map_err(|source| EngineError::of(run_id, source))?;
-        Ok(run)
+        Ok(Anew::Ours(Box::new(run)))
     }
 }
 
@@ -64,7 +83,7 @@ fn read(lines: &[crate::journal::Line], run_id: &str) -> Result<Old, EngineError
         match Line::read(line).map_err(damaged)? {
             Line::Event(Event::Started(started)) => found = Some(*started),
             Line::Event(event) => events.push(event),
-            Line::Claimed { key, args } => drop(claimed.insert(key, args)),
+            Line::Claimed { key, args, .. } => drop(claimed.insert(key, args)),
         }
     }
     let started = found.ok_or_else(|| refused(format!("run {run_id} never began")))?;

@@ -2,6 +2,7 @@
 
 use super::EngineError;
 use super::carry::Message;
+use super::elsewhere::{Moved, Pin};
 use super::line;
 use super::local::{LocalEngine, Taking, Told};
 use super::timers::Timers;
@@ -24,6 +25,8 @@ use weir_compiler::plan::Plan;
 
 /// Longest nap: a clock that is set while we sleep is noticed.
 const NAP: Duration = Duration::from_secs(60);
+/// The same where nobody sets the clock: tokio's are not made for much more.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 /// Messages taken at once: their events are made durable together.
 const BATCH: usize = 256;
 
@@ -42,8 +45,14 @@ pub(super) struct RunLoop {
     pub calls: FxHashMap<Key, InFlight>,
     /// Keys that this run holds, and for which step.
     pub held: BTreeMap<(EcoString, EcoString), EcoString>,
+    /// Attempts that go on at another instance of their server.
+    pub moved: FxHashMap<Key, Moved>,
+    /// Steps whose call may have happened at one instance, and that only their key makes repeatable.
+    pub pins: BTreeMap<EcoString, Pin>,
     /// Calls that wait at the gates of their servers.
     pub waiting: FxHashMap<Key, AbortHandle>,
+    /// Calls that are not made while the run holds.
+    pub held_back: FxHashMap<Key, CallEffect>,
     /// How many stops of the machine have been looked at.
     pub stops: u64,
     /// Questions that somebody has been asked.
@@ -58,6 +67,8 @@ pub(super) struct RunLoop {
     pub seq: u64,
     /// Runs that it starts have the same.
     pub thread: Option<EcoString>,
+    /// The run that started it.
+    pub parent: Option<EcoString>,
     /// Decisions in it so far.
     pub told: u64,
     /// Decisions that nobody has been told of: the run may turn out to be known.
@@ -106,17 +117,25 @@ pub(super) struct InFlight {
     pub repeatable: bool,
     pub reads: bool,
     pub claim: Option<Claim>,
+    /// Where it is, where its server has several.
+    pub instance: EcoString,
 }
 
 impl InFlight {
     /// The start of a run.
     pub(super) fn start() -> InFlight {
-        InFlight { tool: EcoString::new(), repeatable: true, reads: false, claim: None }
+        InFlight { tool: EcoString::new(), repeatable: true, reads: false, claim: None, instance: EcoString::new() }
     }
 
     /// A call that its server's gate has not let through.
     pub(super) fn at_the_gate(call: &CallEffect) -> InFlight {
-        InFlight { tool: call.tool.clone(), repeatable: true, reads: call.reads, claim: None }
+        InFlight {
+            tool: call.tool.clone(),
+            repeatable: true,
+            reads: call.reads,
+            claim: None,
+            instance: EcoString::new(),
+        }
     }
 }
 
@@ -136,7 +155,10 @@ impl RunLoop {
             timers: Timers::default(),
             calls: FxHashMap::default(),
             held: BTreeMap::new(),
+            moved: FxHashMap::default(),
+            pins: BTreeMap::new(),
             waiting: FxHashMap::default(),
+            held_back: FxHashMap::default(),
             stops: 0,
             asking: FxHashMap::default(),
             claimed: FxHashMap::default(),
@@ -144,6 +166,7 @@ impl RunLoop {
             until: FxHashMap::default(),
             seq: 0,
             thread: None,
+            parent: None,
             told: 0,
             untold: Vec::new(),
             token: 1,
@@ -247,6 +270,11 @@ impl RunLoop {
                     {
                         fault.happened = Happened::Maybe;
                     }
+                    let outcome = self.in_the_end(&key, outcome);
+                    if self.goes_elsewhere(&mut turn, &key, &outcome) {
+                        continue;
+                    }
+                    self.unpin(&key, &outcome);
                     let event = match &outcome {
                         Ok(Outcome::Done(value)) => {
                             Event::Done { at, key: key.clone(), value: value.clone(), recorded, misfit }
@@ -359,7 +387,8 @@ impl RunLoop {
         let now = self.engine.inner.clock.now();
         let until = self.timers.next().map(|until| until.duration_since(now));
         let until = until.map(|until| Duration::try_from(until).unwrap_or(Duration::ZERO));
-        until.unwrap_or(NAP).min(NAP)
+        let longest = if self.engine.inner.clock.may_be_set() { NAP } else { YEAR };
+        until.unwrap_or(longest).min(longest)
     }
 
     /// Whether only somebody outside can bring the run further, and nobody here is asked.
@@ -381,6 +410,7 @@ impl RunLoop {
                 }
                 Effect::Sleep { timer: Timer::Limit | Timer::Deadline | Timer::Budget, .. } => {}
                 Effect::Sleep { until, .. } if self.may_lie(until) => waits = true,
+                Effect::Call(call) if self.held_back.contains_key(&call.key) => waits = true,
                 _ => return false,
             }
         }

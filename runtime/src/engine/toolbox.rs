@@ -42,9 +42,14 @@ impl Toolbox {
         }
     }
 
-    /// What servers are limited to.
-    pub(crate) fn limits(&self) -> impl Iterator<Item = (&EcoString, &Limits)> {
-        self.limits.iter()
+    /// The servers whose calls go through a gate: those that are limited, or have several instances.
+    pub(crate) fn gated(&self) -> impl Iterator<Item = (&EcoString, Limits, &Arc<dyn Tool>)> {
+        let several = |tool: &Arc<dyn Tool>| tool.instances().len() > 1;
+        let gated = move |(name, tool)| {
+            let limits = self.limits.get(name).copied();
+            (limits.is_some() || several(tool)).then(|| (name, limits.unwrap_or_default(), tool))
+        };
+        self.servers.iter().filter_map(gated)
     }
 
     /// The tools that a plan can call and nobody here carries out; each line says what to do.

@@ -126,6 +126,11 @@ impl RunLoop {
                 self.calls.remove(&call.key);
             }
         }
+        if self.machine.holds() {
+            self.hold_back(&mut turn);
+        } else if !self.held_back.is_empty() {
+            self.let_go(&mut turn);
+        }
         let mut due = Due::default();
         let mut rest = Vec::new();
         for (call, permit) in std::mem::take(&mut turn.admitted) {
@@ -158,7 +163,9 @@ impl RunLoop {
             repeatable: call.repeatable,
             reads: call.reads,
             claim: call.claim.clone(),
+            instance: permit.as_ref().map(|permit| permit.instance().clone()).unwrap_or_default(),
         };
+        let instance = in_flight.instance.clone();
         self.calls.insert(call.key.clone(), in_flight);
         if let Some(refused) = self.held_beside(&call) {
             let _ = self.sender.send(refused);
@@ -173,8 +180,9 @@ impl RunLoop {
         if let Some(claim) = &call.claim {
             self.held.insert((claim.scope.clone(), claim.key.clone()), call.key.step.clone());
         }
-        let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash()));
-        let audit = Some(self.attempted(&call));
+        let pinned = self.pin(&call, &instance);
+        let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash(), pinned));
+        let audit = Some(self.attempted(&call, &instance));
         due.records.push(DueCall { line, claim, audit });
         due.calls.push((call, permit));
     }
@@ -321,7 +329,9 @@ impl RunLoop {
     pub(super) fn numbered(&mut self, notes: Vec<Note>) -> Vec<Observed> {
         let (trace, first) = (self.machine.trace_id(), self.told + 1);
         self.told += notes.len() as u64;
-        (first..).zip(notes).map(|(seq, note)| Observed::of(seq, note, &self.run_id, &trace)).collect()
+        let parent = self.parent.as_ref();
+        let told = |(seq, note)| Observed::of(seq, note, &self.run_id, &trace).below(parent);
+        (first..).zip(notes).map(told).collect()
     }
 
     /// Carries out what is no call, in order.

@@ -3,9 +3,9 @@
 
 use super::carry::Message;
 use super::run::{InFlight, RunLoop};
-use super::turn::Due;
-use crate::limits::{Admission, Waiting};
-use crate::machine::{CallEffect, Key, Note, NoteKind};
+use super::turn::{Due, Turn};
+use crate::limits::{Admission, Waiting, gone};
+use crate::machine::{CallEffect, Effect, Key, Note, NoteKind, path};
 use crate::observe::Observed;
 use crate::tool::Fault;
 use ecow::EcoString;
@@ -13,17 +13,25 @@ use ecow::EcoString;
 impl RunLoop {
     /// A call that is due goes through its server's gate, where there is one.
     pub(super) fn knock(&mut self, call: CallEffect, due: &mut Due) {
-        let Some(admission) = self.engine.gate(&call.tool).map(|gate| gate.enter(&self.run_id)) else {
-            return self.due(call, None, due);
+        let wish = self.wish(&call);
+        let Some(gate) = self.engine.gate(&call.tool) else {
+            return match wish.only {
+                Some(only) => self.refuse(&call, gone(&call.tool, &only)),
+                None => self.due(call, None, due),
+            };
         };
+        let admission = gate.enter(&self.run_id, wish);
         match admission {
             Admission::Go(permit) => self.due(call, Some(permit), due),
             Admission::Wait(waiting) => self.wait(call, waiting),
-            Admission::Refused(fault) => {
-                self.calls.insert(call.key.clone(), InFlight::at_the_gate(&call));
-                let _ = self.sender.send(Message::called(call.key, Err(fault)));
-            }
+            Admission::Refused(fault) => self.refuse(&call, fault),
         }
+    }
+
+    /// A call that is not made.
+    fn refuse(&mut self, call: &CallEffect, fault: Fault) {
+        self.calls.insert(call.key.clone(), InFlight::at_the_gate(call));
+        let _ = self.sender.send(Message::called(call.key.clone(), Err(fault)));
     }
 
     fn wait(&mut self, call: CallEffect, waiting: Waiting) {
@@ -53,6 +61,49 @@ impl RunLoop {
             let fault = Fault::clean("cancelled", "the call was not made: what it was part of ended while it waited");
             let _ = self.sender.send(Message::called(key, Err(fault)));
         }
+    }
+
+    /// While the run holds (it is paused, or nobody knows what became of a call) nothing new is called: what waits in
+    /// line leaves it, what was about to be made is not.
+    pub(super) fn hold_back(&mut self, turn: &mut Turn) {
+        for (key, waits) in std::mem::take(&mut self.waiting) {
+            waits.abort();
+            self.calls.remove(&key);
+            self.held_back.extend(self.owed_call(&key).map(|call| (key, call)));
+        }
+        for (call, _) in turn.admitted.drain(..) {
+            self.calls.remove(&call.key);
+            self.held_back.insert(call.key.clone(), call);
+        }
+        for effect in std::mem::take(&mut turn.effects) {
+            match effect {
+                Effect::Call(call) => drop(self.held_back.insert(call.key.clone(), *call)),
+                other => turn.effects.push(other),
+            }
+        }
+    }
+
+    /// Goes on with what was held back.
+    pub(super) fn let_go(&mut self, turn: &mut Turn) {
+        let mut held: Vec<CallEffect> = std::mem::take(&mut self.held_back).into_values().collect();
+        held.retain(|call| self.machine.owed().any(|effect| effect.key() == Some(&call.key)));
+        held.sort_by(|a, b| path::compare(&a.key.step, &b.key.step).then(a.key.attempt.cmp(&b.key.attempt)));
+        for call in held {
+            if self.machine.is_stopped(&call.key) {
+                let fault = Fault::clean("cancelled", "the call was not made: what it was part of ended before");
+                self.refuse(&call, fault);
+            } else {
+                turn.effects.push(Effect::Call(Box::new(call)));
+            }
+        }
+    }
+
+    /// The call that is owed under a key.
+    pub(super) fn owed_call(&self, key: &Key) -> Option<CallEffect> {
+        self.machine.owed().find_map(|effect| match effect {
+            Effect::Call(call) if call.key == *key => Some((**call).clone()),
+            _ => None,
+        })
     }
 
     /// The process is ending: nothing new is begun, and what waits is left to whoever goes on.

@@ -17,7 +17,8 @@ pub struct Place {
     pub rate: Option<(u64, u64)>,
     /// Not before this run is over.
     pub behind: Option<EcoString>,
-    /// What the run begins with, as JSON; None where it has begun and is only to be woken.
+    /// What the run begins with, as JSON; None where it has begun and is only to be woken. A run that takes over what
+    /// another one had done has lines already.
     pub started: Option<String>,
 }
 

@@ -1,14 +1,16 @@
 //! The gate of one server: who may call now, who waits, who is refused. What must outlive the process (an open breaker,
 //! how much of a long limit is used up) is remembered in the journal.
 
-use super::breaker::{Trip, Verdict};
+use super::breaker::Trip;
+use super::instances::{Choice, Slots, Wish};
 use super::line::Lines;
-use super::{GateState, Limits, Window};
+use super::{GateState, InstanceState, Limits, Window};
 use crate::engine::Clock;
 use crate::journal::Journal;
-use crate::tool::Fault;
+use crate::tool::{Fault, Tool};
 use ecow::EcoString;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -21,18 +23,21 @@ const OFTEN_MS: i64 = 1_000;
 /// The gate of one server.
 pub struct Gate {
     server: EcoString,
-    limits: Limits,
+    pub(super) limits: Limits,
     clock: Arc<dyn Clock>,
     journal: Arc<dyn Journal>,
-    me: Weak<Gate>,
+    /// Its tools; None: their instances are not asked how they are.
+    pub(super) tool: Option<Arc<dyn Tool>>,
+    pub(super) me: Weak<Gate>,
     state: Mutex<State>,
 }
 
-struct State {
-    active: u32,
+pub(super) struct State {
     window: Option<Window>,
-    trip: Trip,
-    lines: Lines<oneshot::Sender<Result<Permit, Fault>>>,
+    pub slots: Slots,
+    lines: Lines<Ticket>,
+    /// Changes of breakers that nobody has been told of.
+    pub news: Vec<Change>,
     /// When it is looked again.
     alarm: Option<i64>,
     /// When it was remembered last.
@@ -40,15 +45,55 @@ struct State {
     unsaved: bool,
 }
 
+/// A call in line.
+struct Ticket {
+    wish: Wish,
+    turn: oneshot::Sender<Result<Permit, Fault>>,
+}
+
 /// What has to outlive the process.
 #[derive(Default, Serialize, Deserialize)]
 struct Memory {
+    #[serde(flatten)]
+    server: Tripped,
+    #[serde(default)]
+    begun: Vec<(i64, u32)>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    instances: BTreeMap<EcoString, Tripped>,
+}
+
+/// How a breaker stood.
+#[derive(Default, Serialize, Deserialize)]
+struct Tripped {
     #[serde(default)]
     failures: Vec<i64>,
     #[serde(default)]
     open_until: Option<i64>,
-    #[serde(default)]
-    begun: Vec<(i64, u32)>,
+}
+
+impl Tripped {
+    fn of(trip: &Trip) -> Tripped {
+        Tripped { failures: trip.failures.iter().copied().collect(), open_until: trip.open_until }
+    }
+}
+
+/// How breakers stood when the process ended.
+#[derive(Default)]
+pub(super) struct Remembered {
+    server: Tripped,
+    instances: BTreeMap<EcoString, Tripped>,
+}
+
+impl Remembered {
+    /// That of an instance; the only one is the server.
+    pub(super) fn trip(&mut self, name: &EcoString) -> Trip {
+        let known = if name.is_empty() {
+            std::mem::take(&mut self.server)
+        } else {
+            self.instances.remove(name).unwrap_or_default()
+        };
+        Trip::new(known.failures, known.open_until)
+    }
 }
 
 /// What the gate says to a call.
@@ -57,7 +102,7 @@ pub enum Admission {
     Go(Permit),
     /// It has to wait.
     Wait(Waiting),
-    /// It is not made: the server's breaker is open.
+    /// It is not made: the server's breaker is open, or the instance that it needs is gone.
     Refused(Fault),
 }
 
@@ -83,6 +128,8 @@ impl Waiting {
 /// before [`Permit::sent`], as none.
 pub struct Permit {
     gate: Arc<Gate>,
+    at: usize,
+    instance: EcoString,
     tries: bool,
     sent: bool,
     ended: bool,
@@ -93,83 +140,141 @@ pub struct Permit {
 pub enum Change {
     /// Calls are refused from now on; why, and for how long.
     Opened(String),
+    /// A call tries whether the server is back.
+    HalfOpen(String),
     /// Calls pass again.
     Closed(String),
 }
 
+/// The fault of a call that only an instance knows which is not there.
+pub(crate) fn gone(server: &str, instance: &str) -> Fault {
+    let place = match instance {
+        "" => "before it had several instances".to_owned(),
+        name => format!("at its instance {name}, which is no longer in weir.toml"),
+    };
+    let message = format!("the call of `{server}` was made {place}: look there whether it happened");
+    Fault::open("unknown", message)
+}
+
 /// What the next call in line meets.
 enum Next {
-    Go { tries: bool },
+    Go { at: usize, tries: bool },
     Wait { until: Option<i64>, why: String },
-    Refuse(i64),
+    Refuse(Fault),
 }
 
 impl Gate {
-    /// The gate of a server; what was remembered of it counts.
-    pub fn new(server: EcoString, limits: Limits, clock: Arc<dyn Clock>, journal: Arc<dyn Journal>) -> Arc<Gate> {
+    /// The gate of a server; what was remembered of it counts. `tool` carries its calls out, and says which instances
+    /// there are.
+    pub fn new(
+        server: EcoString,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+        journal: Arc<dyn Journal>,
+        tool: Option<Arc<dyn Tool>>,
+    ) -> Arc<Gate> {
         let text = journal.recall(&memory_name(&server)).ok().flatten();
         let known: Memory = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let names = tool.as_ref().map(|tool| tool.instances()).unwrap_or_default();
+        let remembered = Remembered { server: known.server, instances: known.instances };
         let state = State {
-            active: 0,
             window: limits.rate.map(|rate| Window::new(rate, known.begun)),
-            trip: Trip::new(known.failures, known.open_until),
+            slots: Slots::new(names, remembered),
             lines: Lines::default(),
+            news: Vec::new(),
             alarm: None,
             saved: 0,
             unsaved: false,
         };
         let state = Mutex::new(state);
-        Arc::new_cyclic(|me| Gate { server, limits, clock, journal, me: me.clone(), state })
+        Arc::new_cyclic(|me| Gate { server, limits, clock, journal, tool, me: me.clone(), state })
     }
 
     /// A call of this run wants to be made.
-    pub fn enter(self: &Arc<Self>, run_id: &EcoString) -> Admission {
+    pub fn enter(self: &Arc<Self>, run_id: &EcoString, wish: Wish) -> Admission {
         let now = self.now();
         let mut state = self.state();
-        let why = match self.next(&mut state, now) {
-            Next::Go { tries } if state.lines.len() == 0 => return Admission::Go(self.admit(&mut state, tries, now)),
+        let why = match self.next(&mut state, &wish, now) {
+            Next::Go { at, tries } if state.lines.len() == 0 => {
+                return Admission::Go(self.admit(&mut state, at, tries, now));
+            }
             Next::Go { .. } => format!("{} others wait for `{}`", state.lines.len(), self.server),
-            Next::Refuse(millis) => return Admission::Refused(self.refusal(millis)),
+            Next::Refuse(fault) => return Admission::Refused(fault),
             Next::Wait { why, .. } => why,
         };
         let (sender, turn) = oneshot::channel();
-        state.lines.push(run_id, sender);
+        state.lines.push(run_id, Ticket { wish, turn: sender });
         drop(state);
         self.pump();
         Admission::Wait(Waiting { reason: why, turn })
     }
 
+    /// Whether a call that was at these instances could go to another one now that is well.
+    pub fn has_another(&self, wish: &Wish) -> bool {
+        let (now, state) = (self.now(), self.state());
+        let choice = state.slots.choose(self.limits.breaker, wish, &|name| self.is_out(name), now);
+        let Choice::Take { at, tries: false } = choice else { return false };
+        state.slots.all.get(at).is_some_and(|slot| !self.is_out(&slot.name))
+    }
+
+    /// Whether the server has several instances.
+    pub fn has_several(&self) -> bool {
+        self.state().slots.several()
+    }
+
+    /// Whether a repeated key counts at whichever instance it comes to.
+    pub fn shares_keys(&self) -> bool {
+        self.limits.shared_keys
+    }
+
+    /// Whether an instance is not what the lock file holds.
+    pub fn is_out(&self, instance: &str) -> bool {
+        self.tool.as_ref().is_some_and(|tool| tool.is_out(instance))
+    }
+
     /// How it stands.
     pub fn look(&self) -> GateState {
         let (now, state) = (self.now(), self.state());
+        let rule = self.limits.breaker;
+        let one = |slot: &super::instances::Slot| InstanceState {
+            instance: slot.name.clone(),
+            active: slot.active,
+            breaker: rule.map(|_| slot.trip.word(now)),
+            state: match slot.failing {
+                _ if self.is_out(&slot.name) => "changed",
+                true => "failing",
+                false => "up",
+            },
+        };
         GateState {
             server: self.server.clone(),
-            active: state.active,
+            active: state.slots.active(),
             waiting: state.lines.len(),
-            breaker: self.limits.breaker.map(|_| state.trip.word(now)),
+            breaker: rule.map(|_| state.slots.word(now)),
+            instances: state.slots.all.iter().filter(|_| state.slots.several()).map(one).collect(),
         }
     }
 
-    fn now(&self) -> i64 {
+    pub(super) fn now(&self) -> i64 {
         self.clock.now().as_millisecond()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self, state: &mut State, now: i64) -> Next {
+    fn next(&self, state: &mut State, wish: &Wish, now: i64) -> Next {
         let server = &self.server;
-        let tries = match self.limits.breaker.map(|rule| state.trip.verdict(rule, now)) {
-            None | Some(Verdict::Pass) => false,
-            Some(Verdict::Try) => true,
-            Some(Verdict::Refuse(millis)) => return Next::Refuse(millis),
-            Some(Verdict::Wait) => {
+        let (at, tries) = match state.slots.choose(self.limits.breaker, wish, &|name| self.is_out(name), now) {
+            Choice::Take { at, tries } => (at, tries),
+            Choice::Refuse(millis) => return Next::Refuse(self.refusal(millis)),
+            Choice::Gone => return Next::Refuse(self.gone(wish)),
+            Choice::Wait => {
                 let why = format!("another call tries whether `{server}` answers again");
                 return Next::Wait { until: None, why };
             }
         };
-        if let Some(most) = self.limits.concurrency.filter(|most| state.active >= *most) {
+        if let Some(most) = self.limits.concurrency.filter(|most| state.slots.active() >= *most) {
             let why = format!("`{server}` takes {most} at once (`concurrency`)");
             return Next::Wait { until: None, why };
         }
@@ -178,14 +283,12 @@ impl Gate {
             let why = format!("`{server}` takes {most} in {per} ms (`limit`)");
             return Next::Wait { until: Some(until), why };
         }
-        Next::Go { tries }
+        Next::Go { at, tries }
     }
 
-    fn admit(self: &Arc<Self>, state: &mut State, tries: bool, now: i64) -> Permit {
-        state.active += 1;
-        if tries {
-            state.trip.begin_try();
-        }
+    fn admit(self: &Arc<Self>, state: &mut State, at: usize, tries: bool, now: i64) -> Permit {
+        state.slots.take(at, tries);
+        self.watch(state, at);
         if let Some(window) = &mut state.window {
             window.take(now);
             let long = window.per_ms() >= SHORT_MS;
@@ -194,7 +297,8 @@ impl Gate {
                 self.save(state, now);
             }
         }
-        Permit { gate: Arc::clone(self), tries, sent: false, ended: false }
+        let instance = state.slots.get(at).map(|slot| slot.name.clone()).unwrap_or_default();
+        Permit { gate: Arc::clone(self), at, instance, tries, sent: false, ended: false }
     }
 
     fn refusal(&self, millis: i64) -> Fault {
@@ -205,27 +309,29 @@ impl Gate {
         Fault { retry_after_ms: millis.try_into().ok(), ..Fault::clean("unavailable", message) }
     }
 
+    /// The instance that a call needs is not in `weir.toml` any more; nobody else knows what became of the call.
+    fn gone(&self, wish: &Wish) -> Fault {
+        gone(&self.server, wish.only.as_deref().unwrap_or_default())
+    }
+
     /// Lets in whoever may go now.
-    fn pump(self: &Arc<Self>) {
+    pub(super) fn pump(self: &Arc<Self>) {
         let now = self.now();
         let mut turns = Vec::new();
         let mut state = self.state();
-        while state.lines.len() > 0 {
-            match self.next(&mut state, now) {
-                Next::Go { tries } => {
-                    let Some(turn) = state.lines.pop() else { break };
-                    if !turn.is_closed() {
-                        turns.push((turn, Ok(self.admit(&mut state, tries, now))));
-                    }
+        while let Some(wish) = state.lines.first().map(|ticket| ticket.wish.clone()) {
+            let next = self.next(&mut state, &wish, now);
+            if let Next::Wait { until, .. } = next {
+                self.wake_at(&mut state, until, now);
+                break;
+            }
+            let Some(Ticket { turn, .. }) = state.lines.pop() else { break };
+            match next {
+                Next::Go { at, tries } if !turn.is_closed() => {
+                    turns.push((turn, Ok(self.admit(&mut state, at, tries, now))));
                 }
-                Next::Refuse(millis) => {
-                    let Some(turn) = state.lines.pop() else { break };
-                    turns.push((turn, Err(self.refusal(millis))));
-                }
-                Next::Wait { until, .. } => {
-                    self.wake_at(&mut state, until, now);
-                    break;
-                }
+                Next::Refuse(fault) => turns.push((turn, Err(fault))),
+                _ => {}
             }
         }
         drop(state);
@@ -251,36 +357,42 @@ impl Gate {
     }
 
     /// A call is over.
-    fn leave(self: &Arc<Self>, permit: &Permit, learnt: Option<bool>) -> Option<Change> {
+    fn leave(self: &Arc<Self>, permit: &Permit, learnt: Option<bool>) -> Vec<Change> {
         let now = self.now();
         let mut state = self.state();
-        state.active = state.active.saturating_sub(1);
         if let Some(window) = state.window.as_mut().filter(|_| !permit.sent) {
             window.give_back();
         }
-        let change = match learnt {
-            Some(down) => self.learn(&mut state, permit.tries, down, now),
-            None if permit.tries => {
-                state.trip.nothing_learnt();
-                None
+        if let Some(slot) = state.slots.get(permit.at) {
+            slot.active = slot.active.saturating_sub(1);
+            slot.failing = learnt.unwrap_or(slot.failing);
+            if permit.tries && learnt.is_none() {
+                slot.trip.nothing_learnt();
             }
-            None => None,
-        };
+        }
+        let change = learnt.and_then(|down| self.learn(&mut state, permit.at, permit.tries, down, now));
+        self.watch(&mut state, permit.at);
+        let mut news = std::mem::take(&mut state.news);
+        news.extend(change);
         drop(state);
         self.pump();
-        change
+        news
     }
 
-    /// What a call says about the server.
-    fn learn(&self, state: &mut State, tried: bool, down: bool, now: i64) -> Option<Change> {
+    /// What a call, or the answer of an instance that was asked, says about the instance.
+    pub(super) fn learn(&self, state: &mut State, at: usize, tried: bool, down: bool, now: i64) -> Option<Change> {
         let rule = self.limits.breaker?;
-        let server = &self.server;
+        let slot = state.slots.get(at)?;
+        let server = match slot.name.as_str() {
+            "" => format!("`{}`", self.server),
+            name => format!("`{}` at {name}", self.server),
+        };
         let change = if down {
-            let opened = state.trip.failed(rule, tried, now);
+            let opened = slot.trip.failed(rule, tried, now);
             let again = if tried { "it has failed again" } else { "too many of its calls have failed" };
-            opened.then(|| Change::Opened(format!("`{server}` is not called for {} ms: {again}", rule.open_ms)))
+            opened.then(|| Change::Opened(format!("{server} is not called for {} ms: {again}", rule.open_ms)))
         } else {
-            state.trip.answered(tried).then(|| Change::Closed(format!("`{server}` answers again")))
+            slot.trip.answered(tried).then(|| Change::Closed(format!("{server} answers again")))
         };
         if down || change.is_some() {
             self.save(state, now);
@@ -300,11 +412,10 @@ impl State {
     fn memory(&mut self) -> String {
         self.unsaved = false;
         let begun = self.window.iter().filter(|window| window.per_ms() >= SHORT_MS).flat_map(Window::begun);
-        let memory = Memory {
-            failures: self.trip.failures.iter().copied().collect(),
-            open_until: self.trip.open_until,
-            begun: begun.collect(),
-        };
+        let begun = begun.collect();
+        let trips = self.slots.all.iter().map(|slot| (slot.name.clone(), Tripped::of(&slot.trip)));
+        let mut instances: BTreeMap<EcoString, Tripped> = trips.collect();
+        let memory = Memory { server: instances.remove("").unwrap_or_default(), begun, instances };
         serde_json::to_string(&memory).unwrap_or_default()
     }
 }
@@ -324,9 +435,20 @@ impl Permit {
         self.sent = true;
     }
 
-    /// The call has ended so; says whether the breaker changed. A server that answers, be it with a refusal, is up; one
-    /// that is `unavailable` or gives no answer in time is down.
-    pub fn end(mut self, fault: Option<&Fault>) -> Option<Change> {
+    /// The instance that the call goes to; empty: the server's only one.
+    pub fn instance(&self) -> &EcoString {
+        &self.instance
+    }
+
+    /// What begins with the call: it tries whether the server is back.
+    pub fn change(&self) -> Option<Change> {
+        let server = &self.gate.server;
+        self.tries.then(|| Change::HalfOpen(format!("this call tries whether `{server}` answers again")))
+    }
+
+    /// The call has ended so; says how breakers changed. A server that answers, be it with a refusal, is up; one that is
+    /// `unavailable` or gives no answer in time is down.
+    pub fn end(mut self, fault: Option<&Fault>) -> Vec<Change> {
         self.ended = true;
         let down = fault.is_some_and(|fault| matches!(fault.code.as_str(), "unavailable" | "timeout"));
         Arc::clone(&self.gate).leave(&self, Some(down))

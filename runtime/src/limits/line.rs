@@ -32,6 +32,11 @@ impl<T> Lines<T> {
         self.runs.entry(run_id.clone()).or_default().push_back(one);
     }
 
+    /// The one that is next.
+    pub(super) fn first(&self) -> Option<&T> {
+        self.runs.get(self.turns.front()?)?.front()
+    }
+
     /// The next one; its run goes to the end.
     pub(super) fn pop(&mut self) -> Option<T> {
         let run_id = self.turns.pop_front()?;

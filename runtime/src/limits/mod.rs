@@ -3,15 +3,19 @@
 
 mod breaker;
 mod gate;
+mod health;
+mod instances;
 mod line;
 mod window;
 
 pub use breaker::Trip;
+pub(crate) use gate::gone;
 pub use gate::{Admission, Change, Gate, Permit, Waiting};
+pub use instances::Wish;
 pub use window::Window;
 
 use ecow::EcoString;
-use weir_compiler::project::{Breaker, ToolSection, parse_breaker, parse_limit};
+use weir_compiler::project::{Breaker, ToolSection, parse_breaker, parse_duration, parse_limit};
 
 /// The limits of one server, as `weir.toml` names them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +26,10 @@ pub struct Limits {
     pub rate: Option<(u32, i64)>,
     /// `breaker = "5 failures per 1m open 30s"`
     pub breaker: Option<Breaker>,
+    /// `health = "10s"`: each instance is asked that often, in milliseconds, whether it is well.
+    pub health_ms: Option<i64>,
+    /// `shared_keys = true`: instances know each other's idempotency keys.
+    pub shared_keys: bool,
 }
 
 impl Limits {
@@ -31,6 +39,8 @@ impl Limits {
             concurrency: section.concurrency.filter(|most| *most > 0),
             rate: section.limit.as_deref().and_then(parse_limit),
             breaker: section.breaker.as_deref().and_then(parse_breaker),
+            health_ms: section.health.as_deref().and_then(parse_duration).filter(|ms| *ms > 0),
+            shared_keys: section.shared_keys,
         }
     }
 
@@ -51,4 +61,19 @@ pub struct GateState {
     pub waiting: usize,
     /// `closed` (calls pass), `open` (calls are refused), `half_open` (one call tries); None: it has no breaker.
     pub breaker: Option<&'static str>,
+    /// Its instances, where it has several.
+    pub instances: Vec<InstanceState>,
+}
+
+/// How one instance of a server stands.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct InstanceState {
+    /// Its name.
+    pub instance: EcoString,
+    /// Calls under way there.
+    pub active: u32,
+    /// As of [`GateState::breaker`].
+    pub breaker: Option<&'static str>,
+    /// `up`, `failing` (called where nothing else is there), `changed` (not what the lock file holds: not called).
+    pub state: &'static str,
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use weir_compiler::plan::ToolPlan;
 use weir_lang::ast::Role;
 use weir_stdlib::eval::{Env, apply, eval};
+use weir_stdlib::narrow::narrow_open;
 use weir_stdlib::value::Value;
 
 /// The slots of a flow that is about to begin.
@@ -57,8 +58,12 @@ impl Machine {
         for (at, param) in plan.params.iter().enumerate() {
             let value = match (given(at, &param.name), &param.default) {
                 (Some(value), _) if value.is_null() && param.optional => value,
+                // What an enricher's caller knows of a record goes through it.
+                (Some(value), _) if plan.role == Role::Enricher && at == 0 => {
+                    narrow_open(&value, &param.ty, &code.plan.types)
+                        .map_err(|misfit| misfit_of(&plan.name, &param.name, &misfit.to_string()))?
+                }
                 (Some(value), _) => Machine::narrow(code, &value, &param.ty)
-                    .map(|narrow| if plan.role == Role::Enricher && at == 0 { value } else { narrow })
                     .map_err(|misfit| misfit_of(&plan.name, &param.name, &misfit))?,
                 (None, Some(default)) => {
                     eval(default, &Fresh(&bound), &code.program()).map_err(Box::<Failure>::from)?

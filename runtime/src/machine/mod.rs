@@ -295,6 +295,11 @@ impl Machine {
         self.tasks.iter().flat_map(|task| task.owed.iter())
     }
 
+    /// Whether nothing new is called: the run is paused, or nobody knows what became of a call.
+    pub(crate) fn holds(&self) -> bool {
+        self.paused || self.unknowns > 0
+    }
+
     /// How often something was stopped while steps of it were under way; grows.
     pub(crate) fn stops(&self) -> u64 {
         self.stops

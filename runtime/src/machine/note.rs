@@ -57,6 +57,9 @@ pub enum NoteKind {
     /// A call waits at its server's gate; the reason says for what.
     #[serde(rename = "step.queued")]
     StepQueued,
+    /// A call is made at one of its server's instances. Told when it is, and nowhere kept.
+    #[serde(rename = "step.sent")]
+    StepSent,
     /// One attempt failed; the reason says what follows.
     #[serde(rename = "step.attempt_failed")]
     AttemptFailed,
@@ -96,6 +99,9 @@ pub enum NoteKind {
     /// A server has failed too often: its calls are refused for a while.
     #[serde(rename = "breaker.opened")]
     BreakerOpened,
+    /// A call tries whether a server that was not called is back.
+    #[serde(rename = "breaker.half_open")]
+    BreakerHalfOpen,
     /// A server answers again.
     #[serde(rename = "breaker.closed")]
     BreakerClosed,

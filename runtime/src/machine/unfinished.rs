@@ -104,6 +104,7 @@ fn goes_on(call: CallEffect, left: Unfinished, answer: Option<&Value>) -> CallEf
         answers: answers.collect(),
         state: left.state,
         task: left.task,
+        instance: left.instance,
     };
     CallEffect { rest: Some(Box::new(rest)), ..call }
 }

@@ -4,6 +4,7 @@
 //! Labels are taken from the program (flow, step, tool), never from data: `lines[17]/price` counts as `price`.
 
 use crate::journal::{Filter, Journal};
+use crate::limits::GateState;
 use crate::machine::NoteKind;
 use crate::observe::Observed;
 use prometheus_client::encoding::text::encode;
@@ -39,6 +40,10 @@ pub enum BreakerState {
 impl BreakerState {
     const ALL: [(BreakerState, &'static str); 3] =
         [(BreakerState::Closed, "closed"), (BreakerState::HalfOpen, "half_open"), (BreakerState::Open, "open")];
+
+    fn of(word: &str) -> BreakerState {
+        BreakerState::ALL.iter().find(|(_, name)| *name == word).map_or(BreakerState::Closed, |(state, _)| *state)
+    }
 }
 
 /// The figures.
@@ -56,6 +61,8 @@ pub struct Metrics {
     budgets: Counters,
     alerts: Counters,
     breakers: Gauges,
+    up: Gauges,
+    active: Gauges,
 }
 
 impl Default for Metrics {
@@ -84,6 +91,8 @@ impl Metrics {
             budgets: Counters::default(),
             alerts: Counters::default(),
             breakers: Gauges::default(),
+            up: Gauges::default(),
+            active: Gauges::default(),
         };
         metrics.register();
         metrics
@@ -106,6 +115,8 @@ impl Metrics {
         to.register("budgets_spent", "Budgets that were used up", self.budgets.clone());
         to.register("alerts", "Alerts that were raised", self.alerts.clone());
         to.register("breaker_state", "1 for the state in which a tool's breaker stands", self.breakers.clone());
+        to.register("instance_up", "1 for an instance of a server that is well", self.up.clone());
+        to.register("instance_calls", "Calls under way at an instance of a server", self.active.clone());
     }
 
     /// Takes in one decision.
@@ -125,6 +136,7 @@ impl Metrics {
                 self.alerts.get_or_create(&flow()).inc();
             }
             NoteKind::BreakerOpened => self.breaker(server(one), BreakerState::Open),
+            NoteKind::BreakerHalfOpen => self.breaker(server(one), BreakerState::HalfOpen),
             NoteKind::BreakerClosed => self.breaker(server(one), BreakerState::Closed),
             event => {
                 if let Some(status) = ended(event) {
@@ -160,9 +172,32 @@ impl Metrics {
 
     /// Sets how a tool's breaker stands.
     pub fn breaker(&self, tool: &str, state: BreakerState) {
+        self.breaker_of(&[("tool", tool)], state);
+    }
+
+    fn breaker_of(&self, whose: &[(&'static str, &str)], state: BreakerState) {
         for (one, name) in BreakerState::ALL {
-            let labels = vec![("tool", tool.to_owned()), ("state", name.to_owned())];
+            let mut labels: Labels = whose.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+            labels.push(("state", name.to_owned()));
             self.breakers.get_or_create(&labels).set(i64::from(one == state));
+        }
+    }
+
+    /// Sets how servers and their instances stand.
+    pub fn gates(&self, gates: &[GateState]) {
+        for gate in gates {
+            if let Some(state) = gate.breaker.map(BreakerState::of) {
+                self.breaker(&gate.server, state);
+            }
+            for one in &gate.instances {
+                let whose = [("tool", gate.server.as_str()), ("instance", one.instance.as_str())];
+                if let Some(state) = one.breaker.map(BreakerState::of) {
+                    self.breaker_of(&whose, state);
+                }
+                let labels: Labels = whose.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+                self.up.get_or_create(&labels).set(i64::from(one.state == "up"));
+                self.active.get_or_create(&labels).set(one.active.into());
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which kind of server a section of `weir.toml` names, and opening it.
 
-use super::{Server, expand, mcp, openapi, program};
+use super::{Instances, Server, expand, mcp, openapi, program};
+use ecow::EcoString;
 use std::path::Path;
 use std::sync::Arc;
 use weir_compiler::project::ToolSection;
@@ -27,13 +28,30 @@ pub fn open(
     }
 }
 
+/// The same for each instance of a server, by name; the only one has none.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_each(
+    name: &str,
+    section: &ToolSection,
+    root: &Path,
+    listing: Option<&Listing>,
+) -> Result<Instances, String> {
+    let one = |(instance, section): (EcoString, ToolSection)| {
+        let opened = open(name, &section, root, listing.cloned());
+        opened.map(|server| (instance, server))
+    };
+    section.each_instance().into_iter().map(one).collect()
+}
+
 /// A section from a file like `.mcp.json` with the references in its command or address resolved.
 fn resolved(section: &ToolSection, root: &Path) -> Result<ToolSection, String> {
     let mut section = section.clone();
     if section.references {
         let own = |text: &String| expand(text, root);
         section.command = section.command.map(|words| words.iter().map(own).collect()).transpose()?;
-        section.url = section.url.as_ref().map(own).transpose()?;
+        section.url = section.url.iter().map(own).collect::<Result<_, _>>()?;
         section.cwd = section.cwd.as_ref().map(own).transpose()?;
     }
     Ok(section)

@@ -3,6 +3,7 @@
 
 use super::{Span, Spans};
 use crate::observe::Observed;
+use ecow::EcoString;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -105,6 +106,11 @@ fn attribute(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(value), ..KeyValue::default() }
 }
 
+/// A span of another trace.
+fn link((trace, id): &(EcoString, [u8; 8])) -> span::Link {
+    span::Link { trace_id: bytes_of(trace), span_id: id.to_vec(), ..span::Link::default() }
+}
+
 fn message(span: Span) -> opentelemetry_proto::tonic::trace::v1::Span {
     let code = if span.error.is_some() { status::StatusCode::Error } else { status::StatusCode::Ok };
     let kind = if span.calls { span::SpanKind::Client } else { span::SpanKind::Internal };
@@ -112,6 +118,7 @@ fn message(span: Span) -> opentelemetry_proto::tonic::trace::v1::Span {
         trace_id: bytes_of(&span.trace_id),
         span_id: span.id.to_vec(),
         parent_span_id: span.parent.map(Vec::from).unwrap_or_default(),
+        links: span.link.iter().map(link).collect(),
         name: span.name,
         kind: kind.into(),
         start_time_unix_nano: span.start,

@@ -2,7 +2,7 @@
 //! took, so a run that goes on in another process has its spans too.
 
 use super::span_id;
-use crate::machine::NoteKind;
+use crate::machine::{NoteKind, trace_id};
 use crate::observe::Observed;
 use ecow::EcoString;
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ pub struct Span {
     pub id: [u8; 8],
     /// The span around it; None: it is the run's.
     pub parent: Option<[u8; 8]>,
+    /// Another trace's span that led to it: the run that started this run, by trace and span.
+    pub link: Option<(EcoString, [u8; 8])>,
     /// The flow, or the step's path.
     pub name: String,
     /// A call of a tool: it leaves this process.
@@ -116,6 +118,7 @@ fn run(one: &Observed, at: u64) -> Span {
         trace_id: one.trace_id.clone(),
         id: span_id(&one.run_id, "", 0),
         parent: None,
+        link: one.parent.as_ref().map(|parent| (trace_id(parent), span_id(parent, "", 0))),
         name: one.flow.to_string(),
         calls: false,
         start: at.saturating_sub(took(one)),

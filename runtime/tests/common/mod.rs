@@ -96,6 +96,7 @@ pub fn call(tool: &str, args: Value) -> (String, Call) {
         timeout: Duration::from_secs(30),
         grants: vec!["files.write".into(), "shell.exec".into()],
         definition: None,
+        instance: Default::default(),
         progress: None,
     };
     (server.to_owned(), call)

@@ -9,6 +9,7 @@
 )]
 
 mod faults;
+mod instances;
 mod life;
 mod listings;
 mod over_http;

@@ -48,7 +48,7 @@ async fn site(mode: &'static str, other: &str) -> Site {
 
 impl Site {
     fn open(&self) -> Arc<dyn Server> {
-        let mut section = ToolSection { url: Some(format!("http://{}/mcp", self.at)), ..ToolSection::default() };
+        let mut section = ToolSection { url: vec![format!("http://{}/mcp", self.at)], ..ToolSection::default() };
         section.auth = Some("bearer-token".to_owned());
         section.headers.insert("x-team".into(), "blue".to_owned());
         mcp::open("site", &section, std::path::Path::new("/"), None).unwrap()
@@ -196,7 +196,7 @@ async fn each_refusal_has_its_fault() {
         assert!(fault.message.contains(part), "{mode}: {fault}");
         assert!(!fault.message.contains("bearer-token"));
     }
-    let nobody = ToolSection { url: Some("http://127.0.0.1:1/mcp".to_owned()), ..ToolSection::default() };
+    let nobody = ToolSection { url: vec!["http://127.0.0.1:1/mcp".to_owned()], ..ToolSection::default() };
     let server = mcp::open("site", &nobody, std::path::Path::new("/"), None).unwrap();
     let fault = run(&server, &call("echo")).await.unwrap_err();
     assert_eq!((fault.code.as_str(), fault.happened), ("unavailable", No), "{fault}");
@@ -233,14 +233,14 @@ async fn each_misdeed_in_a_call_has_its_fault() {
 #[test]
 fn a_section_that_cannot_work_is_refused_before_anything_starts() {
     let open = |change: &dyn Fn(&mut ToolSection)| {
-        let mut section = ToolSection { url: Some("https://mcp.example.com".to_owned()), ..ToolSection::default() };
+        let mut section = ToolSection { url: vec!["https://mcp.example.com".to_owned()], ..ToolSection::default() };
         change(&mut section);
         mcp::open("site", &section, std::path::Path::new("/"), None).err().unwrap_or_default()
     };
     assert_eq!(open(&|_| {}), "");
     for (message, part) in [
-        (open(&|section| section.url = Some("ftp://a.b".to_owned())), "must begin with `https://`"),
-        (open(&|section| section.url = Some("https://me:pw@a.b".to_owned())), "put it into `auth`"),
+        (open(&|section| section.url = vec!["ftp://a.b".to_owned()]), "must begin with `https://`"),
+        (open(&|section| section.url = vec!["https://me:pw@a.b".to_owned()]), "put it into `auth`"),
         (
             open(&|section| section.auth = Some("env:NO_SUCH_VARIABLE_HERE".to_owned())),
             "`NO_SUCH_VARIABLE_HERE` is not set",
@@ -250,7 +250,7 @@ fn a_section_that_cannot_work_is_refused_before_anything_starts() {
             "by the protocol itself",
         ),
         (open(&|section| drop(section.headers.insert("a b".into(), "x".to_owned()))), "no name of a header"),
-        (open(&|section| section.url = None), "needs a `command` or a `url`"),
+        (open(&|section| section.url = Vec::new()), "needs a `command` or a `url`"),
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }

@@ -322,7 +322,7 @@ async fn one_is_reached_over_http() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let section = ToolSection { url: Some(format!("http://127.0.0.1:{}/mcp", free.port())), ..Default::default() };
+    let section = ToolSection { url: vec![format!("http://127.0.0.1:{}/mcp", free.port())], ..Default::default() };
     let server = mcp::open("everything", &section, Path::new("/"), None).unwrap();
     let mut listing = listed(&server).await;
     for _ in 0..100 {

@@ -78,6 +78,7 @@ pub fn call(tool: &str) -> Call {
         timeout: Duration::from_secs(30),
         grants: Vec::new(),
         definition: None,
+        instance: Default::default(),
         progress: None,
     }
 }

@@ -79,6 +79,40 @@ pub fn narrow(value: &Value, boundary: &Boundary, types: &TypeTable) -> Result<V
     }
 }
 
+/// The same, with the fields that the type does not declare kept: an enricher hands on what its caller knows of a record.
+///
+/// # Errors
+/// [`Misfit`] with the path inside the value.
+pub fn narrow_open(value: &Value, boundary: &Boundary, types: &TypeTable) -> Result<Value, Misfit> {
+    narrow(value, boundary, types).map(|narrowed| with_rest(narrowed, value))
+}
+
+/// Gives a narrowed value back the fields that it has lost.
+fn with_rest(narrowed: Value, whole: &Value) -> Value {
+    let labels = narrowed.labels.clone();
+    let joined = match (&narrowed.data, &whole.data) {
+        (Data::Record(kept), Data::Record(all)) if Arc::ptr_eq(kept, all) => return narrowed,
+        (Data::List(kept), Data::List(all)) if Arc::ptr_eq(kept, all) => return narrowed,
+        (Data::Record(kept), Data::Record(all)) => {
+            let mut fields = all.fields.clone();
+            for (name, value) in &kept.fields {
+                let value = match all.fields.get(name) {
+                    Some(before) => with_rest(value.clone(), before),
+                    None => value.clone(),
+                };
+                fields.insert(name.clone(), value);
+            }
+            Value::from_fields(fields)
+        }
+        (Data::List(kept), Data::List(all)) => {
+            let items = kept.items.iter().zip(&all.items).map(|(kept, all)| with_rest(kept.clone(), all));
+            Value::list(items.collect::<Vec<_>>())
+        }
+        _ => return narrowed,
+    };
+    joined.with_labels(labels)
+}
+
 /// A step into a value.
 enum Segment {
     Field(EcoString),

@@ -1,6 +1,6 @@
 //! Narrowing, by example and by law.
 
-use super::{Boundary, Misfit, narrow};
+use super::{Boundary, Misfit, narrow, narrow_open};
 use crate::value::{Data, Value, tests::any_value};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -71,6 +71,17 @@ fn records_lose_what_is_not_declared() {
         Type::Named("Tree".into()),
         r#"{"name":"a","children":[{"name":"b","children":[]}]}"#,
     );
+}
+
+#[test]
+fn an_open_boundary_keeps_what_is_not_declared() {
+    let leads = Type::list(Type::record([("sum", Type::Decimal(Range::default())), ("at", Type::Date)]));
+    let value = Value::from_json(r#"[{"id":"a","sum":1.5,"at":"2026-03-01","more":{"x":null}}]"#).expect("json");
+    let narrowed = narrow_open(&value, &sealed(leads.clone()), &table()).expect("fits");
+    assert_eq!(narrowed.to_json(), r#"[{"id":"a","sum":1.5,"at":"2026-03-01","more":{"x":null}}]"#);
+    let lead = &narrowed.as_list().expect("list")[0];
+    assert!(matches!(lead.field("sum").data, Data::Decimal(_)) && matches!(lead.field("at").data, Data::Date(_)));
+    assert!(narrow_open(&Value::from_json("[{}]").expect("json"), &sealed(leads), &table()).is_err());
 }
 
 #[test]

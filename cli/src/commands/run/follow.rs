@@ -123,7 +123,7 @@ async fn drive(prepared: Prepared, around: Around, events: bool) -> Result<(Enve
         }
         Err(error) => Err(error),
     };
-    servers::close(outside.values().map(|server| server.server())).await;
+    servers::close(outside.values().flat_map(|server| server.servers())).await;
     ended
 }
 
@@ -156,6 +156,12 @@ async fn attend(
     let mut observed = engine.watch();
     let exporter = exporter(&engine, &|problem| watch.aside(problem));
     let run = prepared.work.done_by(engine.clone(), Arc::clone(&prepared.plan));
+    let run = async {
+        let envelope = run.await?;
+        // Whoever comes next may come late: what archivers could not keep is tried once more.
+        let left = engine.try_outboxes(&envelope.metadata.run_id).await;
+        Ok((envelope, left.unwrap_or_default()))
+    };
     tokio::pin!(run);
     let ended = loop {
         tokio::select! {
@@ -180,9 +186,13 @@ async fn attend(
             watch.aside(&format!("{lost} spans of its trace did not reach the collector"));
         }
     }
+    if let Ok((_, left @ 1..)) = ended {
+        let runs = if left == 1 { "1 run".to_owned() } else { format!("{left} runs") };
+        watch.aside(&format!("{runs} of archivers failed and wait for the next try: `weir serve` makes it"));
+    }
     around.gated = watch.end();
     match ended {
-        Ok(envelope) => Ok((envelope, around)),
+        Ok((envelope, _)) => Ok((envelope, around)),
         Err(EngineError::Refused(lines)) => {
             let help = Some("nothing was started".to_owned());
             Err(Error { exit: Exit::Failed, messages: lines, help })

@@ -8,6 +8,7 @@ use crate::suggest::did_you_mean;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 use weir_compiler::STATUSES;
+use weir_runtime::engine::{Engine, EngineError, LocalEngine};
 use weir_runtime::journal::{Filter, RunRecord};
 use weir_runtime::progress::Progress;
 
@@ -23,6 +24,7 @@ pub fn run(here: &Here, args: &RunsListArgs) -> Outcome {
     let filter = Filter {
         status: args.status.iter().map(|status| status.as_str().into()).collect(),
         flow: args.flow.as_deref().map(Into::into),
+        thread: args.thread.as_deref().map(Into::into),
         unfinished: args.unfinished,
         limit: args.limit,
         ..Filter::default()
@@ -30,7 +32,7 @@ pub fn run(here: &Here, args: &RunsListArgs) -> Outcome {
     let runs = here.journal.list(&filter).map_err(|error| Error::failed(error.to_string()))?;
     match here.format {
         Format::Json => {
-            let runs: Vec<Value> = runs.iter().map(|run| with_progress(here, run)).collect();
+            let runs = super::now(with_progress(here.looking(), &runs))?;
             out::result_line(&json!({ "runs": runs }).to_string());
         }
         Format::Human if runs.is_empty() => out::note_line("no such run"),
@@ -39,16 +41,21 @@ pub fn run(here: &Here, args: &RunsListArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// A run, with how far it has come where it has not ended. One that cannot be read is listed all the same.
-fn with_progress(here: &Here, run: &RunRecord) -> Value {
-    let mut shown = json!(run);
-    if run.finished_at.is_none()
-        && let Ok(history) = super::history(here, &run.run_id)
-        && let Some(shown) = shown.as_object_mut()
-    {
-        shown.insert("progress".to_owned(), json!(Progress::of(&history)));
+/// The runs, with how far those have come that have not ended. One that cannot be read is listed all the same. One engine
+/// looks at all of them, so that a plan is worked out once for all its runs.
+async fn with_progress(engine: LocalEngine, runs: &[RunRecord]) -> Result<Vec<Value>, EngineError> {
+    let mut listed = Vec::with_capacity(runs.len());
+    for run in runs {
+        let mut shown = json!(run);
+        if run.finished_at.is_none()
+            && let Ok(history) = engine.history(&run.run_id).await
+            && let Some(shown) = shown.as_object_mut()
+        {
+            shown.insert("progress".to_owned(), json!(Progress::of(&history)));
+        }
+        listed.push(shown);
     }
-    shown
+    Ok(listed)
 }
 
 fn table(runs: &[RunRecord]) -> String {

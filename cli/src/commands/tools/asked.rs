@@ -5,7 +5,7 @@ use crate::interrupts::Interrupts;
 use crate::out;
 use crate::project::{Loaded, load_folder, missing, project_above};
 use crate::report::{self, Findings};
-use crate::servers::{PATIENCE, close, opened};
+use crate::servers::{Instances, PATIENCE, close, opened};
 use crate::suggest::did_you_mean;
 use ecow::EcoString;
 use futures_util::future::join_all;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use weir_compiler::Checked;
 use weir_compiler::project::{Config, ProjectSource};
 use weir_compiler::registry::{LOCK_FILE, Listing, Lock, LockError, ToolSource};
-use weir_runtime::servers::Server;
+use weir_runtime::servers::{Server, changes};
 
 /// A project whose servers are asked.
 pub struct Project {
@@ -36,6 +36,8 @@ pub struct Answer {
     pub server: EcoString,
     /// What it offers, or why that is not known.
     pub listing: Result<Listing, String>,
+    /// Instances of it that could not be asked, and why.
+    pub silent: Vec<(EcoString, String)>,
 }
 
 /// The project named, or the one around. Its flows need not check: what they call may not be known yet.
@@ -134,26 +136,65 @@ impl Project {
             }
             answers = asking => Ok(answers),
         };
-        close(servers.iter().filter_map(|(_, server)| server.as_ref().ok())).await;
+        close(servers.iter().filter_map(|(_, all)| all.as_ref().ok()).flatten().map(|(_, server)| server)).await;
         answers
     }
 
-    fn open(&self, name: &EcoString) -> Result<Arc<dyn Server>, String> {
+    fn open(&self, name: &EcoString) -> Result<Instances, String> {
         let section = self.checked.config.tools.get(name).ok_or("it is not configured")?;
         opened(name, section, &self.root, None).map_err(|error| error.messages.join("; "))
     }
 }
 
-async fn ask_one(server: EcoString, opened: &Result<Arc<dyn Server>, String>) -> Answer {
-    let listing = match opened {
-        Err(why) => Err(why.clone()),
-        Ok(opened) => match tokio::time::timeout(PATIENCE, opened.list()).await {
-            Ok(Ok(listing)) => Ok(listing),
-            Ok(Err(fault)) => Err(fault.message),
-            Err(_) => Err(format!("it did not say what it offers within {} s", PATIENCE.as_secs())),
-        },
+async fn ask_one(server: EcoString, opened: &Result<Instances, String>) -> Answer {
+    let instances = match opened {
+        Ok(instances) => instances,
+        Err(why) => return Answer { server, listing: Err(why.clone()), silent: Vec::new() },
     };
-    Answer { server, listing }
+    let asked = join_all(instances.iter().map(|(_, server)| listed(server))).await;
+    let mut silent = Vec::new();
+    let mut first: Option<(&EcoString, Listing)> = None;
+    for ((name, _), came) in instances.iter().zip(asked) {
+        match (came, &first) {
+            (Err(why), _) => silent.push((name.clone(), why)),
+            (Ok(listing), None) => first = Some((name, listing)),
+            (Ok(listing), Some((known, same))) => {
+                if let Some(difference) = differ(same, &listing) {
+                    let why = format!("its instances {known} and {name} do not offer the same: {difference}");
+                    return Answer { server, listing: Err(why), silent };
+                }
+            }
+        }
+    }
+    match first {
+        Some((_, listing)) => Answer { server, listing: Ok(listing), silent },
+        None => {
+            let why = silent.drain(..).map(|(name, why)| if name.is_empty() { why } else { format!("{name}: {why}") });
+            Answer { server, listing: Err(why.collect::<Vec<_>>().join("; ")), silent: Vec::new() }
+        }
+    }
+}
+
+async fn listed(server: &Arc<dyn Server>) -> Result<Listing, String> {
+    match tokio::time::timeout(PATIENCE, server.list()).await {
+        Ok(listed) => listed.map_err(|fault| fault.message),
+        Err(_) => Err(format!("it did not say what it offers within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// The first tool that two instances do not both offer so.
+fn differ(one: &Listing, other: &Listing) -> Option<String> {
+    let lacks = |of: &Listing, name: &EcoString| !of.tools.contains_key(name);
+    if let Some(name) = one.tools.keys().find(|name| lacks(other, name)) {
+        return Some(format!("only the first has `{name}`"));
+    }
+    if let Some(name) = other.tools.keys().find(|name| lacks(one, name)) {
+        return Some(format!("only the second has `{name}`"));
+    }
+    one.tools.iter().find_map(|(name, here)| {
+        let there = other.tools.get(name).filter(|there| there.hash() != here.hash())?;
+        Some(format!("of `{name}` {}", changes(here, there).join(", ")))
+    })
 }
 
 /// Where the lock file is.

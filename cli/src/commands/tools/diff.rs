@@ -44,7 +44,8 @@ pub fn run(args: &ToolsServersArgs) -> Outcome {
     let answers = project.ask(&names)?;
     let mut now = Lock { version: LOCK_VERSION, ..project.lock.clone() };
     let (mut found, mut failed) = (Vec::new(), Vec::new());
-    for Answer { server, listing } in answers {
+    for Answer { server, listing, silent } in answers {
+        failed.extend(silent.into_iter().map(|(name, why)| (format!("{server} at {name}"), why)));
         match listing {
             Ok(listing) => {
                 compare(&server, project.lock.servers.get(&server), &listing, &mut found);

@@ -27,6 +27,8 @@ struct Synced {
     changed: Vec<(String, Vec<String>)>,
     /// What the server claims that the project does not believe.
     claims: Claims,
+    /// Instances that could not be asked.
+    silent: Vec<(EcoString, String)>,
 }
 
 /// Tools by what their server claims of them.
@@ -66,6 +68,7 @@ pub fn run(args: &ToolsServersArgs) -> Outcome {
 /// Puts one answer into the lock file; a server that failed keeps what stands there.
 fn take(project: &Project, lock: &mut Lock, answer: Answer) -> Synced {
     let mut synced = Synced::of(answer.server);
+    synced.silent = answer.silent;
     let listing = match answer.listing {
         Ok(listing) => listing,
         Err(why) => {
@@ -110,6 +113,7 @@ impl Synced {
             removed: Vec::new(),
             changed: Vec::new(),
             claims: Claims::default(),
+            silent: Vec::new(),
         }
     }
 
@@ -177,6 +181,10 @@ fn human(project: &Project, synced: &[Synced], written: bool) -> String {
             styled(style, sign),
             gist(one, project.lock.servers.contains_key(&one.server))
         ));
+        for (name, why) in &one.silent {
+            let why = escape::lines(why).replace('\n', "\n    ");
+            text.push_str(&format!("    the instance {} was not asked: {why}\n", escape::line(name)));
+        }
         lines("+", &one.added, &mut text);
         lines("-", &one.removed, &mut text);
         for (tool, changes) in &one.changed {
@@ -251,7 +259,9 @@ fn machine(synced: &[Synced], written: bool) -> String {
     let one = |one: &Synced| -> Value {
         let changed: Vec<Value> =
             one.changed.iter().map(|(tool, changes)| json!({ "tool": tool, "changes": changes })).collect();
-        json!({ "server": one.server.as_str(), "status": one.what, "error": one.why, "tools": one.tools,
+        let silent: Vec<Value> =
+            one.silent.iter().map(|(name, why)| json!({ "instance": name.as_str(), "error": why })).collect();
+        json!({ "server": one.server.as_str(), "silent": silent, "status": one.what, "error": one.why, "tools": one.tools,
             "added": one.added, "removed": one.removed, "changed": changed,
             "claims": { "read_only": one.claims.read_only, "idempotent": one.claims.idempotent,
                 "destructive": one.claims.destructive } })

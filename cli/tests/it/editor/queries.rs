@@ -107,6 +107,35 @@ fn completion_knows_what_may_stand_where() {
 }
 
 #[test]
+fn completion_knows_what_stands_in_tests() {
+    let test = |step: &str| format!("coordinator a(n: int) -> int {{\n  return n\n}}\ntest \"t\" {{\n  {step}\n}}\n");
+    offers(&test("$0"), &["mock", "expect", "crash"], &["require", "yield", "wait"]);
+    offers(&test("mock crm.$0"), &["create", "find"], &["mock"]);
+    offers(&test("mock crm.create(plan: $0"), &["\"solo\""], &["mock"]);
+    offers(&test("mock crm.create => $0"), &["fail"], &["require"]);
+    offers(&test("mock crm.create => fail $0"), &["timeout", "quota_spent"], &["crm"]);
+    offers(&test("crash after crm.$0"), &["create"], &["mock"]);
+    offers(&test("run = $0"), &["a"], &["mock"]);
+    offers(&test("run = a(1)\n  expect $0"), &["run", "calls", "attempts", "len"], &["mock"]);
+    offers(&test("run = a(1)\n  expect run.$0"), &["status", "value", "error", "envelope"], &["run"]);
+    offers(&test("run = a(1)\n  expect run.status == $0"), &["\"succeeded\"", "\"compensated\""], &[]);
+    offers(&test("run = a(1)\n  expect len(calls($0)) == 1"), &["crm.create"], &["mock", "run"]);
+    offers(&test("run = a(1)\n  expect attempts(crm.$0) == 1"), &["create"], &["mock"]);
+}
+
+#[test]
+fn hover_tells_what_words_mean_in_tests() {
+    let flow = "coordinator a() -> int can crm.read {\n  return len(crm.find(q: \"x\").rows)\n}\n";
+    let test =
+        |step: &str| format!("{flow}test \"t\" {{\n  mock crm.find => {{ rows: [] }}\n  run = a()\n  {step}\n}}\n");
+    assert!(hover(&test("expect cal$0ls(crm.find) == []")).contains("arguments of each call"));
+    assert!(hover(&test("expect att$0empts(crm.find) == 1")).contains("how often it was tried"));
+    assert!(hover(&test("expect ru$0n.status == \"succeeded\"")).contains("status"));
+    assert!(hover(&test("expect calls(crm.fi$0nd) == []")).contains("crm.read"));
+    assert!(hover(&test("exp$0ect run.partial")).contains("must be true"));
+}
+
+#[test]
 fn capabilities_that_are_needed_come_first() {
     let mut session = session("coordinator a() can $0 {\n  crm.find(q: \"x\")\n}");
     let found = session.editor.at("textDocument/completion", &session.path, session.at).unwrap();
@@ -307,6 +336,8 @@ fn the_shape_of_a_file_is_told() {
     let commands: Vec<&str> =
         lenses.as_array().unwrap().iter().map(|one| one["command"]["command"].as_str().unwrap()).collect();
     assert_eq!(commands, ["weir.run", "weir.dryRun", "weir.graph", "weir.test"]);
+    let args = &lenses[3]["command"]["arguments"][0]["args"];
+    assert_eq!((&args[0], &args[1], &args[2]), (&json!("test"), &json!(path.to_str().unwrap()), &json!("it works")));
     let tokens = session.editor.of("textDocument/semanticTokens/full", &path).unwrap();
     assert_eq!(tokens["data"].as_array().unwrap().len() % 5, 0);
     assert!(tokens["data"].as_array().unwrap().len() > 100);

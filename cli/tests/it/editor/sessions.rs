@@ -41,6 +41,9 @@ fn broken_texts_are_told_while_they_are_typed() {
     assert_eq!(editor.diagnostics(&path), Vec::<Value>::new());
     editor.edit(&path, 0, 11, "transformr");
     assert_eq!(rules(&editor.diagnostics(&path)), ["syntax"]);
+    // Another version of the same text is told of, too: that is the version that the editor waits for.
+    editor.edit(&path, 3, 3, "");
+    assert_eq!(rules(&editor.diagnostics(&path)), ["syntax"]);
     assert_eq!(editor.stop(), 0);
 }
 

@@ -96,3 +96,39 @@ fn other_computers_are_not_served_without_a_token() {
     let missing = here.weir(&["serve"]);
     assert!(missing.code == 2 && missing.stderr.contains("did you mean `a.main`?"), "{missing:?}");
 }
+
+#[test]
+fn who_guesses_tokens_is_made_to_wait() {
+    let server = served(TOKENS_ALONE);
+    let right = "Authorization: Bearer a-token-of-some-length";
+    let ask = |token: &str| server.send("GET", "/v1/flows", &[token], b"");
+    let mut refused = None;
+    for n in 0..40 {
+        let answer = ask(&format!("Authorization: Bearer guess-number-{n}-of-many"));
+        if answer.status == 429 {
+            refused = Some(answer);
+            break;
+        }
+        assert_eq!(answer.problem(401), "unauthorized");
+    }
+    let refused = refused.expect("nobody was made to wait");
+    assert_eq!(refused.problem(429), "too_many_wrong");
+    let after = refused.head.lines().find_map(|line| line.strip_prefix("retry-after: ")).unwrap();
+    assert!((1..=60).contains(&after.trim().parse::<u64>().unwrap()), "{after}");
+    // Whether a guess is right is not told either, and who sends none is told what is missing.
+    assert_eq!(ask(right).problem(429), "too_many_wrong");
+    assert_eq!(server.get("/v1/flows").problem(401), "unauthorized");
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn whoever_was_let_in_before_stays_in() {
+    let server = served(TOKENS_ALONE);
+    let right = ["Authorization: Bearer a-token-of-some-length"];
+    server.send("GET", "/v1/flows", &right, b"").ok(200);
+    let guess = || server.send("GET", "/v1/flows", &["Authorization: Bearer some-other-token-here"], b"").status;
+    assert!((0..40).any(|_| guess() == 429));
+    server.send("GET", "/v1/flows", &right, b"").ok(200);
+}
+
+const TOKENS_ALONE: &str = "[serve.tokens.ci]\ntoken = \"env:WEIR_TEST_TOKEN\"\nroles = [\"operator\"]\n";

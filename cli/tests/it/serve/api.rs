@@ -181,3 +181,40 @@ fn runs_of_one_thread_are_found_together() {
     assert_eq!(server.post("/v1/flows/shop.hello/runs", &long).problem(422), "unfit");
     server.kill();
 }
+
+#[test]
+fn the_runs_of_a_thread_are_listed_by_the_command_too() {
+    let server = served("");
+    for (name, thread) in [("Ann", "t-1"), ("Bob", "t-2"), ("Cid", "t-1")] {
+        let body = json!({ "args": { "name": name }, "thread": thread });
+        server.post("/v1/flows/shop.hello/runs", &body).ok(201);
+    }
+    let of = |thread: &str| {
+        let listed = server.here.weir(&["runs", "list", "--thread", thread, "--format", "json"]).code(0).json();
+        listed["runs"].as_array().unwrap().len()
+    };
+    assert_eq!((of("t-1"), of("t-2"), of("t-3")), (2, 1, 0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_flow_whose_tool_is_again_what_it_was_can_be_started_again() {
+    let tools =
+        r#"{"tools": [{"name": "score", "inputSchema": {"type": "object"}, "outputSchema": {"type": "integer"}}]}"#;
+    let program = "case $1 in --describe) cat tools.json ;; *) cat >/dev/null; echo 7 ;; esac\n";
+    let flow = "coordinator main() -> int can risk.write {\n  found = risk.score()\n  return found\n}\n";
+    let toml = "[tools.risk]\nexec = [\"sh\", \"risk.sh\"]\n";
+    let files = [("weir.toml", toml), ("risk.sh", program), ("tools.json", tools), ("flows/a.flow", flow)];
+    let here = crate::support::folder(&files);
+    here.weir(&["tools", "sync"]).code(0);
+    here.write("tools.json", &tools.replace("score\"", "score\", \"description\": \"other\""));
+    let server = super::support::again(here, &[]);
+    let start = || server.post("/v1/flows/a.main/runs", &json!({ "args": {} }));
+    assert_eq!(start().problem(409), "tool_changed");
+    server.here.write("tools.json", tools);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while start().status != 201 {
+        assert!(std::time::Instant::now() < until, "it stays refused");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}

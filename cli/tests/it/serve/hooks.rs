@@ -14,14 +14,18 @@ campaign heard {
   run note(text: event.text)
 }
 
+campaign named {
+  on webhook "/hooks/named" as { text: string }
+  run note(text: event.text)
+}
+
 campaign pushed {
   on webhook "/push" as { text: string }
   run note(text: event.text)
 }
 "#;
 
-const TOML: &str =
-    "[project]\nname = \"t\"\n\n[webhooks.\"/push\"]\nsecret = \"file:secret\"\nsignature = \"github\"\n";
+const TOML: &str = "[project]\nname = \"t\"\n\n[webhooks.\"/push\"]\nsecret = \"file:secret\"\nsignature = \"github\"\n\n[webhooks.\"/hooks/named\"]\nsecret = \"file:secret\"\nsignature = \"github\"\n";
 const SECRET: &[u8] = b"a-secret-of-some-length";
 
 fn served() -> Served {
@@ -73,7 +77,10 @@ fn a_webhook_is_taken_where_it_is_genuine() {
     assert_eq!(send(&signature(body), b"{ \"text\": \"forged\" }").problem(401), "not_genuine");
     assert_eq!(send("", body).problem(401), "not_genuine");
     assert_eq!(send(&signature(body), &vec![b' '; 2_000_000]).problem(413), "too_large");
+    let signed = format!("X-Hub-Signature-256: sha256={}", signature(body));
+    let named = server.send("POST", "/hooks/named", &["Content-Type: application/json", &signed], body).ok(202);
+    assert_eq!(server.until(run_of(&named), &["succeeded"])["records"][0]["value"], "pushed");
     assert_eq!(server.send("POST", "/hooks/other", &[], body).problem(404), "no_hook");
-    assert_eq!(server.get("/v1/runs").ok(200)["runs"].as_array().unwrap().len(), 1);
+    assert_eq!(server.get("/v1/runs").ok(200)["runs"].as_array().unwrap().len(), 2);
     server.kill();
 }

@@ -8,4 +8,5 @@ mod hooks;
 mod killed;
 mod mcp;
 mod operating;
-mod support;
+mod sdk;
+pub mod support;

@@ -28,6 +28,11 @@ pub fn two_servers(loc: Loc, server: &str, first: &str, second: &str) -> Diagnos
         .help("a section is one server: make a section for each")
 }
 
+pub fn same_instance(loc: Loc, server: &str) -> Diagnostic {
+    Diagnostic::new(Rule::InvalidProject, loc, format!("two instances of `{server}` have the same address"))
+        .help("each instance is a server of its own: leave one out")
+}
+
 pub fn config_key_header(loc: Loc, tool: &str) -> Diagnostic {
     Diagnostic::new(Rule::InvalidProject, loc, format!("`{tool}` is not called over HTTP, so it gets no headers"))
         .help("name the parameter that takes the key: `accepts_key = \"request_id\"`")

@@ -3,6 +3,7 @@
 
 mod compiler;
 mod editor;
+mod edits;
 
 use std::fs;
 use std::path::{Path, PathBuf};

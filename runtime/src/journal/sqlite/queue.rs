@@ -92,7 +92,6 @@ pub(super) fn started(sql: &Connection, run_id: &str) -> Result<Option<String>, 
 struct Wish {
     number: i64,
     flow: String,
-    next: u64,
     /// Where it has not begun.
     due: Option<i64>,
     slot: Option<String>,
@@ -116,7 +115,7 @@ pub(super) fn admit(sql: &Connection, desk: &mut Desk, run_id: &str, now: i64) -
     if wish.slot.is_some() {
         sql.prepare_cached("UPDATE runs SET holds = 1 WHERE number = ?1")?.execute([wish.number])?;
     }
-    if let (0, Some(per)) = (wish.next, wish.per) {
+    if let (Some(_), Some(per)) = (wish.due, wish.per) {
         sql.prepare_cached("DELETE FROM starts WHERE flow = ?1 AND at <= ?2")?
             .execute(params![wish.flow, now - per])?;
         sql.prepare_cached("INSERT INTO starts (flow, at) VALUES (?1, ?2)")?.execute(params![wish.flow, now])?;
@@ -126,7 +125,7 @@ pub(super) fn admit(sql: &Connection, desk: &mut Desk, run_id: &str, now: i64) -
 
 fn wish(sql: &Connection, run_id: &str) -> Result<Option<Wish>, Stop> {
     let mut look = sql.prepare_cached(
-        "SELECT number, flow, next, slot, most, count, per, iif(started IS NULL, NULL, due), \
+        "SELECT number, flow, slot, most, count, per, iif(started IS NULL, NULL, due), \
          (SELECT run_id FROM runs before WHERE before.run_id = behind AND before.finished_at IS NULL) FROM runs \
          LEFT JOIN queue ON run = number WHERE run_id = ?1",
     )?;
@@ -134,13 +133,12 @@ fn wish(sql: &Connection, run_id: &str) -> Result<Option<Wish>, Stop> {
         Ok(Wish {
             number: row.get(0)?,
             flow: row.get(1)?,
-            next: row.get(2)?,
-            slot: row.get(3)?,
-            most: row.get(4)?,
-            count: row.get(5)?,
-            per: row.get(6)?,
-            due: row.get(7)?,
-            behind: row.get(8)?,
+            slot: row.get(2)?,
+            most: row.get(3)?,
+            count: row.get(4)?,
+            per: row.get(5)?,
+            due: row.get(6)?,
+            behind: row.get(7)?,
         })
     });
     Ok(found.optional()?)
@@ -157,7 +155,7 @@ fn no_room(sql: &Connection, wish: &Wish, now: i64) -> Result<Option<String>, St
             return Ok(Some(format!("{going} of {most} runs of `{}` go already (`concurrency`)", wish.flow)));
         }
     }
-    if let (0, Some(count), Some(per)) = (wish.next, wish.count, wish.per) {
+    if let (Some(_), Some(count), Some(per)) = (wish.due, wish.count, wish.per) {
         let mut look = sql.prepare_cached("SELECT count(*) FROM starts WHERE flow = ?1 AND at > ?2")?;
         let begun: u64 = look.query_row(params![wish.flow, now - per], |row| row.get(0))?;
         if begun >= count {

@@ -28,7 +28,7 @@ pub fn open(
     locked: Option<Listing>,
 ) -> Result<Arc<dyn Server>, String> {
     let mut secrets = Vec::new();
-    let launch = match (&section.command, &section.url) {
+    let launch = match (&section.command, section.url.first()) {
         (Some(command), _) => Launch::Stdio(stdio(name, command, section, root, &mut secrets)?),
         (None, Some(url)) => Launch::Http(address(name, url, section, root, &mut secrets)?),
         (None, None) => {

@@ -29,7 +29,7 @@ pub(super) fn unfinished(
         return Err(Fault::clean("bad_response", format!("`{name}` asks more than {QUESTIONS} things at once")));
     }
     let questions = requests.into_iter().map(|(id, request)| question(name, id, request)).collect::<Result<_, _>>()?;
-    Ok(Outcome::Unfinished(Box::new(Unfinished { questions, state, task })))
+    Ok(Outcome::Unfinished(Box::new(Unfinished { questions, state, task, instance: None })))
 }
 
 fn question(name: &str, id: String, request: InputRequest) -> Result<ToolQuestion, Fault> {

@@ -20,11 +20,15 @@ use request::Credentials;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use url::{Host, Url};
 use weir_compiler::project::ToolSection;
 use weir_compiler::registry::openapi::{Import, import};
 use weir_compiler::registry::{Definition, Listing};
 use weir_stdlib::value::Value;
+
+/// How long an answer about its health may take.
+const HEALTH: Duration = Duration::from_secs(10);
 
 /// A server with an HTTP API.
 struct OpenApi {
@@ -37,6 +41,8 @@ struct OpenApi {
     credentials: Credentials,
     /// What takes a key where weir.toml says so, by tool: a parameter or `header:NAME`.
     keys: IndexMap<EcoString, EcoString>,
+    /// What is asked to see whether it is well; None: its address alone.
+    health_path: Option<String>,
     listing: OnceLock<Listing>,
     client: OnceLock<Result<(Client, Url), String>>,
 }
@@ -60,7 +66,7 @@ impl OpenApi {
         let file = section.openapi.as_deref().ok_or_else(|| format!("`[tools.{name}]` names no `openapi` document"))?;
         let wrong = |key: &str, why: String| format!("`{key}` of `[tools.{name}]`: {why}");
         let base =
-            section.base_url.as_deref().map(|text| read_url(text).map_err(|fault| wrong("base_url", fault.message)));
+            section.base_url.first().map(|text| read_url(text).map_err(|fault| wrong("base_url", fault.message)));
         let base = base.transpose()?;
         let hosts = section.hosts.clone().unwrap_or_default();
         Guard::new(name, &hosts, base.clone())?;
@@ -78,6 +84,7 @@ impl OpenApi {
             proxy: section.proxy.clone(),
             credentials: Credentials { auth: auth.transpose()?, headers },
             keys: keys(section),
+            health_path: section.health_path.clone(),
             listing: known,
             client: OnceLock::new(),
         })
@@ -211,6 +218,19 @@ impl Server for OpenApi {
         let read = read.unwrap_or_else(|error| Err(format!("reading broke off: {error}")));
         let import = read.map_err(|why| Fault::clean("failed", format!("`{}`: {why}", self.name)))?;
         Ok(import.listing)
+    }
+
+    async fn health(&self) -> Result<Option<Listing>, Fault> {
+        let (client, base) = self.client().await?;
+        let sent = request::health(base, self.health_path.as_deref(), &self.credentials)?;
+        let received = client.send(sent.clone(), HEALTH, &|_| HeaderMap::new()).await?;
+        let well = match self.health_path {
+            Some(_) => (200..300).contains(&received.status),
+            // Whatever it says of an address that may mean nothing to it: it is there.
+            None => received.status < 500,
+        };
+        let wrong = || Fault::clean("unavailable", format!("{} answered HTTP {}", sent.shown(), received.status));
+        if well { Ok(None) } else { Err(wrong()) }
     }
 
     async fn close(&self) {}

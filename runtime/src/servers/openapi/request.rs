@@ -80,6 +80,16 @@ pub(super) fn build(
     Ok(sent)
 }
 
+/// The question whether the server is well: a path below its address, or the address alone.
+pub(super) fn health(base: &Url, path: Option<&str>, credentials: &Credentials) -> Result<Sent, Fault> {
+    let mut sent = match path {
+        Some(path) => Sent::new(Method::GET, address(base, path, &[])?),
+        None => Sent::new(Method::HEAD, base.clone()),
+    };
+    sent.headers = credentials.headers.clone();
+    Ok(sent)
+}
+
 fn given<'a>(args: &Value, arg: &'a EcoString, place: &'a Place) -> Option<Given<'a>> {
     let value = args.as_record()?.fields.get(arg)?.clone();
     let absent = value.is_null() && place.place != "body";

@@ -67,6 +67,7 @@ impl Project {
             timeout: Duration::from_secs(20),
             grants: Vec::new(),
             definition: None,
+            instance: Default::default(),
             progress: None,
         };
         self.server.call(&call).await

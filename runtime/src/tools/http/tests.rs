@@ -78,6 +78,7 @@ async fn call_in(http: &Http, tool: &str, args: &str, timeout: Duration) -> Resu
         timeout,
         grants: Vec::new(),
         definition: None,
+        instance: Default::default(),
         progress: None,
     };
     http.call(&call).await
