@@ -53,7 +53,8 @@ impl State {
     pub(super) fn release(&mut self, run_id: &str, token: u64) {
         let Some(run) = self.runs.get_mut(run_id).filter(|run| run.token == token && run.held) else { return };
         run.held = false;
-        if !run.lines.is_empty() && run.record.finished_at.is_none() {
+        let begins = self.queue.get(run_id).is_some_and(|place| place.started.is_some());
+        if !begins && !run.lines.is_empty() && run.record.finished_at.is_none() {
             self.queue.insert(run_id.into(), Place::default());
         }
     }
