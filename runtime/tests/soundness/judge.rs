@@ -259,6 +259,7 @@ impl Happened {
                 "blocked" => status == "Blocked",
                 code => status == "Failed" && self.code() == Some(code),
             }),
+            Err(Stop::Left) => status == "CompensationFailed",
             Err(Stop::Attention) => status == "NeedsAttention",
             Err(_) => false,
         };

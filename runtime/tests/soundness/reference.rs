@@ -28,6 +28,8 @@ pub enum Stop {
     Skipped(V),
     /// It was done before, under its key.
     Known(V),
+    /// A saga could not take everything back: nobody catches that.
+    Left,
     /// Somebody has to look.
     Attention,
     /// What must not happen in a program that checks.
@@ -43,7 +45,8 @@ pub fn wrong<T>(what: impl Into<String>) -> Result<T, Stop> {
 /// A running flow.
 pub struct Frame<'a> {
     pub names: Vec<(String, V)>,
-    undos: Vec<(String, Json)>,
+    /// How to take back what was done; None where nothing can, since its result is not known.
+    undos: Vec<Option<(String, Json)>>,
     saga: bool,
     /// The name of its flow.
     flow: String,
@@ -94,7 +97,9 @@ pub struct Reference<'a> {
     pub torn: bool,
     text: &'a str,
     /// What the flow that ended last hands up: how to take it back.
-    handed: Vec<(String, Json)>,
+    handed: Vec<Option<(String, Json)>>,
+    /// Whether any attempt of the call that failed last for good may have happened.
+    stays: bool,
     /// Whether deliveries send.
     delivers: bool,
     pub lied: bool,
@@ -122,6 +127,7 @@ impl<'a> Reference<'a> {
             writes: Vec::new(),
             keys: BTreeMap::new(),
             open: false,
+            stays: false,
             attempts: 0,
             touches: 0,
             answered: false,

@@ -47,11 +47,13 @@ impl<'a> Reference<'a> {
             Err(Stop::Return(value)) => Ok(value),
             Err(stop) => Err(stop),
         };
-        if matches!(ended, Err(Stop::Fail(_))) && frame.saga {
-            for (tool, args) in frame.undos.iter().rev() {
-                self.writes.push((tool.clone(), args.clone()));
+        let ended = match ended {
+            Err(Stop::Fail(_) | Stop::Left) if frame.saga => {
+                self.writes.extend(frame.undos.iter().rev().flatten().cloned());
+                if frame.undos.iter().any(Option::is_none) { Err(Stop::Left) } else { ended }
             }
-        }
+            ended => ended,
+        };
         self.can.pop();
         // What succeeded is taken back by whoever called it.
         self.passed = frame.passed;

@@ -90,8 +90,10 @@ impl<'a> Reference<'a> {
                     return Ok(value);
                 }
                 Err(stop) => {
-                    // A saga lists what may be left, and nobody catches that. Not told apart here yet: not compared.
-                    self.torn |= self.open && !reads && frame.saga;
+                    let failed = matches!(&stop, Stop::Fail(code) if code != "unknown");
+                    if failed && self.stays && !reads && frame.saga && !frame.passed {
+                        frame.undos.push(None);
+                    }
                     return Err(stop);
                 }
             };
@@ -118,7 +120,7 @@ impl<'a> Reference<'a> {
                 let given = self.args(frame, args)?;
                 frame.names.pop();
                 let given = given.into_iter().map(|(name, value)| (name.unwrap(), value.json())).collect();
-                frame.undos.push((callee.text().to_string(), Json::Object(given)));
+                frame.undos.push(Some((callee.text().to_string(), Json::Object(given))));
             }
         }
         Ok(value)
@@ -127,6 +129,7 @@ impl<'a> Reference<'a> {
     /// Attempts until one succeeds or no more are allowed.
     fn attempts(&mut self, call: &Call<'a, '_>, attempt: &mut u32) -> Res {
         let (mut retries, mut arrived, name) = (0, false, call.name);
+        self.stays = false;
         loop {
             *attempt += 1;
             self.attempts += 1;
@@ -158,6 +161,7 @@ impl<'a> Reference<'a> {
                 code = "unknown";
             }
             self.open = maybe;
+            self.stays |= maybe && made;
             if made {
                 // Until it is known what came of it, the key stands for these arguments.
                 self.settle(call, maybe.then_some(None));
