@@ -120,8 +120,8 @@ fn sentence(op: BinaryOp, found: &Value, wanted: &Value) -> String {
 fn brief(value: &Value) -> String {
     let text = one_line(value);
     match &value.data {
-        Data::List(list) if text.chars().count() > 40 => format!("a list of {}", list.items.len()),
-        Data::Record(record) if text.chars().count() > 40 => format!("a record of {} fields", record.fields.len()),
+        Data::List(list) if text.chars().count() > SHOWN => format!("a list of {}", list.items.len()),
+        Data::Record(record) if text.chars().count() > SHOWN => format!("a record of {} fields", record.fields.len()),
         _ if text.chars().count() > SHOWN => "a long text".into(),
         _ => format!("`{text}`"),
     }

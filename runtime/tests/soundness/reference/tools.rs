@@ -128,8 +128,7 @@ impl<'a> Reference<'a> {
 
     /// Attempts until one succeeds or no more are allowed.
     fn attempts(&mut self, call: &Call<'a, '_>, attempt: &mut u32) -> Res {
-        let (mut retries, mut arrived, name) = (0, false, call.name);
-        self.stays = false;
+        let (mut retries, mut arrived, mut stays, name) = (0, false, false, call.name);
         loop {
             *attempt += 1;
             self.attempts += 1;
@@ -161,7 +160,7 @@ impl<'a> Reference<'a> {
                 code = "unknown";
             }
             self.open = maybe;
-            self.stays |= maybe && made;
+            stays |= maybe && made;
             if made {
                 // Until it is known what came of it, the key stands for these arguments.
                 self.settle(call, maybe.then_some(None));
@@ -181,6 +180,8 @@ impl<'a> Reference<'a> {
                 }
             }
             if !again {
+                // An escalation has made calls of its own meanwhile.
+                self.stays = stays;
                 return Err(if code == "unknown" { self.unknown(call.clauses) } else { Stop::Fail(code.into()) });
             }
             retries += 1;
