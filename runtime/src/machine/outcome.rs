@@ -178,6 +178,7 @@ impl Machine {
         if again.is_some() && self.stopping(block) {
             // It has not failed for good: nobody knows what the next attempt would have come to.
             self.note_task(id, &path, NoteKind::AttemptFailed, Some(failure.shown()));
+            self.may_stay(code, id, act, &failure.shown());
             self.close_task(id);
             return;
         }
