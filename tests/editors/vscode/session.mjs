@@ -22,12 +22,15 @@ const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: path.join(home, 'conf
 function prepare() {
   fs.mkdirSync(pictures, { recursive: true });
   fs.cpSync(path.join(root, 'examples/quickstart'), project, { recursive: true });
-  fs.mkdirSync(path.join(home, 'data/User'), { recursive: true });
   const settings = {
     'weir.path': process.env.WEIR, 'security.workspace.trust.enabled': false, 'workbench.startupEditor': 'none',
     'terminal.integrated.gpuAcceleration': 'off', 'workbench.colorTheme': 'Default Light Modern',
   };
-  fs.writeFileSync(path.join(home, 'data/User/settings.json'), JSON.stringify(settings));
+  // The program's path belongs to the machine, everything else to the person.
+  for (const whose of ['User', 'Machine']) {
+    fs.mkdirSync(path.join(home, 'data', whose), { recursive: true });
+    fs.writeFileSync(path.join(home, 'data', whose, 'settings.json'), JSON.stringify(settings));
+  }
   const vsix = path.join(root, 'editors/vscode/dist/weir.vsix');
   execFileSync(process.execPath, [entry, ...places, '--install-extension', vsix], { env, stdio: 'ignore' });
 }
@@ -117,6 +120,15 @@ async function session(page) {
   await until('the run in the terminal', () =>
     page.locator('.xterm-rows').allInnerTexts().then(all => /"records": \[\]/.test(all.join(' ').replace(/\u00a0/g, ' '))));
   await shoot('6-run');
+
+  await page.locator('.monaco-list-row', { hasText: 'tests.flow' }).first().dblclick();
+  await until('lenses of tests', () => lens('run test').count());
+  await lens('run test').click();
+  await until('the test in the terminal', () =>
+    page.locator('.xterm-rows').allInnerTexts().then(all => /1 passed/.test(all.join(' ').replace(/\u00a0/g, ' '))));
+  await page.locator('.testing-run-glyph').first().click();
+  await until('a test that has passed', () => page.locator('.codicon-testing-passed-icon').count());
+  await shoot('7-tests');
 }
 
 prepare();
