@@ -60,7 +60,7 @@ impl RunLoop {
             turn.audit.extend(self.came_of(call, key, outcome, recorded));
         }
         if let Some(call) = call.filter(|_| !recorded) {
-            turn.keys.extend(self.settled(call, outcome));
+            turn.keys.extend(self.settled(key, call, outcome));
         }
         self.apply(turn, event);
     }

@@ -291,8 +291,10 @@ impl Machine {
         self.run.trace.clone()
     }
 
+    /// What steps and undos have asked for and not had answered, whether it is held or not.
     pub(crate) fn owed(&self) -> impl Iterator<Item = &Effect> {
-        self.tasks.iter().flat_map(|task| task.owed.iter())
+        let undos = self.flows.iter().filter_map(Flow::undo_owed);
+        self.tasks.iter().flat_map(|task| task.owed.iter()).chain(undos)
     }
 
     /// Whether nothing new is called: the run is paused, or nobody knows what became of a call.
