@@ -58,6 +58,9 @@ pub struct Metadata {
     /// What a failed compensation left, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_undone: Vec<String>,
+    /// Runs that it had started, and that were cancelled with it because they were not over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_cancelled: Vec<EcoString>,
     /// 32 hexadecimal digits.
     pub trace_id: EcoString,
 }
@@ -177,6 +180,7 @@ impl Envelope {
             report: report(machine),
             waiting: waiting(machine),
             not_undone: left,
+            also_cancelled: machine.also_cancelled().to_vec(),
             trace_id: run.trace.clone(),
         };
         let value = run.value.as_ref().map(Value::mask);

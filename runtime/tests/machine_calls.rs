@@ -342,6 +342,59 @@ fn start_spawns_a_run_once_with_what_it_may_do() {
     hand.replays(&plan);
 }
 
+/// Starts two runs, one of them for good, and waits for a third to exist.
+fn starts() -> Plan {
+    let steps = vec![
+        start("one", 1, &[], 0).to(0),
+        start("kept", 1, &[], 1).to(1).last(),
+        start("late", 1, &[], 2).to(2),
+        ask("ask", "go on?", Type::Bool, 3),
+    ];
+    plan(vec![
+        flow(Role::Coordinator, "main", block(steps)),
+        flow(Role::Coordinator, "audit", block(vec![wait("wait", ms(1_000))])),
+    ])
+}
+
+fn told_of(hand: &Hand) -> Vec<Vec<String>> {
+    let runs = |effect: &Effect| match effect {
+        Effect::CancelStarted { runs, .. } => Some(runs.iter().map(ToString::to_string).collect()),
+        _ => None,
+    };
+    hand.machine.pending().iter().filter_map(runs).collect()
+}
+
+#[test]
+fn a_cancelled_run_ends_when_the_runs_that_it_started_are_told() {
+    let plan = starts();
+    let mut hand = Hand::start(plan.clone());
+    hand.done("one", Value::text("run 1"));
+    hand.done("kept", Value::text("run 2"));
+    hand.cancel();
+    assert_eq!((hand.status(), told_of(&hand)), ("running", vec![vec!["run 1".to_owned()]]));
+    hand.replays(&plan);
+    hand.done("cancel:started", Value::list([Value::text("run 1")]));
+    assert_eq!((hand.status(), hand.owing()), ("running", vec!["late".to_owned()]), "the start in flight is awaited");
+    hand.done("late", Value::text("run 3"));
+    assert_eq!(told_of(&hand), [["run 3"]]);
+    hand.replays(&plan);
+    hand.done("cancel:started", Value::list([]));
+    assert_eq!((hand.status(), hand.envelope().exit_code()), ("cancelled", 130));
+    assert_eq!(hand.envelope().metadata.also_cancelled, ["run 1"], "the other one was over");
+    hand.replays(&plan);
+}
+
+#[test]
+fn a_journal_of_an_earlier_weir_says_nothing_of_the_runs_that_were_started() {
+    let mut hand = Hand::start(starts());
+    for step in ["one", "kept", "late"] {
+        hand.done(step, Value::text(step));
+    }
+    let cancelled = json!({ "cancelled": { "at": "2026-01-01T00:00:10Z", "reason": "by hand" } });
+    hand.tell(serde_json::from_value(cancelled).unwrap());
+    assert_eq!((hand.status(), told_of(&hand).len()), ("cancelled", 0));
+}
+
 #[test]
 fn budgets_count_attempts_of_everything_below() {
     let callee = flow(Role::Coordinator, "callee", block(vec![read("a", 0).retry(&["timeout"], 9)]));

@@ -72,6 +72,60 @@ fn a_signal_moves_a_run_and_cancelling_undoes() {
     assert_eq!(done["metadata"]["error"]["message"], "no longer");
 }
 
+const STARTS: &str = r#"
+coordinator main() can store.write {
+  start part()
+  start mid()
+  start later() after 3d
+  start later() after 4d final
+  ask "Go on?" as bool
+}
+
+saga part() can store.write {
+  store.put(collection: "b", id: "1", value: 1)
+    undo store.delete(collection: "b", id: "1")
+  ask "Go on here?" as bool
+}
+
+coordinator mid() {
+  start leaf()
+  ask "Go on there?" as bool
+}
+
+coordinator leaf() {
+  ask "Go on below?" as bool
+}
+
+coordinator later() {
+}
+"#;
+
+#[test]
+fn cancelling_reaches_the_runs_that_a_run_started_and_theirs() {
+    let here = folder(&[("a.flow", STARTS)]);
+    let main = id(&here, "a.flow:main", 5);
+    let cancelled = here.weir(&["runs", "cancel", &main, "--reason", "no longer"]).code(130);
+    let done = cancelled.says(&["also cancelled: 4 runs that it had started"]).json();
+    assert_eq!(done["metadata"]["also_cancelled"].as_array().unwrap().len(), 4, "{done}");
+    let runs = here.weir(&["runs", "list", "--format", "json"]).code(0).json();
+    let mut states: Vec<String> = runs["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| format!("{} {}", run["flow"].as_str().unwrap(), run["status"].as_str().unwrap()))
+        .collect();
+    states.sort();
+    let all =
+        ["later cancelled", "later queued", "leaf cancelled", "main cancelled", "mid cancelled", "part compensated"];
+    assert_eq!(states, all);
+    let part = runs["runs"].as_array().unwrap().iter().find(|run| run["flow"] == "part").unwrap();
+    let part = shown(&here, part["run_id"].as_str().unwrap());
+    assert_eq!(part["metadata"]["error"]["message"], format!("cancelled with its parent, run {main}"));
+    here.weir(&["runs", "cancel", &main]).code(1).says(&["has ended"]).silent();
+    let audit = here.weir(&["audit", "list", "--what", "run.cancelled", "--format", "json"]).code(0).stdout;
+    assert_eq!(audit.matches(&format!("\"by\":\"run {main}\"")).count(), 3, "{audit}");
+}
+
 #[test]
 fn an_id_may_be_short_and_a_wrong_one_is_told() {
     let here = folder(&[("a.flow", ASKS)]);

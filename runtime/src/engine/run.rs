@@ -305,14 +305,15 @@ impl RunLoop {
                 }
                 Message::Told { word, reply } => match self.event_of(&word.what) {
                     Ok(event) => {
-                        self.heed(&mut turn, event, word.by);
-                        replies.push(reply);
+                        let new = event.is_some();
+                        event.into_iter().for_each(|event| self.heed(&mut turn, event, word.by.clone()));
+                        replies.push((reply, new));
                     }
                     Err(error) => drop(reply.send(Err(error))),
                 },
                 Message::Posted { number, word } => {
                     turn.posts.push(number);
-                    if let Some((event, by)) = word.and_then(|word| Some((self.event_of(&word.what).ok()?, word.by))) {
+                    if let Some((event, by)) = word.and_then(|word| Some((self.event_of(&word.what).ok()??, word.by))) {
                         self.heed(&mut turn, event, by);
                     }
                 }
@@ -322,15 +323,15 @@ impl RunLoop {
             }
         }
         self.end_turn(turn).await?;
-        for reply in replies {
-            let _ = reply.send(Ok(()));
+        for (reply, new) in replies {
+            let _ = reply.send(Ok(new));
         }
         self.ask_again(again);
         Ok(())
     }
 
-    /// What somebody outside says, as an event.
-    pub(super) fn event_of(&self, what: &Told) -> Result<Event, EngineError> {
+    /// What somebody outside says, as an event. None: the run knows that already.
+    pub(super) fn event_of(&self, what: &Told) -> Result<Option<Event>, EngineError> {
         let at = self.engine.inner.clock.now();
         if self.machine.over() {
             let status = self.machine.status().word();
@@ -342,7 +343,7 @@ impl RunLoop {
                 "run {id} has not begun: it can be cancelled, with `weir runs cancel {id}`, and sent events"
             )));
         }
-        Ok(match what {
+        Ok(Some(match what {
             Told::Answer { step, value } => {
                 let key = self.machine.check_answer(step, value).map_err(EngineError::Unfit)?;
                 Event::Answered { at, key, value: value.clone() }
@@ -354,14 +355,15 @@ impl RunLoop {
                 key: signal.key.clone(),
                 value: signal.value.clone(),
             },
-            Told::Cancel(reason) => Event::Cancelled { at, reason: reason.clone() },
+            Told::Cancel(_) if self.machine.is_cancelled() => return Ok(None),
+            Told::Cancel(reason) => Event::Cancelled { at, reason: reason.clone(), started: true },
             Told::Decide { step, decision } => {
                 let key = self.machine.check_decision(step, decision).map_err(EngineError::Unfit)?;
                 Event::Decided { at, key, decision: decision.clone() }
             }
             Told::Pause => Event::Paused { at },
             Told::Resume => Event::Resumed { at },
-        })
+        }))
     }
 
     /// Writes an event down without carrying out what follows: that is done when the run is driven. A run that has not

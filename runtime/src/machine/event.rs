@@ -135,6 +135,9 @@ pub enum Event {
         at: Timestamp,
         /// Who or why.
         reason: EcoString,
+        /// The runs that its steps have started are cancelled with it. An earlier Weir did not reach them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        started: bool,
     },
 }
 
@@ -223,6 +226,13 @@ pub enum Effect {
         /// What is released.
         claim: Claim,
     },
+    /// Cancel runs that steps have started, as far as they are not over; answered by `Done` with those that were not.
+    CancelStarted {
+        /// Of the run itself.
+        key: Key,
+        /// Their ids.
+        runs: Vec<EcoString>,
+    },
     /// Withdraws an effect: nobody waits for it any more.
     Drop {
         /// Of which effect.
@@ -243,7 +253,10 @@ impl Effect {
             Effect::Receive(receive) => Some(&receive.key),
             Effect::Attend(attend) => Some(&attend.key),
             Effect::Spawn(spawn) => Some(&spawn.key),
-            Effect::Sleep { key, .. } | Effect::Release { key, .. } | Effect::Drop { key, .. } => Some(key),
+            Effect::Sleep { key, .. }
+            | Effect::Release { key, .. }
+            | Effect::CancelStarted { key, .. }
+            | Effect::Drop { key, .. } => Some(key),
             Effect::Finish => None,
         }
     }
@@ -258,7 +271,7 @@ impl Effect {
 
     /// Whether it is in flight once emitted: it is awaited, whatever else happens.
     pub fn in_flight(&self) -> bool {
-        matches!(self, Effect::Call(_) | Effect::Spawn(_) | Effect::Release { .. })
+        matches!(self, Effect::Call(_) | Effect::Spawn(_) | Effect::Release { .. } | Effect::CancelStarted { .. })
     }
 }
 

@@ -173,9 +173,9 @@ impl Machine {
         self.end_when_hooked();
     }
 
-    /// Ends the run, once every run that hangs on it exists.
+    /// Ends the run, once every run that hangs on it exists, and is told where it is cancelled.
     pub(super) fn end_when_hooked(&mut self) {
-        let Some(status) = self.ending.filter(|_| self.hooks.is_empty()) else { return };
+        let Some(status) = self.ending.filter(|_| self.hooks.is_empty() && self.started.settled()) else { return };
         self.run.ended = Some(status);
         self.run.finished_at = Some(self.run.now);
         if let Some(behind) = self.outbox.behind.clone().filter(|_| status != Status::Succeeded) {

@@ -520,7 +520,7 @@ impl Hand {
 
     pub fn cancel(&mut self) -> Applied {
         let at = self.tick(1);
-        self.tell(Event::Cancelled { at, reason: "by hand".into() })
+        self.tell(Event::Cancelled { at, reason: "by hand".into(), started: true })
     }
 
     pub fn envelope(&self) -> Envelope {
