@@ -160,7 +160,10 @@ fn runs() -> Json {
             "reason": maybe_text(), "error": { "type": ["object", "null"] }, "steps": count(), "attempts": count(),
             "side_effects": { "type": "array" }, "report": { "type": "array" }, "trace_id": text()
         })), json!({
-            "also_cancelled": { "type": "array", "items": text(), "description": "runs that it had started, cancelled with it" }
+            "also_cancelled": { "type": "array", "items": text(), "description": "runs that it had started, cancelled with it" },
+            "depth": { "type": "integer", "minimum": 1, "description": "one level more than the flow that started it" },
+            "budget_left": { "type": "object", "properties": { "calls": count(), "cost": { "type": "number" }, "depth": count() },
+                "description": "what it may still use up of its budget, and of that of the flow that started it" }
         }))
     })
 }

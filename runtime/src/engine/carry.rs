@@ -198,6 +198,7 @@ impl RunLoop {
             thread: self.thread.clone(),
             behind: spawn.behind,
             seed: None,
+            allowance: Some(spawn.allowance),
         };
         let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
         let key = spawn.key;

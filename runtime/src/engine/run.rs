@@ -8,7 +8,7 @@ use super::line;
 use super::local::{LocalEngine, Taking, Told};
 use super::timers::Timers;
 use super::turn::Turn;
-use crate::envelope::Envelope;
+use crate::envelope::{BudgetLeft, Envelope};
 use crate::journal::{Appended, Created, JournalError, Line, Ticket};
 use crate::machine::{CallEffect, Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
 use crate::observe::Observed;
@@ -203,6 +203,9 @@ impl RunLoop {
             envelope.metadata.run_id = started.run_id.clone();
             envelope.metadata.program = started.program.clone();
             envelope.metadata.trace_id = crate::machine::trace_id(&started.run_id);
+            envelope.metadata.depth =
+                started.allowance.as_ref().map(|allowance| allowance.depth).filter(|depth| *depth > 0);
+            envelope.metadata.budget_left = BudgetLeft::of(&self.machine, started.allowance.as_ref());
         }
         envelope
     }

@@ -6,6 +6,7 @@
 //! each other, [`STEPS`] steps in one run, [`MAIL`] received events waiting. What would go beyond fails with `budget`.
 
 mod act;
+mod allowance;
 mod ambient;
 mod attention;
 mod check;
@@ -34,8 +35,8 @@ mod unfinished;
 
 pub use code::Code;
 pub use event::{
-    AskEffect, AttendEffect, CallEffect, Claim, Decision, Effect, Event, Key, ReceiveEffect, SpawnEffect, Started,
-    Timer,
+    Allowance, AskEffect, AttendEffect, CallEffect, Claim, Decision, Effect, Event, Key, ReceiveEffect, SpawnEffect,
+    Started, Timer,
 };
 pub use note::{Note, NoteKind};
 pub use run::Status;

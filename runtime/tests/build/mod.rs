@@ -12,7 +12,7 @@ use weir_lang::ast::{BinaryOp, Role};
 use weir_lang::span::Loc;
 use weir_lang::types::{Type, TypeTable};
 use weir_runtime::envelope::Envelope;
-use weir_runtime::machine::{Applied, CallEffect, Decision, Effect, Event, Key, Machine, Started};
+use weir_runtime::machine::{Allowance, Applied, CallEffect, Decision, Effect, Event, Key, Machine, Started};
 use weir_runtime::tool::Fault;
 use weir_stdlib::narrow::Boundary;
 use weir_stdlib::pure::{Pure, PureEntry, PureItem, PurePattern};
@@ -393,6 +393,7 @@ pub fn started(args: Value) -> Started {
         thread: None,
         behind: None,
         seed: None,
+        allowance: Some(Allowance::default()),
     }
 }
 
