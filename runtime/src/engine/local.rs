@@ -289,7 +289,8 @@ impl LocalEngine {
         }
         match self.take_over(run_id).await {
             Ok(mut run) => {
-                let told = match run.event_of(&word.what) {
+                let left = run.note_what_was_left().await;
+                let told = match left.and_then(|()| run.event_of(&word.what)) {
                     // It is told when it has begun.
                     Ok(Some(Event::Received { .. })) if run.queued.is_some() => {
                         self.post(run_id, &word).await.map(|()| true)

@@ -5,7 +5,7 @@ use super::carry::Message;
 use super::elsewhere::{Moved, Pin};
 use super::keys::Holder;
 use super::line;
-use super::local::{LocalEngine, Taking, Told};
+use super::local::{LocalEngine, Taking, Told, Word};
 use super::timers::Timers;
 use super::turn::Turn;
 use crate::envelope::{BudgetLeft, Envelope};
@@ -375,6 +375,30 @@ impl RunLoop {
         let mut turn = Turn::default();
         self.heed(&mut turn, event, by);
         self.begin_now(&mut turn);
+        turn.effects.clear();
+        self.end_turn(turn).await
+    }
+
+    /// Writes down, in the same way, what was left for the run while somebody else had it: it was said before.
+    pub(super) async fn note_what_was_left(&mut self) -> Result<(), EngineError> {
+        if self.queued.is_some() {
+            // It hears that when it begins.
+            return Ok(());
+        }
+        let mut posts = self.engine.inner.journal.posts().map_err(|source| self.journal_error(source))?;
+        let mut turn = Turn::default();
+        posts.retain(|post| post.run_id == self.run_id);
+        for post in posts {
+            turn.posts.push(post.number);
+            if let Some((event, by)) =
+                Word::read(&post.text).and_then(|word| Some((self.event_of(&word.what).ok()??, word.by)))
+            {
+                self.heed(&mut turn, event, by);
+            }
+        }
+        if turn.posts.is_empty() {
+            return Ok(());
+        }
         turn.effects.clear();
         self.end_turn(turn).await
     }
