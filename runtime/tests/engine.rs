@@ -19,7 +19,7 @@ use weir_compiler::plan::*;
 use weir_lang::ast::Role;
 use weir_lang::types::Type;
 use weir_runtime::engine::{
-    Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, validate,
+    Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, When, validate,
 };
 use weir_runtime::journal::{
     Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
@@ -684,4 +684,22 @@ async fn a_run_that_is_let_go_of_ends_its_call_and_begins_no_other() {
     let envelope = next.carry_on(&begun.run_id).await.unwrap();
     assert_eq!(envelope.exit_code(), 0, "{envelope:?}");
     assert_eq!(fake.calls().len(), 2, "each call was made once");
+}
+
+#[tokio::test]
+async fn a_key_stands_for_one_flow() {
+    let of = |name: &str| Arc::new(plan(vec![flow(Role::Coordinator, name, block(vec![write("a", 0)]))]));
+    let fake = obliging();
+    let engine = LocalEngine::new(Arc::new(MemoryJournal::new()), toolbox(&fake));
+    let keyed = || StartRequest { key: Some("k".into()), ..request() };
+    let first = engine.start(of("one"), keyed()).await.unwrap();
+    assert_eq!(engine.start(of("one"), keyed()).await.unwrap().metadata.run_id, first.metadata.run_id);
+    for error in [
+        engine.start(of("other"), keyed()).await.unwrap_err(),
+        engine.begin(of("other"), keyed()).await.map(drop).unwrap_err(),
+        engine.enqueue(of("other"), keyed(), When::default()).await.map(drop).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("of `one` was started under this key: start `other` under"), "{error}");
+    }
+    assert_eq!(fake.calls().len(), 1);
 }

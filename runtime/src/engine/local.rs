@@ -125,6 +125,14 @@ pub(super) struct WorkedOut {
 }
 
 impl Inner {
+    /// The plan's hash; remembered of the one that was started last.
+    pub(super) fn program_of(&self, plan: &Arc<Plan>) -> EcoString {
+        let last = self.worked_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = last.as_ref().filter(|last| Arc::ptr_eq(&last.code.plan, plan)).map(|last| last.program.clone());
+        drop(last);
+        known.unwrap_or_else(|| plan.hash())
+    }
+
     /// The plan worked out, and as JSON; remembered for the next run.
     fn work_out(&self, plan: Arc<Plan>, program: &EcoString) -> (Arc<Code>, Arc<str>) {
         let mut last = self.worked_out.lock().unwrap_or_else(PoisonError::into_inner);
@@ -572,17 +580,17 @@ impl Engine for LocalEngine {
         let started = self.started(&plan, request);
         let run_id = started.run_id.clone();
         if is_limited(&plan) {
-            return match self.put(plan, &started, None, key, &When::default()).await? {
+            return match self.put(Arc::clone(&plan), &started, None, key, &When::default()).await? {
                 Created::New => self.in_turn(&run_id).await,
-                Created::Known(known) => self.status(&known).await,
+                Created::Known(known) => self.status(&self.same_flow(&plan, known)?).await,
             };
         }
         let once = key.is_some();
-        let (mut run, created) = self.create(plan, started, None, key);
+        let (mut run, created) = self.create(Arc::clone(&plan), started, None, key);
         if once {
             match created.await.map_err(|source| run.journal_error(source))? {
                 Created::New => {}
-                Created::Known(known) => return self.status(&known).await,
+                Created::Known(known) => return self.status(&self.same_flow(&plan, known)?).await,
             }
         } else {
             run.created = Some(created);
@@ -598,10 +606,10 @@ impl Engine for LocalEngine {
         self.may_start(&plan, &request)?;
         let key = request.start_key();
         let started = self.started(&plan, request);
-        let (run, created) = self.create(plan, started, None, key);
+        let (run, created) = self.create(Arc::clone(&plan), started, None, key);
         let durable = self.durable(&run);
         if let Created::Known(run_id) = created.await.map_err(|source| run.journal_error(source))? {
-            return Ok(Begun { run_id, known: true });
+            return Ok(Begun { run_id: self.same_flow(&plan, run_id)?, known: true });
         }
         self.set_going(run, durable).await
     }

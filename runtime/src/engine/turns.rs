@@ -23,6 +23,10 @@ impl RunLoop {
         let admission = gate.enter(&self.run_id, wish);
         match admission {
             Admission::Go(permit) => self.due(call, Some(permit), due),
+            Admission::Wait(waiting) if self.machine.is_telemetry(&call.key) => {
+                let why = format!("{}, and a monitor does not wait", waiting.reason);
+                self.refuse(&call, Fault::clean("unavailable", why));
+            }
             Admission::Wait(waiting) => self.wait(call, waiting),
             Admission::Refused(fault) => self.refuse(&call, fault),
         }

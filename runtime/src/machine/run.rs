@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use weir_stdlib::ReportKind;
+use weir_stdlib::hex;
 use weir_stdlib::value::Value;
 
 /// The statuses of a run.
@@ -206,11 +207,9 @@ impl Run {
 
 /// The trace id of a run: 32 hexadecimal digits, the same wherever it is asked for.
 pub(crate) fn trace_id(run_id: &str) -> EcoString {
-    let mut out = EcoString::new();
-    for byte in Sha256::digest(run_id.as_bytes()).iter().take(16) {
-        out.push_str(&format!("{byte:02x}"));
-    }
-    out
+    let mut id = hex(&Sha256::digest(run_id.as_bytes()));
+    id.truncate(32);
+    id.into()
 }
 
 /// What stands where nothing is known.

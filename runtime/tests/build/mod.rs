@@ -11,6 +11,7 @@ use weir_compiler::plan::*;
 use weir_lang::ast::{BinaryOp, Role};
 use weir_lang::span::Loc;
 use weir_lang::types::{Type, TypeTable};
+use weir_runtime::engine::Clock;
 use weir_runtime::envelope::Envelope;
 use weir_runtime::machine::{Allowance, Applied, CallEffect, Decision, Effect, Event, Key, Machine, Started};
 use weir_runtime::tool::Fault;
@@ -376,6 +377,15 @@ pub fn one(role: Role, steps: Vec<StepPlan>) -> Plan {
 
 pub fn epoch() -> Timestamp {
     "2026-11-21T00:00:00Z".parse().unwrap()
+}
+
+/// A clock that goes with tokio's, from [`epoch`] on.
+pub struct Virtual(pub tokio::time::Instant);
+
+impl Clock for Virtual {
+    fn now(&self) -> Timestamp {
+        epoch().checked_add(SignedDuration::try_from(self.0.elapsed()).unwrap()).unwrap()
+    }
 }
 
 pub fn started(args: Value) -> Started {
