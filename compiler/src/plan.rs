@@ -13,6 +13,7 @@ use std::sync::Arc;
 use weir_lang::ast::Role;
 use weir_lang::span::Loc;
 use weir_lang::types::TypeTable;
+use weir_stdlib::hex;
 use weir_stdlib::narrow::Boundary;
 use weir_stdlib::pure::{Function, Pure, PurePattern};
 
@@ -46,11 +47,7 @@ impl Plan {
         plan.files.clear();
         plan.flows.iter_mut().for_each(|flow| flow.body.forget_places());
         let text = serde_json::to_vec(&plan).unwrap_or_default();
-        let mut out = EcoString::from("sha256:");
-        for byte in Sha256::digest(&text) {
-            out.push_str(&format!("{byte:02x}"));
-        }
-        out
+        ecow::eco_format!("sha256:{}", hex(&Sha256::digest(&text)))
     }
 
     /// The entry flow.

@@ -12,7 +12,7 @@ mod build;
 use async_trait::async_trait;
 use build::*;
 use ecow::EcoString;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,7 +24,7 @@ use weir_compiler::plan::*;
 use weir_lang::ast::Role;
 use weir_lang::types::Type;
 use weir_runtime::dispatch::{Dispatcher, Settings};
-use weir_runtime::engine::{Clock, Engine, EngineError, LocalEngine, Signal, StartRequest, Toolbox, When};
+use weir_runtime::engine::{Engine, EngineError, LocalEngine, Signal, StartRequest, Toolbox, When};
 use weir_runtime::journal::{
     Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
     NewRun, Place, Post, RunRecord, SqliteJournal, Ticket, Trouble,
@@ -32,15 +32,6 @@ use weir_runtime::journal::{
 use weir_runtime::machine::{Decision, NoteKind, Status};
 use weir_runtime::tool::{Call, Fault, Tool};
 use weir_stdlib::value::Value;
-
-/// A clock that goes with tokio's.
-struct Virtual(Instant);
-
-impl Clock for Virtual {
-    fn now(&self) -> Timestamp {
-        epoch().checked_add(SignedDuration::try_from(self.0.elapsed()).unwrap()).unwrap()
-    }
-}
 
 /// A server that remembers who called when, and how many at once by the argument `q`.
 struct Log {
@@ -477,6 +468,9 @@ async fn a_retry_waits_until_there_is_room_for_it() {
         assert_eq!(log.runs(), ["first", "other"]);
         let listed = engine.list(&Filter { id: Some(again.metadata.run_id), ..Filter::default() }).await.unwrap();
         assert_eq!(listed[0].status, "failed");
+        // It was taken over by that one, and by no other.
+        let twice = engine.retry("first", None).await.unwrap_err();
+        assert!(twice.to_string().starts_with("run first was retried before, as run "), "{twice}");
         other.await.unwrap().unwrap();
     }
 }

@@ -19,11 +19,11 @@ use weir_compiler::plan::*;
 use weir_lang::ast::Role;
 use weir_lang::types::Type;
 use weir_runtime::engine::{
-    Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, validate,
+    Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, When, validate,
 };
 use weir_runtime::journal::{
     Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
-    NewRun, Place, Post, RunRecord, Ticket, Trouble,
+    NewRun, Place, Post, RunRecord, SqliteJournal, Ticket, Trouble,
 };
 use weir_runtime::machine::NoteKind;
 use weir_runtime::tool::{Call, Continuation, Fault, Outcome, Progress, Tool, ToolQuestion, Unfinished};
@@ -315,6 +315,22 @@ async fn without_anyone_to_ask_the_run_is_left_waiting_and_goes_on_when_answered
     assert_eq!((envelope.exit_code(), envelope.records[0].value.as_bool()), (0, Some(false)));
     assert_eq!(fake.calls(), ["add w"], "what was done is not done again");
     assert!(matches!(engine.cancel(&id, "").await, Err(EngineError::Ended { .. })));
+}
+
+#[tokio::test]
+async fn what_was_said_first_is_heard_first_whoever_had_the_run_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("weir.db");
+    let engine = LocalEngine::new(Arc::new(SqliteJournal::open(&file).unwrap()), toolbox(&obliging()));
+    let id = engine.start(asking(), request()).await.unwrap().metadata.run_id;
+    let other = SqliteJournal::open(&file).unwrap();
+    let token = other.claim(&id).await.unwrap();
+    engine.cancel(&id, "enough").await.unwrap();
+    // Whoever had it lets go without having heard it.
+    other.release(&id, token).await.unwrap();
+    let late = engine.answer(&id, "ok", Value::bool(true)).await.unwrap_err();
+    assert!(matches!(late, EngineError::Ended { status: "cancelled", .. }), "{late}");
+    assert_eq!(engine.status(&id).await.unwrap().metadata.status.word(), "cancelled");
 }
 
 #[tokio::test]
@@ -668,4 +684,22 @@ async fn a_run_that_is_let_go_of_ends_its_call_and_begins_no_other() {
     let envelope = next.carry_on(&begun.run_id).await.unwrap();
     assert_eq!(envelope.exit_code(), 0, "{envelope:?}");
     assert_eq!(fake.calls().len(), 2, "each call was made once");
+}
+
+#[tokio::test]
+async fn a_key_stands_for_one_flow() {
+    let of = |name: &str| Arc::new(plan(vec![flow(Role::Coordinator, name, block(vec![write("a", 0)]))]));
+    let fake = obliging();
+    let engine = LocalEngine::new(Arc::new(MemoryJournal::new()), toolbox(&fake));
+    let keyed = || StartRequest { key: Some("k".into()), ..request() };
+    let first = engine.start(of("one"), keyed()).await.unwrap();
+    assert_eq!(engine.start(of("one"), keyed()).await.unwrap().metadata.run_id, first.metadata.run_id);
+    for error in [
+        engine.start(of("other"), keyed()).await.unwrap_err(),
+        engine.begin(of("other"), keyed()).await.map(drop).unwrap_err(),
+        engine.enqueue(of("other"), keyed(), When::default()).await.map(drop).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("of `one` was started under this key: start `other` under"), "{error}");
+    }
+    assert_eq!(fake.calls().len(), 1);
 }

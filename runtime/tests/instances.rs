@@ -13,7 +13,6 @@ mod build;
 use async_trait::async_trait;
 use build::*;
 use ecow::EcoString;
-use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,22 +20,13 @@ use tokio::time::Instant;
 use weir_compiler::plan::*;
 use weir_compiler::project::{parse_breaker, parse_limit};
 use weir_lang::ast::Role;
-use weir_runtime::engine::{Clock, Engine, LocalEngine, StartRequest, Toolbox};
+use weir_runtime::engine::{Engine, LocalEngine, StartRequest, Toolbox};
 use weir_runtime::journal::{Journal, MemoryJournal};
 use weir_runtime::limits::Limits;
 use weir_runtime::machine::{NoteKind, Status};
 use weir_runtime::observe::Observed;
 use weir_runtime::tool::{Call, Continuation, Fault, Outcome, Tool, Unfinished};
 use weir_stdlib::value::Value;
-
-/// A clock that goes with tokio's.
-struct Virtual(Timestamp, Instant);
-
-impl Clock for Virtual {
-    fn now(&self) -> Timestamp {
-        self.0.checked_add(SignedDuration::try_from(self.1.elapsed()).unwrap()).unwrap()
-    }
-}
 
 /// What an instance does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -158,7 +148,7 @@ fn engine_on(journal: Arc<dyn Journal>, fleet: &Arc<Fleet>, limits: Limits) -> L
     let mut tools = Toolbox::new().with("src", tool()).with("crm", tool()).with("mail", tool());
     tools.limit("src", limits);
     tools.limit("crm", limits);
-    LocalEngine::new(journal, tools).with_clock(Arc::new(Virtual(epoch(), fleet.began)))
+    LocalEngine::new(journal, tools).with_clock(Arc::new(Virtual(fleet.began)))
 }
 
 fn engine(fleet: &Arc<Fleet>, limits: Limits) -> LocalEngine {
@@ -467,4 +457,31 @@ async fn where_it_is_asked_for_each_is_asked_how_it_is() {
     // It was found without a call.
     engine.start(in_turn(3), request("two")).await.unwrap();
     assert_eq!(fleet.went(), "abaaa");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_was_down_when_the_process_ended_is_called_again_when_it_is_well() {
+    let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
+    let limits = breaker("1 failure per 1m open 2s");
+    let before = Fleet::new(&["a", "b"]);
+    before.set("a", Does::Refuses);
+    let engine = engine_on(Arc::clone(&journal), &before, limits);
+    assert_eq!(engine.start(in_turn(4), request("one")).await.unwrap().exit_code(), 0);
+    assert_eq!(before.went(), "abbbb");
+    let gate = |engine: &LocalEngine| engine.gates().into_iter().find(|gate| gate.server == "src").unwrap();
+    drop(engine);
+    // Another process, while the breaker is open, and when it has run out: nobody calls it, so it has to be asked.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let after = Fleet { began: before.began, ..Arc::into_inner(Fleet::new(&["a", "b"])).unwrap() };
+    let after = Arc::new(after);
+    let engine = engine_on(Arc::clone(&journal), &after, limits);
+    let states: Vec<&str> = gate(&engine).instances.iter().map(|one| one.state).collect();
+    assert_eq!(states, ["failing", "up"]);
+    assert_eq!(engine.start(in_turn(2), request("two")).await.unwrap().exit_code(), 0);
+    assert_eq!(after.went(), "bb");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(after.looks.lock().unwrap().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(engine.start(in_turn(4), request("three")).await.unwrap().exit_code(), 0);
+    assert_eq!(after.went().matches('a').count(), 2, "{}", after.went());
+    assert_eq!(gate(&engine).instances.iter().map(|one| one.breaker).collect::<Vec<_>>(), [Some("closed"); 2]);
 }

@@ -12,29 +12,19 @@ mod build;
 use async_trait::async_trait;
 use build::*;
 use ecow::EcoString;
-use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 use weir_compiler::plan::*;
 use weir_compiler::project::{parse_breaker, parse_limit};
 use weir_lang::ast::Role;
-use weir_runtime::engine::{Clock, Engine, LocalEngine, StartRequest, Toolbox};
+use weir_runtime::engine::{Engine, LocalEngine, StartRequest, Toolbox};
 use weir_runtime::journal::{Journal, MemoryJournal, SqliteJournal};
 use weir_runtime::limits::Limits;
 use weir_runtime::machine::{NoteKind, Status};
 use weir_runtime::observe::Observed;
 use weir_runtime::tool::{Call, Fault, Tool};
 use weir_stdlib::value::Value;
-
-/// A clock that goes with tokio's.
-struct Virtual(Timestamp, Instant);
-
-impl Clock for Virtual {
-    fn now(&self) -> Timestamp {
-        self.0.checked_add(SignedDuration::try_from(self.1.elapsed()).unwrap()).unwrap()
-    }
-}
 
 /// A server whose calls take a while, and that is down for some of them.
 struct Slow {
@@ -98,7 +88,7 @@ fn engine_on(journal: Arc<dyn Journal>, slow: &Arc<Slow>, limits: Limits) -> Loc
     let mut tools = Toolbox::new().with("src", tool()).with("crm", tool()).with("mail", tool());
     tools.limit("src", limits);
     tools.limit("crm", limits);
-    LocalEngine::new(journal, tools).with_clock(Arc::new(Virtual(epoch(), slow.began)))
+    LocalEngine::new(journal, tools).with_clock(Arc::new(Virtual(slow.began)))
 }
 
 fn engine(slow: &Arc<Slow>, limits: Limits) -> LocalEngine {
@@ -322,4 +312,29 @@ async fn a_run_that_is_cancelled_while_it_is_paused_makes_no_call_more() {
     engine.cancel("a", "enough").await.unwrap();
     let envelope = running.await.unwrap().unwrap();
     assert_eq!((envelope.metadata.status, slow.times().len()), (Status::Cancelled, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_monitor_waits_in_no_line() {
+    for limits in [limits(Some(1), "", ""), limits(None, "1 per 1h", "")] {
+        let slow = Slow::new(200);
+        let engine = engine(&slow, limits);
+        let mut watch = engine.watch();
+        // Somebody else has taken what the server gives.
+        let busy = tokio::spawn({
+            let engine = engine.clone();
+            let plan = one(Role::Coordinator, vec![write("busy", 0)]);
+            async move { engine.start(Arc::new(plan), request("busy")).await.unwrap() }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let count = flow(Role::Monitor, "count", block(vec![write("add", 0)]));
+        let main = flow(Role::Coordinator, "main", block(vec![call("told", 1, &[], 0), return_(text("done"))]));
+        let began = Instant::now();
+        let envelope = engine.start(Arc::new(plan(vec![main, count])), request("tells")).await.unwrap();
+        assert_eq!(envelope.metadata.status, Status::Succeeded, "{}", envelope.to_json());
+        assert_eq!((began.elapsed(), slow.runs().len()), (Duration::ZERO, 1));
+        let why = seen(&mut watch, NoteKind::StepSkipped);
+        assert!(why.iter().any(|why| why.contains("a monitor does not wait")), "{why:?}");
+        busy.await.unwrap();
+    }
 }

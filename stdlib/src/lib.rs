@@ -3,6 +3,7 @@
 
 pub mod eval;
 pub mod functions;
+mod hex;
 pub mod narrow;
 mod patterns;
 pub mod pure;
@@ -15,6 +16,7 @@ pub mod value;
 pub use eval::{Env, Outcome, Program, Report, ReportKind, apply, eval};
 pub use functions::reference_page;
 pub use functions::{Entry, FunctionId, Signature};
+pub use hex::hex;
 pub use narrow::{Boundary, Misfit, narrow, table_key};
 pub use raise::Raise;
 pub use value::Value;

@@ -9,8 +9,9 @@ use crate::suggest::did_you_mean;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::path::Path;
-use weir_runtime::audit::{Chain, Head, Link, What, hex};
+use weir_runtime::audit::{Chain, Head, Link, What};
 use weir_runtime::journal::{Filter, Journal, SqliteJournal};
+use weir_stdlib::hex;
 
 /// Records read at once.
 const PAGE: usize = 4_096;
@@ -142,7 +143,7 @@ fn field<'a>(record: &'a Value, name: &str) -> &'a str {
 /// A record as one line.
 fn shown(link: &Link, record: &Value, format: Format) -> String {
     if format == Format::Json {
-        let mut object = json!({ "number": link.number, "sha256": hex(&link.hash).as_str() });
+        let mut object = json!({ "number": link.number, "sha256": hex(&link.hash) });
         if let (Some(object), Some(record)) = (object.as_object_mut(), record.as_object()) {
             object.extend(record.clone());
         }

@@ -1,11 +1,9 @@
 //! For a person: each mistake with its source, what to write instead, and one line that counts them.
 
-use super::snippet::Snippets;
+use super::shown::Shown;
 use super::{Findings, Totals, counted};
-use crate::escape;
 use crate::out::{Style, styled};
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
-use std::fmt::{self, Display, Formatter};
+use miette::{GraphicalReportHandler, GraphicalTheme};
 use weir_lang::diagnostic::{Diagnostic, Severity};
 
 /// More than this many in one go help nobody.
@@ -37,83 +35,16 @@ pub(super) fn handler(colour: bool) -> GraphicalReportHandler {
 }
 
 fn render(handler: &GraphicalReportHandler, project: &Findings<'_>, one: &Diagnostic, text: &mut String) {
-    let shown = Shown::new(project, one);
-    let before = text.len();
-    if handler.render_report(text, &shown).is_err() {
-        text.truncate(before);
-        let place = project.place_text(one.loc());
-        text.push_str(&format!("{place}: {}[{}]: {}\n", one.severity.word(), one.rule.name(), shown.message));
-    }
+    let labels = one.labels.iter().map(|label| (label.loc, label.text.as_str()));
+    let severity = match one.severity {
+        Severity::Error => miette::Severity::Error,
+        Severity::Warning => miette::Severity::Warning,
+    };
+    let rule = format!("{}[{}]", one.severity.word(), one.rule.name());
+    Shown::new(project, one.loc().file, &one.message, one.help.as_deref(), labels)
+        .with_rule(severity, rule.clone())
+        .render(handler, text, |message| format!("{}: {rule}: {message}\n", project.place_text(one.loc())));
     text.push('\n');
-}
-
-/// A diagnostic as miette shows it.
-struct Shown<'a> {
-    one: &'a Diagnostic,
-    message: String,
-    help: Option<String>,
-    snippets: Option<Snippets<'a>>,
-}
-
-impl<'a> Shown<'a> {
-    fn new(project: &'a Findings<'_>, one: &'a Diagnostic) -> Self {
-        let snippets = project.source(one.loc().file).map(Snippets::new);
-        let elsewhere = one.labels.iter().filter(|label| label.loc.file != one.loc().file);
-        let notes = elsewhere.map(|label| format!("{}: {}", project.place_text(label.loc), label.text));
-        let help: Vec<String> = one.help.iter().cloned().chain(notes).collect();
-        let help = (!help.is_empty()).then(|| escape::lines(&help.join("\n")).into_owned());
-        Shown { one, message: escape::line(&one.message).into_owned(), help, snippets }
-    }
-}
-
-impl Display for Shown<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl fmt::Debug for Shown<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Shown<'_> {}
-
-impl miette::Diagnostic for Shown<'_> {
-    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
-        Some(Box::new(format!("{}[{}]", self.one.severity.word(), self.one.rule.name())))
-    }
-
-    fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.one.severity {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
-        })
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn Display>)
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.snippets.as_ref().map(|snippets| snippets as &dyn SourceCode)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let snippets = self.snippets.as_ref()?;
-        let file = self.one.loc().file;
-        let here = self.one.labels.iter().enumerate().filter(move |(_, label)| label.loc.file == file);
-        Some(Box::new(here.map(move |(at, label)| {
-            let text = (!label.text.is_empty()).then(|| escape::line(&label.text).into_owned());
-            let span = snippets.marked(label.loc.span);
-            if at == 0 {
-                LabeledSpan::new_primary_with_span(text, span)
-            } else {
-                LabeledSpan::new_with_span(text, span)
-            }
-        })))
-    }
 }
 
 /// `2 errors, 1 warning in 3 files`, and where to read more.

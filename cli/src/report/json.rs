@@ -18,11 +18,8 @@ struct Entry<'a> {
     severity: &'a str,
     message: &'a str,
     help: Option<&'a str>,
-    file: &'a str,
-    line: u32,
-    column: u32,
-    end_line: u32,
-    end_column: u32,
+    #[serde(flatten)]
+    at: At<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     labels: Vec<Related<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,8 +48,9 @@ struct Edit<'a> {
     text: &'a str,
 }
 
+/// Where something is.
 #[derive(Serialize)]
-struct At<'a> {
+pub(super) struct At<'a> {
     file: &'a str,
     line: u32,
     column: u32,
@@ -61,7 +59,7 @@ struct At<'a> {
 }
 
 impl<'a> At<'a> {
-    fn of(project: &'a Findings<'a>, loc: Loc) -> Self {
+    pub(super) fn of(project: &'a Findings<'_>, loc: Loc) -> Self {
         let place = project.place(loc);
         At {
             file: project.path(loc.file),
@@ -81,28 +79,21 @@ pub fn json(findings: &[Findings<'_>]) -> String {
 }
 
 fn entries<'a>(project: &'a Findings<'a>) -> impl Iterator<Item = Entry<'a>> {
-    project.diagnostics.iter().map(|one| {
-        let place = project.place(one.loc());
-        Entry {
-            rule: one.rule.name(),
-            severity: one.severity.word(),
-            message: &one.message,
-            help: one.help.as_deref(),
-            file: project.path(one.loc().file),
-            line: place.line,
-            column: place.column,
-            end_line: place.end_line,
-            end_column: place.end_column,
-            labels: one
-                .labels
-                .iter()
-                .skip(1)
-                .map(|label| Related { text: &label.text, at: At::of(project, label.loc) })
-                .collect(),
-            fix: one.fix.as_ref().map(|fix| Change {
-                title: &fix.title,
-                edits: fix.edits.iter().map(|(loc, text)| Edit { at: At::of(project, *loc), text }).collect(),
-            }),
-        }
+    project.diagnostics.iter().map(|one| Entry {
+        rule: one.rule.name(),
+        severity: one.severity.word(),
+        message: &one.message,
+        help: one.help.as_deref(),
+        at: At::of(project, one.loc()),
+        labels: one
+            .labels
+            .iter()
+            .skip(1)
+            .map(|label| Related { text: &label.text, at: At::of(project, label.loc) })
+            .collect(),
+        fix: one.fix.as_ref().map(|fix| Change {
+            title: &fix.title,
+            edits: fix.edits.iter().map(|(loc, text)| Edit { at: At::of(project, *loc), text }).collect(),
+        }),
     })
 }

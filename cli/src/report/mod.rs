@@ -8,6 +8,7 @@ mod human;
 mod json;
 mod sarif;
 mod short;
+mod shown;
 mod snippet;
 pub mod test;
 pub mod trust;

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::ops::Deref;
+use weir_stdlib::hex;
 
 /// A tool as its server defines it. Its name (the server's own spelling) is the key that it stands under. `S`: its
 /// schemas, as trees or as the text that they were read from.
@@ -151,11 +152,7 @@ impl Definition {
     /// `sha256:…` over its canonical text: object keys sorted, so that order and layout do not count.
     pub fn hash(&self) -> EcoString {
         let json = serde_json::to_value(self).unwrap_or_default();
-        let mut out = EcoString::from("sha256:");
-        for byte in Sha256::digest(sorted(json).to_string()) {
-            out.push_str(&format!("{byte:02x}"));
-        }
-        out
+        ecow::eco_format!("sha256:{}", hex(&Sha256::digest(sorted(json).to_string())))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::tool::{Fault, Happened, Outcome};
 use ecow::EcoString;
 use jiff::Timestamp;
 use serde::Serialize;
+use weir_stdlib::hex;
 use weir_stdlib::value::{Hash, Value};
 
 tokio::task_local! {
@@ -210,7 +211,7 @@ impl Entry {
 
     /// The same with the hash of what was given.
     pub fn with_hash(mut self, hash: &Hash) -> Entry {
-        self.hash = hex(hash);
+        self.hash = hex(hash).into();
         self
     }
 
@@ -237,13 +238,6 @@ impl Entry {
     pub fn line(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
-}
-
-/// A hash in hexadecimal.
-pub fn hex(hash: &Hash) -> EcoString {
-    let mut out = EcoString::with_capacity(64);
-    hash.iter().for_each(|byte| out.push_str(&format!("{byte:02x}")));
-    out
 }
 
 /// What a call's outcome is in the audit; None: what only reads and succeeds is told by its attempt alone.

@@ -14,8 +14,10 @@ type Class = BTreeMap<EcoString, VecDeque<EcoString>>;
 pub(super) struct Ready {
     /// Whether they have begun, and their priority; what goes first stands first.
     classes: BTreeMap<Reverse<(bool, i64)>, Class>,
-    /// How often each source that has runs here was served.
+    /// How often each source was served. One that was away counts from where the others are.
     served: BTreeMap<EcoString, u64>,
+    /// How often the source that was served last had been served before.
+    level: u64,
 }
 
 impl Ready {
@@ -30,12 +32,10 @@ impl Ready {
             let class = self.classes.entry(Reverse((one.woken, one.priority))).or_default();
             class.entry(one.source).or_default().push_back(one.run_id);
         }
-        let present = |source: &EcoString| self.classes.values().any(|class| class.contains_key(source));
-        self.served.retain(|source, _| present(source));
-        // Who comes new begins where the others are, and who was away gains nothing by it.
-        let least = self.served.values().min().copied().unwrap_or(0);
+        // Who is ahead stays so, also where nobody could be served for a while.
+        self.served.retain(|_, served| *served > self.level);
         for source in self.classes.values().flat_map(Class::keys) {
-            self.served.entry(source.clone()).or_insert(least);
+            self.served.entry(source.clone()).or_insert(self.level);
         }
     }
 
@@ -44,7 +44,9 @@ impl Ready {
         let mut class = self.classes.first_entry()?;
         let served = |source: &EcoString| self.served.get(source).copied().unwrap_or(0);
         let source = class.get().keys().min_by_key(|source| served(source))?.clone();
-        *self.served.entry(source.clone()).or_default() += 1;
+        let served = self.served.entry(source.clone()).or_default();
+        self.level = self.level.max(*served);
+        *served += 1;
         let line = class.get_mut().get_mut(&source)?;
         let next = line.pop_front();
         if line.is_empty() {
@@ -105,6 +107,20 @@ mod tests {
         }
         let many = |source: &str| (0..3).map(|n| due(source, &format!("{source}{n}"), 0, false)).collect::<Vec<_>>();
         ready.fill([many("a"), many("b")].concat());
-        assert_eq!(all(&mut ready), ["a0", "b0", "a1", "b1", "a2", "b2"]);
+        assert_eq!(all(&mut ready), ["b0", "a0", "b1", "a1", "b2", "a2"]);
+    }
+
+    #[test]
+    fn whose_turn_it_is_outlasts_a_time_without_room() {
+        let mut ready = Ready::default();
+        let mut order = Vec::new();
+        for round in 0..6 {
+            let of = |source: &str| due(source, &format!("{source}{round}"), 0, false);
+            ready.fill(vec![of("big"), of("small")]);
+            order.extend(ready.pick());
+            ready.fill(Vec::new());
+            assert!(ready.is_empty());
+        }
+        assert_eq!(order, ["big0", "small1", "big2", "small3", "big4", "small5"]);
     }
 }

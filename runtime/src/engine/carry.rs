@@ -1,10 +1,10 @@
 //! Carrying out effects: calls as tasks with a time limit, questions, starts.
 
-use super::EngineError;
 use super::keys::conflict;
 use super::local::{Child, LocalEngine, Question, Word};
 use super::queue::When;
 use super::run::RunLoop;
+use super::{EngineError, Toolbox};
 use crate::envelope::{Envelope, Waiting};
 use crate::journal::Claimed;
 use crate::limits::{Change, Permit};
@@ -36,8 +36,8 @@ pub(super) enum Message {
     Turn { call: Box<CallEffect>, answer: Result<Permit, Fault> },
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
-    /// From outside.
-    Told { word: Word, reply: oneshot::Sender<Result<(), EngineError>> },
+    /// From outside. The answer: whether that was new.
+    Told { word: Word, reply: oneshot::Sender<Result<bool, EngineError>> },
     /// From another process.
     Posted { number: i64, word: Option<Word> },
     /// The process is ending: nothing new is begun, and another one goes on.
@@ -117,31 +117,21 @@ impl RunLoop {
             self.engine.observe(permit.change().map(|change| changed(&told, change)));
             (permit, self.engine.clone(), told)
         });
+        let attempt = Attempt { key, name: name.clone(), timeout, plan: plan.clone(), tools: tools.clone(), gated };
+        let make = async move { tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))).await };
+        let mut make = AssertUnwindSafe(make).catch_unwind().boxed();
+        // What has its answer at once needs no task.
+        if let Some(ended) = (&mut make).now_or_never() {
+            let _ = sender.send(attempt.ended(Some(ended)));
+            return;
+        }
         self.tasks.spawn(async move {
-            let work =
-                AssertUnwindSafe(tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))))
-                    .catch_unwind();
-            let tell = pass_on(heard, sender.clone(), key.clone());
+            let tell = pass_on(heard, sender.clone(), attempt.key.clone());
             let ended = tokio::select! {
-                ended = tokio::time::timeout(timeout, work) => ended,
+                ended = tokio::time::timeout(timeout, make) => ended.ok(),
                 never = tell => match never {},
             };
-            let outcome = match ended {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
-                Err(_) => {
-                    Err(Fault::open("timeout", format!("`{name}` gave no answer within {} ms", timeout.as_millis())))
-                }
-            };
-            if let Some((permit, engine, told)) = gated {
-                let changes = permit.end(outcome.as_ref().err());
-                engine.observe(changes.into_iter().map(|change| changed(&told, change)));
-            }
-            let misfit = match &outcome {
-                Ok(Outcome::Done(value)) => plan.as_ref().and_then(|plan| tools.misfit(plan, value)),
-                _ => None,
-            };
-            let _ = sender.send(Message::Called { key, outcome, recorded: false, misfit });
+            let _ = sender.send(attempt.ended(ended));
         });
     }
 
@@ -190,7 +180,7 @@ impl RunLoop {
         let started = Started {
             at,
             run_id: spawn.run_id.clone(),
-            program: plan.hash(),
+            program: self.engine.inner.program_of(&plan),
             project: spawn.project,
             args: spawn.args,
             grants: spawn.grants,
@@ -201,6 +191,7 @@ impl RunLoop {
             thread: self.thread.clone(),
             behind: spawn.behind,
             seed: None,
+            allowance: Some(spawn.allowance),
         };
         let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
         let key = spawn.key;
@@ -231,6 +222,37 @@ impl RunLoop {
 
     fn plan_of(&self, flow: u32) -> Arc<Plan> {
         Arc::new(Plan { entry: flow, ..(*self.plan).clone() })
+    }
+}
+
+/// An attempt of a call, and what has to be known when it ends.
+struct Attempt {
+    key: Key,
+    name: EcoString,
+    timeout: Duration,
+    plan: Option<ToolPlan>,
+    tools: Toolbox,
+    gated: Option<(Permit, LocalEngine, Observed)>,
+}
+
+impl Attempt {
+    /// What it came to, as the run is told. None: its time is up; an error: the tool broke down.
+    fn ended(self, ended: Option<std::thread::Result<Result<Outcome, Fault>>>) -> Message {
+        let Attempt { key, name, timeout, plan, tools, gated } = self;
+        let outcome = match ended {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => Err(Fault::open("failed", format!("`{name}` broke down in the middle of the call"))),
+            None => Err(Fault::open("timeout", format!("`{name}` gave no answer within {} ms", timeout.as_millis()))),
+        };
+        if let Some((permit, engine, told)) = gated {
+            let changes = permit.end(outcome.as_ref().err());
+            engine.observe(changes.into_iter().map(|change| changed(&told, change)));
+        }
+        let misfit = match &outcome {
+            Ok(Outcome::Done(value)) => plan.as_ref().and_then(|plan| tools.misfit(plan, value)),
+            _ => None,
+        };
+        Message::Called { key, outcome, recorded: false, misfit }
     }
 }
 
@@ -278,6 +300,15 @@ pub(super) fn go(engine: LocalEngine, run: RunLoop) -> std::pin::Pin<Box<dyn Fut
 pub(super) fn take_turn(engine: LocalEngine, run_id: EcoString) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         if let Err(error) = engine.in_turn(&run_id).await {
+            engine.lost(&run_id, &error);
+        }
+    })
+}
+
+/// Goes on with a run that another one has cancelled; boxed, since it may have started others.
+pub(super) fn carry_on(engine: LocalEngine, run_id: EcoString) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        if let Err(error) = super::Engine::carry_on(&engine, &run_id).await {
             engine.lost(&run_id, &error);
         }
     })

@@ -62,11 +62,12 @@ impl RunLoop {
 
     /// What a call that has ended means for its key. One that may have happened and is repeatable gives it back to
     /// this run, which may call again under it; for other runs it stays claimed.
-    pub(super) fn settled(&mut self, call: InFlight, outcome: &Result<Outcome, Fault>) -> Option<KeyChange> {
+    /// A step that was refused because another one holds the key has nothing to say about it.
+    pub(super) fn settled(&mut self, key: &Key, call: InFlight, outcome: &Result<Outcome, Fault>) -> Option<KeyChange> {
         let again = self.may_call_again(&call.tool, call.repeatable);
         let claim = call.claim?;
         let place = (claim.scope.clone(), claim.key.clone());
-        let holder = self.held.get_mut(&place)?;
+        let holder = self.held.get_mut(&place).filter(|holder| holder.step == key.step)?;
         let change = match outcome {
             Ok(Outcome::Unfinished(_)) => return None,
             Err(fault) if fault.happened != Happened::No && !again => {
@@ -117,7 +118,10 @@ impl RunLoop {
                     Effect::Call(call) if call.key == *key => Some(call.clone()),
                     _ => None,
                 });
-                if let Some(call) = owed.filter(|call| !self.may_call_again(&call.tool, call.repeatable)) {
+                // A call that was refused because another step held its key was never made, and holds nothing.
+                let made = |call: &CallEffect| call.reads || self.claimed.contains_key(key);
+                let owed = owed.filter(|call| made(call) && !self.may_call_again(&call.tool, call.repeatable));
+                if let Some(call) = owed {
                     self.hold_as(&call, true);
                 }
             }

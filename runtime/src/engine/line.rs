@@ -4,6 +4,7 @@ use crate::journal;
 use crate::machine::{Event, Key};
 use ecow::EcoString;
 use serde::{Deserialize, Serialize};
+use weir_stdlib::hex;
 use weir_stdlib::value::{Hash, Value};
 
 /// From so many bytes on, a line's value stands beside it, stored once for all lines that have it.
@@ -83,9 +84,4 @@ fn value_of_mut(event: &mut Event) -> Option<&mut Value> {
         Event::Done { value, .. } | Event::Answered { value, .. } | Event::Received { value, .. } => Some(value),
         _ => None,
     }
-}
-
-/// A hash in hexadecimal.
-pub(super) fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

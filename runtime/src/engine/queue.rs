@@ -8,7 +8,7 @@ use super::turn::Turn;
 use super::{EngineError, StartRequest, from_outside, validate};
 use crate::envelope::Envelope;
 use crate::journal::{Admitted, Created, Depth, Due, Filter, NewRun, Place, RunRecord};
-use crate::machine::{Effect, Event, Note, NoteKind, Started, Status, Timer};
+use crate::machine::{Allowance, Effect, Event, Note, NoteKind, Started, Status, Timer};
 use crate::observe::Observed;
 use ecow::EcoString;
 use jiff::Timestamp;
@@ -77,10 +77,24 @@ impl LocalEngine {
         let key = request.start_key();
         let started = self.started(&plan, request);
         let run_id = started.run_id.clone();
-        Ok(match self.put(plan, &started, None, key, &when).await? {
+        Ok(match self.put(Arc::clone(&plan), &started, None, key, &when).await? {
             Created::New => Queued { run_id, new: true },
-            Created::Known(run_id) => Queued { run_id, new: false },
+            Created::Known(run_id) => Queued { run_id: self.same_flow(&plan, run_id)?, new: false },
         })
+    }
+
+    /// A run that was started under the key before: a key stands for one flow only.
+    pub(super) fn same_flow(&self, plan: &Plan, run_id: EcoString) -> Result<EcoString, EngineError> {
+        let filter = Filter { id: Some(run_id.clone()), limit: 1, ..Filter::default() };
+        let found = self.inner.journal.list(&filter).map_err(|source| EngineError::of(&run_id, source))?;
+        let flow = plan.entry_flow().map(|flow| flow.name.as_str()).unwrap_or_default();
+        match found.first().filter(|known| known.flow != flow) {
+            Some(known) => Err(super::refused(format!(
+                "run {run_id} of `{}` was started under this key: start `{flow}` under one of its own",
+                known.flow
+            ))),
+            None => Ok(run_id),
+        }
     }
 
     /// Whether a run of this plan can be started with this request.
@@ -101,11 +115,11 @@ impl LocalEngine {
     }
 
     /// What a run of this plan begins with.
-    pub(super) fn started(&self, plan: &Plan, request: StartRequest) -> Started {
+    pub(super) fn started(&self, plan: &Arc<Plan>, request: StartRequest) -> Started {
         Started {
             at: self.inner.clock.now(),
             run_id: request.run_id.unwrap_or_else(LocalEngine::new_run_id),
-            program: plan.hash(),
+            program: self.inner.program_of(plan),
             project: request.project,
             args: request.args,
             grants: request.grants,
@@ -116,6 +130,7 @@ impl LocalEngine {
             thread: request.thread,
             behind: None,
             seed: None,
+            allowance: Some(Allowance::default()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::EngineError;
 use super::carry::{go, take_turn};
-use super::line::{Line, hex};
+use super::line::Line;
 use super::local::LocalEngine;
 use super::run::RunLoop;
 use super::turn::Turn;
@@ -10,6 +10,7 @@ use crate::journal::{Filter, Loaded};
 use crate::machine::{CallEffect, Effect, Event, Machine, Note, Started, Status};
 use crate::tool::Fault;
 use ecow::EcoString;
+use weir_stdlib::hex;
 
 impl RunLoop {
     /// The loop of a run that is in the journal, at rest: what it owes is carried out when it is driven.

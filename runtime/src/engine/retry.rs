@@ -1,15 +1,16 @@
 //! Starting a run again from the step that failed it: a new run that takes over what the old one had finished.
 
-use super::line::{Line, hex};
+use super::line::Line;
 use super::local::LocalEngine;
 use super::queue::{When, is_limited};
 use super::run::RunLoop;
 use super::{EngineError, refused};
-use crate::journal::{NewRun, RunRecord};
+use crate::journal::{Created, NewRun, RunRecord};
 use crate::machine::{Effect, Event, Key, Started, Status};
 use crate::tool::Happened;
 use ecow::EcoString;
 use std::collections::BTreeMap;
+use weir_stdlib::hex;
 use weir_stdlib::value::Value;
 
 /// A run that was started again.
@@ -57,20 +58,33 @@ impl LocalEngine {
         lines.extend(run.take_over_from(&old, &error.step)?);
         run.seq = lines.len() as u64;
         let audit = run.begun_anew(run_id);
+        // A run is retried once: what it left is taken over by one run only.
+        let start_key = Some(format!("retry of {run_id}").into());
         if is_limited(&run.plan) {
             let place = self.place(&run, &started, &When::default())?;
             let record = RunRecord { status: Status::Queued.word().into(), ..record };
-            let new = NewRun { run: record, plan, start_key: None, lines, audit };
+            let new = NewRun { run: record, plan, start_key, lines, audit };
             let queued = self.inner.journal.enqueue(new, place).await;
-            queued.map_err(|source| EngineError::of(run_id, source))?;
+            once(run_id, queued.map_err(|source| EngineError::of(run_id, source))?)?;
             self.inner.news.notify_one();
             return Ok(Anew::Queued(run.run_id.clone()));
         }
         run.taking = self.taking(&run.run_id);
         run.register();
-        let created = self.inner.journal.create(NewRun { run: record, plan, start_key: None, lines, audit }).await;
-        created.map_err(|source| EngineError::of(run_id, source))?;
+        let created = self.inner.journal.create(NewRun { run: record, plan, start_key, lines, audit }).await;
+        once(run_id, created.map_err(|source| EngineError::of(run_id, source))?)?;
         Ok(Anew::Ours(Box::new(run)))
+    }
+}
+
+/// A second retry of a run would do again what the first one did.
+fn once(run_id: &str, created: Created) -> Result<(), EngineError> {
+    match created {
+        Created::New => Ok(()),
+        Created::Known(anew) => Err(refused(format!(
+            "run {run_id} was retried before, as run {anew}: look at that one with `weir runs show {anew}`, and retry it \
+             where it has failed"
+        ))),
     }
 }
 

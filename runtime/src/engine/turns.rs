@@ -23,6 +23,10 @@ impl RunLoop {
         let admission = gate.enter(&self.run_id, wish);
         match admission {
             Admission::Go(permit) => self.due(call, Some(permit), due),
+            Admission::Wait(waiting) if self.machine.is_telemetry(&call.key) => {
+                let why = format!("{}, and a monitor does not wait", waiting.reason);
+                self.refuse(&call, Fault::clean("unavailable", why));
+            }
             Admission::Wait(waiting) => self.wait(call, waiting),
             Admission::Refused(fault) => self.refuse(&call, fault),
         }
@@ -90,7 +94,9 @@ impl RunLoop {
         held.retain(|call| self.machine.owed().any(|effect| effect.key() == Some(&call.key)));
         held.sort_by(|a, b| path::compare(&a.key.step, &b.key.step).then(a.key.attempt.cmp(&b.key.attempt)));
         for call in held {
-            if self.machine.is_stopped(&call.key) {
+            // What was under way when the process died is made again all the same: it may have happened, and only its
+            // result can take it back.
+            if self.machine.is_stopped(&call.key) && !self.again.contains(&call.key) {
                 let fault = Fault::clean("cancelled", "the call was not made: what it was part of ended before");
                 self.refuse(&call, fault);
             } else {

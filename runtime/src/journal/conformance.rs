@@ -240,7 +240,9 @@ fn posts(journal: &dyn Journal) -> Verdict {
 }
 
 fn forgotten(journal: &dyn Journal) -> Verdict {
-    for id in ["r1", "r2", "r3"] {
+    let keyed = |id: &str| NewRun { start_key: Some("began".into()), ..new_run(id) };
+    same("a new run", ok(journal.create(keyed("r1")).wait())?, Created::New)?;
+    for id in ["r2", "r3"] {
         create(journal, id)?;
     }
     expect(journal, "r1", key("k", 1), |claimed| matches!(claimed, Claimed::New))?;
@@ -252,6 +254,7 @@ fn forgotten(journal: &dyn Journal) -> Verdict {
     same("runs forgotten", ok(journal.forget("2026-11-06T00:00:00Z", 10).wait())?, 1)?;
     same("the old run", ok(journal.load("r1"))?, None)?;
     same("runs left", ok(journal.list(&Filter::default()))?.len(), 2)?;
+    same("a start under its key", ok(journal.create(keyed("r4")).wait())?, Created::Known("r1".into()))?;
     expect(journal, "r3", key("k", 1), |claimed| matches!(claimed, Claimed::Recorded(_)))
 }
 

@@ -276,7 +276,6 @@ impl Journal for MemoryJournal {
             state.runs.values().filter(|run| old(run)).take(limit).map(|run| run.record.run_id.clone()).collect();
         ids.iter().for_each(|id| drop(state.runs.shift_remove(id)));
         ids.iter().for_each(|id| drop(state.queue.shift_remove(id)));
-        state.starts.retain(|_, run_id| !ids.contains(run_id));
         Ticket::known(Ok(ids.len()))
     }
 

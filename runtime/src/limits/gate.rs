@@ -288,7 +288,7 @@ impl Gate {
 
     fn admit(self: &Arc<Self>, state: &mut State, at: usize, tries: bool, now: i64) -> Permit {
         state.slots.take(at, tries);
-        self.watch(state, at);
+        self.watch_all(state);
         if let Some(window) = &mut state.window {
             window.take(now);
             let long = window.per_ms() >= SHORT_MS;

@@ -17,6 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const GIVEN_UP: u32 = 2;
 
 impl Gate {
+    /// Sees to it that each instance is looked after, where that is asked for or needed: also those that calls go past,
+    /// because they were failing when the process before this one ended.
+    pub(super) fn watch_all(&self, state: &mut State) {
+        (0..state.slots.all.len()).for_each(|at| self.watch(state, at));
+    }
+
     /// Sees to it that an instance is looked after, where that is asked for or needed.
     pub(super) fn watch(&self, state: &mut State, at: usize) {
         let wanted = self.limits.health_ms.is_some();
@@ -41,6 +47,8 @@ impl Gate {
             return None;
         }
         let pause = match (slot.failing, every) {
+            // Its breaker decides when it is asked first.
+            (true, _) if round == 0 && slot.trip.open_until.is_some() => Duration::ZERO,
             (true, every) => FIRST.saturating_mul(1 << round.min(10)).min(every.unwrap_or(LONGEST)),
             (false, every) => every.unwrap_or(LONGEST),
         };

@@ -57,7 +57,7 @@ impl Slots {
         let names = if names.is_empty() { vec![EcoString::new()] } else { names };
         let slot = |name: EcoString| {
             let trip = known.trip(&name);
-            Slot { name, trip, ..Slot::default() }
+            Slot { name, failing: trip.open_until.is_some(), trip, ..Slot::default() }
         };
         Slots { all: names.into_iter().map(slot).collect(), turns: 0 }
     }

@@ -8,6 +8,7 @@ use super::{Key, Machine};
 use ecow::EcoString;
 use jiff::Timestamp;
 use serde::Serialize;
+use weir_lang::ast::Role;
 
 /// What can be observed, by the names of the command line's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -186,9 +187,16 @@ impl Machine {
         let flow = match *self.waiters.get(&key.step)? {
             Waiter::Task(id) => self.task_flow(id)?,
             Waiter::Undo(id) => id,
-            Waiter::Hook => return None,
+            Waiter::Hook | Waiter::Started => return None,
         };
         Some(self.flow_name(flow))
+    }
+
+    /// Whether the step is a monitor's, which nobody waits for.
+    pub(crate) fn is_telemetry(&self, key: &Key) -> bool {
+        let Some(Waiter::Task(id)) = self.waiters.get(&key.step) else { return false };
+        let flow = self.task_flow(*id).and_then(|flow| self.flows.get(flow)).and_then(|flow| self.code.flow(flow.code));
+        flow.is_some_and(|flow| flow.role == Role::Monitor)
     }
 
     /// A decision about a step that is no task.

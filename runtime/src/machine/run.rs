@@ -1,7 +1,7 @@
 //! What is known about the run as a whole: who, since when, what it did, how it ended.
 
 use super::code::Code;
-use super::event::Started;
+use super::event::{Allowance, Started};
 use super::failure::Failure;
 use crate::tool::Happened;
 use ecow::EcoString;
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use weir_stdlib::ReportKind;
+use weir_stdlib::hex;
 use weir_stdlib::value::Value;
 
 /// The statuses of a run.
@@ -88,6 +89,10 @@ pub(crate) struct Run {
     pub delivery: bool,
     pub flags: IndexMap<EcoString, bool>,
     pub grants: Vec<EcoString>,
+    /// What it has from the flow whose step started it.
+    pub allowance: Option<Allowance>,
+    /// Attempts and cost that count for its budget.
+    pub charged: (u64, f64),
     pub now: Timestamp,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
@@ -136,6 +141,8 @@ impl Run {
             delivery: false,
             flags: IndexMap::new(),
             grants: Vec::new(),
+            allowance: None,
+            charged: (0, 0.0),
             now: Timestamp::UNIX_EPOCH,
             started_at: None,
             finished_at: None,
@@ -163,6 +170,7 @@ impl Run {
         self.delivery = started.delivery;
         self.flags = started.flags.clone();
         self.grants = started.grants.clone();
+        self.allowance = started.allowance.clone();
         self.started_at = Some(self.now);
     }
 
@@ -199,11 +207,9 @@ impl Run {
 
 /// The trace id of a run: 32 hexadecimal digits, the same wherever it is asked for.
 pub(crate) fn trace_id(run_id: &str) -> EcoString {
-    let mut out = EcoString::new();
-    for byte in Sha256::digest(run_id.as_bytes()).iter().take(16) {
-        out.push_str(&format!("{byte:02x}"));
-    }
-    out
+    let mut id = hex(&Sha256::digest(run_id.as_bytes()));
+    id.truncate(32);
+    id.into()
 }
 
 /// What stands where nothing is known.

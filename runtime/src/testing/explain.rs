@@ -2,10 +2,11 @@
 //! differ.
 
 use super::notation::{one_line, several_lines};
-use super::report::{Change, Failure, Label, Reason};
+use super::report::{Change, Failure, Reason};
 use similar::{ChangeTag, TextDiff};
 use weir_compiler::test_plan::{Claim, ClaimKind, Operand};
 use weir_lang::ast::BinaryOp;
+use weir_lang::diagnostic::Label;
 use weir_lang::span::Loc;
 use weir_stdlib::Raise;
 use weir_stdlib::eval::{Env, Program, eval};

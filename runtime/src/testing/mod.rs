@@ -14,7 +14,7 @@ mod world;
 
 pub use notation::{one_line, quoted, several_lines};
 pub use place::step_place;
-pub use report::{CallEnd, CallTold, Change, Failure, Label, Reason, Remark, RunTold, TestReport};
+pub use report::{CallEnd, CallTold, Change, Failure, Reason, Remark, RunTold, TestReport};
 
 use ecow::EcoString;
 use indexmap::IndexMap;

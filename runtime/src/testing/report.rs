@@ -2,6 +2,7 @@
 
 use crate::envelope::{Problem, Waiting};
 use ecow::EcoString;
+use weir_lang::diagnostic::Label;
 use weir_lang::span::Loc;
 use weir_stdlib::value::Value;
 
@@ -78,15 +79,6 @@ pub enum Reason {
     Endless,
     /// The engine broke down: a bug of ours.
     Broken,
-}
-
-/// A place with a word on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Label {
-    /// Where.
-    pub loc: Loc,
-    /// What is there; may be empty.
-    pub text: String,
 }
 
 /// Something worth knowing.

@@ -1,7 +1,7 @@
 //! The world of a test: tools that answer as their mocks say, people who answer as the test says, and a record of it all.
 
 use super::notation::quoted;
-use super::report::{CallEnd, CallTold, Failure, Label, Reason};
+use super::report::{CallEnd, CallTold, Failure, Reason};
 use super::sample::{mock_line, sample};
 use super::{MOST_CALLS, Setting};
 use crate::engine::{Answerer, Clock, Question};
@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use weir_compiler::plan::{Plan, ToolPlan};
+use weir_lang::diagnostic::Label;
 use weir_lang::span::Loc;
 use weir_stdlib::value::{Value, equals};
 

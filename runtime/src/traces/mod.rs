@@ -10,6 +10,7 @@ pub use fold::{Span, Spans};
 use crate::machine::trace_id;
 use crate::tool::Call;
 use sha2::{Digest, Sha256};
+use weir_stdlib::hex;
 
 /// The id of a span: of a run (no step), a step (attempt 0) or an attempt.
 pub fn span_id(run_id: &str, step: &str, attempt: u32) -> [u8; 8] {
@@ -28,6 +29,5 @@ pub fn span_id(run_id: &str, step: &str, attempt: u32) -> [u8; 8] {
 /// What a tool is told of the trace that its call belongs to (W3C trace context).
 pub(crate) fn traceparent(call: &Call) -> String {
     let span = span_id(&call.run_id, &call.step, call.attempt);
-    let span: String = span.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("00-{}-{span}-01", trace_id(&call.run_id))
+    format!("00-{}-{}-01", trace_id(&call.run_id), hex(&span))
 }

@@ -11,8 +11,9 @@ use weir_compiler::plan::*;
 use weir_lang::ast::{BinaryOp, Role};
 use weir_lang::span::Loc;
 use weir_lang::types::{Type, TypeTable};
+use weir_runtime::engine::Clock;
 use weir_runtime::envelope::Envelope;
-use weir_runtime::machine::{Applied, CallEffect, Decision, Effect, Event, Key, Machine, Started};
+use weir_runtime::machine::{Allowance, Applied, CallEffect, Decision, Effect, Event, Key, Machine, Started};
 use weir_runtime::tool::Fault;
 use weir_stdlib::narrow::Boundary;
 use weir_stdlib::pure::{Pure, PureEntry, PureItem, PurePattern};
@@ -378,6 +379,15 @@ pub fn epoch() -> Timestamp {
     "2026-11-21T00:00:00Z".parse().unwrap()
 }
 
+/// A clock that goes with tokio's, from [`epoch`] on.
+pub struct Virtual(pub tokio::time::Instant);
+
+impl Clock for Virtual {
+    fn now(&self) -> Timestamp {
+        epoch().checked_add(SignedDuration::try_from(self.0.elapsed()).unwrap()).unwrap()
+    }
+}
+
 pub fn started(args: Value) -> Started {
     Started {
         at: epoch(),
@@ -393,6 +403,7 @@ pub fn started(args: Value) -> Started {
         thread: None,
         behind: None,
         seed: None,
+        allowance: Some(Allowance::default()),
     }
 }
 
@@ -520,7 +531,7 @@ impl Hand {
 
     pub fn cancel(&mut self) -> Applied {
         let at = self.tick(1);
-        self.tell(Event::Cancelled { at, reason: "by hand".into() })
+        self.tell(Event::Cancelled { at, reason: "by hand".into(), started: true })
     }
 
     pub fn envelope(&self) -> Envelope {

@@ -2,6 +2,8 @@
 //! what is asked, and where nobody knows whether a call happened, it looks into the tool's log.
 
 use crate::broken::{Broken, Which};
+use crate::flows;
+use crate::ticks::{self, Hands};
 use async_trait::async_trait;
 use ecow::EcoString;
 use std::io::{Read, Write};
@@ -9,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_compiler::plan::Plan;
-use weir_runtime::engine::{Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox};
+use weir_runtime::engine::{
+    Answerer, Clock, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox,
+};
 use weir_runtime::envelope::Envelope;
 use weir_runtime::journal::{Filter, SqliteJournal};
 use weir_runtime::machine::{Decision, Status};
@@ -77,6 +81,12 @@ async fn go(folder: &Path) -> Result<Vec<String>, String> {
     let journal = Arc::new(Broken::new(journal, which));
     let tools = Toolbox::new().with("t", Arc::new(Logged(folder.join(LOG))));
     let engine = LocalEngine::new(journal, tools).with_answerer(Arc::new(Yes));
+    if std::env::var("WEIR_CRASH_FLOW").is_ok_and(|name| name == flows::CAMPAIGN) {
+        let clock = Hands::new(folder);
+        let engine = engine.with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+        ticks::go(&engine, &clock, folder).await?;
+        return outcome(&engine).await.map_err(|error| error.to_string());
+    }
     let plan: Plan = serde_json::from_str(&std::fs::read_to_string(folder.join("plan.json")).unwrap()).unwrap();
     let grants = ["t.read", "t.write", "t.send"].map(Into::into).to_vec();
     let request = StartRequest { key: Some("once".into()), grants, delivery: true, ..StartRequest::new("crash") };
@@ -99,7 +109,7 @@ async fn go(folder: &Path) -> Result<Vec<String>, String> {
 }
 
 /// Does what the run waits for.
-async fn help(engine: &LocalEngine, envelope: &Envelope, folder: &Path) -> Result<(), EngineError> {
+pub async fn help(engine: &LocalEngine, envelope: &Envelope, folder: &Path) -> Result<(), EngineError> {
     let run_id = &envelope.metadata.run_id;
     for wait in &envelope.metadata.waiting {
         match wait.kind {

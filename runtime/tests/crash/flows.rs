@@ -1,5 +1,13 @@
 //! The flows that are swept.
 
+use crate::sweep;
+use weir_compiler::Checked;
+use weir_compiler::plan::{CampaignPlan, Plan};
+use weir_compiler::project::{ProjectSource, SourceFile};
+
+/// The one that campaigns start, by the clock and by events.
+pub const CAMPAIGN: &str = "campaign";
+
 /// Tools that write a line for each call into their own log.
 const TOOLS: &str = r#"
 tool t.get(n: string) -> { n: string } can t.read
@@ -9,8 +17,26 @@ tool t.flaky(n: string) -> { id: string } can t.write idempotent
 tool t.send(to: trusted string) -> { id: string } can t.send
 "#;
 
-/// The text of a flow by its name; its entry is `main`.
-pub fn text(name: &str) -> String {
+/// The plan of a flow by its name.
+pub fn plan(name: &str) -> Plan {
+    checked(name).plan("main").unwrap()
+}
+
+/// The campaigns that are swept.
+pub fn campaigns() -> Vec<CampaignPlan> {
+    checked(CAMPAIGN).campaigns().unwrap()
+}
+
+fn checked(name: &str) -> Checked {
+    let file = SourceFile { path: "crash.flow".into(), module: "".into(), text: text(name) };
+    let checked = weir_compiler::check(ProjectSource { files: vec![file], ..ProjectSource::default() });
+    let errors: Vec<_> = checked.diagnostics.iter().filter(|one| one.severity.word() == "error").collect();
+    assert!(errors.is_empty(), "{name}: {errors:#?}");
+    checked
+}
+
+/// Its text; the entry is `main`.
+fn text(name: &str) -> String {
     let body = match name {
         "saga" => {
             r#"
@@ -108,6 +134,14 @@ coordinator main() -> string can t.write {
 }
 coordinator part(n: string) can t.write {
   t.put(n: n)
+  called(n: n)
+  start last(n: n)
+}
+coordinator called(n: string) can t.write {
+  t.put(n: n)
+}
+coordinator last(n: string) can t.write {
+  t.put(n: n)
 }"#
         }
         "schedule" => {
@@ -121,6 +155,17 @@ coordinator main() -> string can t.write {
 coordinator part(n: string) limit 5 per 1m concurrency 1 by n can t.write {
   made = t.put(n: n)
   t.put(n: made.id)
+}"#
+        }
+        CAMPAIGN => {
+            r#"
+campaign quarters { cron "*/15 * * * *" zone "UTC" overlap queue run main(n: "quarter") }
+campaign halves { every 30m overlap allow run main(n: "half") }
+campaign told { on event "came" as { n: string } overlap allow run main(n: event.n) }
+coordinator main(n: string) -> string can t.write {
+  begun = now()
+  t.put(n: n)
+  return "{n} at {begun}"
 }"#
         }
         "keyed" => {
@@ -146,7 +191,7 @@ coordinator main() -> string can t.read, t.write {
         "long_loop" => {
             r#"
 coordinator main() -> int can t.read, t.write {
-  all = for n in range(1, 5) {
+  all = for n in range(1, ROUNDS) {
     seen = t.get(n: "{n}")
     made = t.put(n: "{n}")
     yield made.id
@@ -156,5 +201,6 @@ coordinator main() -> int can t.read, t.write {
         }
         other => panic!("no flow {other}"),
     };
-    format!("{TOOLS}{body}\n")
+    let rounds = if sweep::is_long() { "26" } else { "5" };
+    format!("{TOOLS}{}\n", body.replace("ROUNDS", rounds))
 }

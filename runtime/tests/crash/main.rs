@@ -19,6 +19,7 @@ mod broken;
 mod child;
 mod flows;
 mod sweep;
+mod ticks;
 mod tracer;
 
 use broken::Which;
@@ -46,7 +47,10 @@ macro_rules! sweeps {
     };
 }
 
-sweeps! { saga nested_saga compensates parallel_loop approval timer receive delivery sub_runs schedule keyed retries long_loop }
+sweeps! {
+    saga nested_saga compensates parallel_loop approval timer receive delivery sub_runs schedule campaign keyed retries
+    long_loop
+}
 
 #[test]
 fn the_sweep_finds_planted_faults() {

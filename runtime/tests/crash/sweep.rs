@@ -7,10 +7,11 @@ pub use crate::tracer::Harm;
 use crate::tracer::{Traced, trace};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use weir_compiler::plan::Plan;
-use weir_compiler::project::{ProjectSource, SourceFile};
+use std::time::Instant;
 use weir_runtime::journal::SqliteJournal;
+
+/// In the long mode: how much further a process that goes on gets each time.
+const STEP: usize = 11;
 
 /// How a flow ends, and what its tool did.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,47 +21,74 @@ struct End {
     unsafe_calls: Vec<String>,
 }
 
+/// What is swept: a flow by its name, on one of the journals.
+#[derive(Clone, Copy)]
+struct Swept<'a> {
+    name: &'a str,
+    which: Which,
+}
+
+/// Whether everything is tried.
+pub fn is_long() -> bool {
+    std::env::var("WEIR_SWEEP").is_ok_and(|mode| mode == "long")
+}
+
 /// Harms the flow at each point; gives their number.
 ///
 /// # Errors
 /// The first point after which it ends differently, or something unsafe was repeated.
 pub fn sweep(name: &str, harm: Harm, which: Which) -> Result<usize, String> {
-    let plan = plan(name);
-    let label = format!("{name}-{harm:?}-{}", which.word());
-    let folder = fresh(&label, &plan);
-    let whole = process(&folder, which, None);
+    let (swept, label) = (Swept { name, which }, format!("{name}-{harm:?}-{}", which.word()));
+    let began = Instant::now();
+    let points = at_each_point(swept, harm, &label);
+    if is_long() {
+        eprintln!("{label}: {points:?} points in {} s", began.elapsed().as_secs());
+    }
+    if points.is_ok() || which != Which::Right {
+        // What went wrong can be looked at; the rest is not kept.
+        let _ = std::fs::remove_dir_all(place(&label));
+    }
+    points
+}
+
+fn at_each_point(swept: Swept<'_>, harm: Harm, label: &str) -> Result<usize, String> {
+    let name = swept.name;
+    let plan = serde_json::to_string(&flows::plan(name)).unwrap();
+    let folder = fresh(label, &plan);
+    let whole = process(&folder, swept, None);
     let expected = end(&folder);
     if whole.code != Some(0) {
         return Err(format!("{name}: unharmed it ends with {:?}", whole.code));
     }
-    let long = std::env::var("WEIR_SWEEP").is_ok_and(|mode| mode == "long");
-    let mut points = 0;
+    let (long, mut points) = (is_long(), 0);
     // Failing calls are tried at each third point, killing at each; in the long mode both at each.
     let stride = if long || harm == Harm::Kill { 1 } else { 3 };
     for at in (1..).step_by(stride) {
-        let folder = fresh(&label, &plan);
-        let traced = process(&folder, which, Some((harm, at)));
+        let folder = fresh(label, &plan);
+        let traced = process(&folder, swept, Some((harm, at)));
         if traced.calls < at {
-            return Ok(points);
+            break;
         }
         points += 1;
         let place = format!("{name}, {harm:?} at {at}");
         check_code(&place, &traced)?;
-        if long {
-            points += resumed_in_pieces(&place, &folder, which)?;
+        if long && harm == Harm::Kill {
+            points += resumed_in_pieces(&place, &folder, swept, at)?;
         }
-        finish(&place, &folder, which, &expected)?;
+        finish(&place, &folder, swept, &expected)?;
     }
     Ok(points)
 }
 
-/// The process that goes on is killed too, a few calls further each time, until it gets through.
-fn resumed_in_pieces(place: &str, folder: &Path, which: Which) -> Result<usize, String> {
-    for piece in 1..400 {
-        let traced = process(folder, which, Some((Harm::Kill, piece)));
+/// The process that goes on is killed too, further on each time, until it gets through. Where it is killed first depends
+/// on the point, so that all points together come to every call.
+fn resumed_in_pieces(place: &str, folder: &Path, swept: Swept<'_>, at: usize) -> Result<usize, String> {
+    let pieces = (1 + at % STEP..).step_by(STEP);
+    for (harmed, piece) in pieces.take(400).enumerate() {
+        let traced = process(folder, swept, Some((Harm::Kill, piece)));
         check_code(place, &traced)?;
         if traced.code == Some(0) {
-            return Ok(piece - 1);
+            return Ok(harmed);
         }
     }
     Err(format!("{place}: it does not get through"))
@@ -74,8 +102,8 @@ fn check_code(place: &str, traced: &Traced) -> Result<(), String> {
 }
 
 /// Unharmed, it ends as it would have.
-fn finish(place: &str, folder: &Path, which: Which, expected: &End) -> Result<(), String> {
-    let gone_on = child(folder, which).stdin(Stdio::null()).output().unwrap();
+fn finish(place: &str, folder: &Path, swept: Swept<'_>, expected: &End) -> Result<(), String> {
+    let gone_on = child(folder, swept).stdin(Stdio::null()).output().unwrap();
     if gone_on.status.code() != Some(0) {
         let said = String::from_utf8_lossy(&gone_on.stderr);
         return Err(format!("{place}: it cannot go on ({:?}): {said}", gone_on.status.code()));
@@ -84,14 +112,15 @@ fn finish(place: &str, folder: &Path, which: Which, expected: &End) -> Result<()
     if found == *expected { Ok(()) } else { Err(format!("{place}: {found:#?}, not {expected:#?}")) }
 }
 
-fn process(folder: &Path, which: Which, harm: Option<(Harm, usize)>) -> Traced {
-    trace(child(folder, which), folder, harm)
+fn process(folder: &Path, swept: Swept<'_>, harm: Option<(Harm, usize)>) -> Traced {
+    trace(child(folder, swept), folder, harm)
 }
 
-fn child(folder: &Path, which: Which) -> Command {
+fn child(folder: &Path, swept: Swept<'_>) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["child", "--exact", "--nocapture", "--test-threads=1"]);
-    command.env("WEIR_CRASH", folder).env("WEIR_CRASH_JOURNAL", which.word());
+    command.env("WEIR_CRASH", folder).env("WEIR_CRASH_JOURNAL", swept.which.word());
+    command.env("WEIR_CRASH_FLOW", swept.name);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
@@ -108,12 +137,16 @@ fn end(folder: &Path) -> End {
     End { outcome, unsafe_calls }
 }
 
-/// An empty folder with the plan in it.
-fn fresh(label: &str, plan: &str) -> PathBuf {
-    // In memory, where there is such a place: what a killed process wrote is there all the same, and flushing is quick.
+/// In memory, where there is such a place: what a killed process wrote is there all the same, and flushing is quick.
+fn place(label: &str) -> PathBuf {
     let memory = Path::new("/dev/shm");
     let place = if memory.is_dir() { memory } else { Path::new(env!("CARGO_TARGET_TMPDIR")) };
-    let folder = place.join(format!("weir-crash-{}-{label}", std::process::id()));
+    place.join(format!("weir-crash-{}-{label}", std::process::id()))
+}
+
+/// An empty folder with the plan in it.
+fn fresh(label: &str, plan: &str) -> PathBuf {
+    let folder = place(label);
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("plan.json"), plan).unwrap();
@@ -122,13 +155,4 @@ fn fresh(label: &str, plan: &str) -> PathBuf {
         drop(SqliteJournal::open(folder.join(".weir/weir.db")).unwrap());
     }
     folder.canonicalize().unwrap()
-}
-
-fn plan(name: &str) -> String {
-    let file = SourceFile { path: "crash.flow".into(), module: "".into(), text: flows::text(name) };
-    let checked = weir_compiler::check(ProjectSource { files: vec![file], ..ProjectSource::default() });
-    let errors: Vec<_> = checked.diagnostics.iter().filter(|one| one.severity.word() == "error").collect();
-    assert!(errors.is_empty(), "{name}: {errors:#?}");
-    let plan: Arc<Plan> = Arc::new(checked.plan("main").unwrap());
-    serde_json::to_string(&*plan).unwrap()
 }

@@ -112,6 +112,8 @@ impl Tool for Server {
 
     async fn call(&self, call: &Call) -> Result<Value, Fault> {
         let world = &self.world;
+        // What was decided before is told before.
+        tokio::task::yield_now().await;
         let tool = format!("{}.{}", self.name, call.tool);
         let mut line = format!("{} {tool} {}", call.step, call.args.to_json());
         if call.attempt > 1 {

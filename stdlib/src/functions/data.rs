@@ -22,7 +22,7 @@ pub(super) fn entries() -> Vec<Entry> {
         row("parse_int(text: string) -> int?", "The integer that the text is, blanks around it aside, or null.", r#"parse_int(" 42 ")"#, "42", |call| Ok(call.text(0)?.trim().parse().map_or(Value::NULL, Value::int))),
         row("parse_number(text: string) -> number?", "The number that the text is, blanks around it aside, or null.", r#"parse_number("1.5e3")"#, "1500", parse_number),
         row("parse_decimal(text: string) -> decimal?", "The exact decimal that the text is, blanks around it aside, or null; 28 digits.", r#"parse_decimal("19.90")"#, "19.90", |call| Ok(decimal_from_text(call.text(0)?.trim()).map_or(Value::NULL, |value| Value::new(Data::Decimal(value))))),
-        row("sha256(text: string) -> string", "The SHA-256 of the text in UTF-8, in hexadecimal.", r#"sha256("")"#, r#""e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855""#, |call| { let hash = Sha256::digest(call.text(0)?.as_bytes()); Ok(Value::text(hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())) }),
+        row("sha256(text: string) -> string", "The SHA-256 of the text in UTF-8, in hexadecimal.", r#"sha256("")"#, r#""e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855""#, |call| { let hash = Sha256::digest(call.text(0)?.as_bytes()); Ok(Value::text(crate::hex(&hash))) }),
         row("base64(text: string) -> string", "The text in UTF-8, in Base64 with padding.", r#"base64("weir")"#, r#""d2Vpcg==""#, |call| { let text = STANDARD.encode(call.text(0)?); call.make_text(text) }),
         row("base64_decode(text: string) -> string?", "The text behind Base64 of either alphabet, with or without padding, or null when it is none.", r#"base64_decode("d2Vpcg==")"#, r#""weir""#, base64_decode),
     ]

@@ -108,13 +108,18 @@ impl Work {
                 engine.carry_on_or_leave(&run_id).await
             }
             Work::Tell(run_id, saying) => {
+                let cancels = matches!(saying, Saying::Cancel(_));
                 match saying {
                     Saying::Answer(step, value) => engine.answer(&run_id, &step, value).await?,
                     Saying::Decide(step, decision) => engine.decide(&run_id, &step, decision).await?,
                     Saying::Signal(signal) => engine.signal(&run_id, signal).await?,
                     Saying::Cancel(reason) => engine.cancel(&run_id, &reason).await?,
                 }
-                engine.carry_on_or_leave(&run_id).await
+                let (mut envelope, held) = engine.carry_on_or_leave(&run_id).await?;
+                if cancels {
+                    envelope.metadata.also_cancelled = engine.cancelled_with(&run_id).await?;
+                }
+                Ok((envelope, held))
             }
         }
     }

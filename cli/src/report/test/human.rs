@@ -4,13 +4,11 @@
 use super::{Count, Tested};
 use crate::escape;
 use crate::out::{Style, styled};
+use crate::report::counted;
 use crate::report::human::handler;
-use crate::report::snippet::Snippets;
-use crate::report::{Findings, counted};
-use miette::{GraphicalReportHandler, LabeledSpan, SourceCode};
-use std::fmt::{self, Display, Formatter};
-use weir_lang::span::FileId;
-use weir_runtime::testing::{Change, Failure, Label, RunTold, TestReport, quoted};
+use crate::report::shown::Shown;
+use miette::GraphicalReportHandler;
+use weir_runtime::testing::{Change, Failure, RunTold, TestReport, quoted};
 
 /// With more tests than this, those that passed are only counted.
 const LISTED: usize = 200;
@@ -64,13 +62,13 @@ fn list(tested: &[Tested<'_>], all: bool) -> String {
 
 fn one(handler: &GraphicalReportHandler, project: &Tested<'_>, report: &TestReport, text: &mut String) {
     for failure in &report.failures {
-        let shown = Shown::new(&project.findings, report, failure);
-        let before = text.len();
-        if handler.render_report(text, &shown).is_err() {
-            text.truncate(before);
-            let place = project.findings.place_text(super::place_of(report, failure));
-            text.push_str(&format!("{place}: {}\n", shown.message));
-        }
+        let place = super::place_of(report, failure);
+        let labels = failure.labels.iter().map(|label| (label.loc, label.text.as_str()));
+        Shown::new(&project.findings, place.file, &failure.message, failure.help.as_deref(), labels).render(
+            handler,
+            text,
+            |message| format!("{}: {message}\n", project.findings.place_text(place)),
+        );
         difference(failure, text);
         text.push('\n');
     }
@@ -186,61 +184,4 @@ fn summary(count: Count) -> String {
 
 fn named(name: &str) -> String {
     format!("\"{}\"", escape::line(name))
-}
-
-/// A failure as miette shows it.
-struct Shown<'a> {
-    message: String,
-    help: Option<String>,
-    snippets: Option<Snippets<'a>>,
-    labels: Vec<&'a Label>,
-}
-
-impl<'a> Shown<'a> {
-    fn new(findings: &'a Findings<'_>, report: &TestReport, failure: &'a Failure) -> Self {
-        let file: FileId = super::place_of(report, failure).file;
-        let (here, elsewhere): (Vec<&Label>, Vec<&Label>) =
-            failure.labels.iter().partition(|label| label.loc.file == file);
-        let notes = elsewhere.iter().map(|label| format!("{}: {}", findings.place_text(label.loc), label.text));
-        let help: Vec<String> = failure.help.iter().cloned().chain(notes).collect();
-        let help = (!help.is_empty()).then(|| escape::lines(&help.join("\n")).into_owned());
-        let snippets = findings.source(file).map(Snippets::new);
-        Shown { message: escape::line(&failure.message).into_owned(), help, snippets, labels: here }
-    }
-}
-
-impl Display for Shown<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl fmt::Debug for Shown<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Shown<'_> {}
-
-impl miette::Diagnostic for Shown<'_> {
-    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn Display>)
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.snippets.as_ref().map(|snippets| snippets as &dyn SourceCode)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let snippets = self.snippets.as_ref()?;
-        Some(Box::new(self.labels.iter().enumerate().map(move |(at, label)| {
-            let text = (!label.text.is_empty()).then(|| escape::line(&label.text).into_owned());
-            let span = snippets.marked(label.loc.span);
-            match at {
-                0 => LabeledSpan::new_primary_with_span(text, span),
-                _ => LabeledSpan::new_with_span(text, span),
-            }
-        })))
-    }
 }

@@ -1,8 +1,8 @@
 //! One JSON object.
 
 use super::{Count, Tested, place_of};
+use crate::report::json::At;
 use crate::report::{Findings, json as of_check};
-use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 use weir_lang::span::Loc;
@@ -93,22 +93,7 @@ fn call(call: &CallTold) -> Json {
 }
 
 fn at(project: &Tested<'_>, loc: Loc) -> Json {
-    #[derive(Serialize)]
-    struct At<'a> {
-        file: &'a str,
-        line: u32,
-        column: u32,
-        end_line: u32,
-        end_column: u32,
-    }
-    let place = project.findings.place(loc);
-    json!(At {
-        file: project.findings.path(loc.file),
-        line: place.line,
-        column: place.column,
-        end_line: place.end_line,
-        end_column: place.end_column,
-    })
+    json!(At::of(&project.findings, loc))
 }
 
 fn insert(object: &mut Json, name: &str, value: Json) {

@@ -134,6 +134,8 @@ coordinator main() -> string can t.write {
         ["put first", "moody second", "moody second"].map(String::from).to_vec(),
     )?;
     same("that it is another run", retried.metadata.run_id == failed.metadata.run_id, false)?;
+    let twice = engine.retry(&failed.metadata.run_id, None).await;
+    refuse("a second retry of the same run", twice, |error| matches!(error, EngineError::Refused(_)))?;
     let again = engine.retry(&retried.metadata.run_id, None).await;
     refuse("a retry of a run that has succeeded", again, |error| matches!(error, EngineError::Refused(_)))
 }

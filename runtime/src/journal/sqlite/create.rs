@@ -2,6 +2,7 @@
 
 use super::append;
 use super::audit;
+use super::keys;
 use super::lease;
 use super::queue;
 use super::sum;
@@ -19,8 +20,10 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
     }
     lease::live(sql, desk)?;
     let next = new.lines.len() as u64;
-    sql.prepare_cached("INSERT INTO plans (hash, json, sum) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-        .execute(params![run.program.as_str(), new.plan, sum::sum(&[&run.program, &new.plan])])?;
+    if !sql.prepare_cached("SELECT 1 FROM plans WHERE hash = ?1")?.exists([run.program.as_str()])? {
+        sql.prepare_cached("INSERT INTO plans (hash, json, sum) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+            .execute(params![run.program.as_str(), new.plan, sum::sum(&[&run.program, &new.plan])])?;
+    }
     sql.prepare_cached(
         "INSERT INTO runs (run_id, flow, program, status, started_at, finished_at, parent, start_key, next, owner, \
          token, sum, thread) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11, ?12)",
@@ -61,7 +64,10 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
 fn started(sql: &Connection, key: Option<&str>) -> Result<Option<String>, Stop> {
     let Some(key) = key else { return Ok(None) };
     let mut known = sql.prepare_cached("SELECT run_id FROM runs WHERE start_key = ?1")?;
-    Ok(known.query_row([key], |row| row.get(0)).optional()?)
+    match known.query_row([key], |row| row.get(0)).optional()? {
+        Some(known) => Ok(Some(known)),
+        None => keys::forgotten(sql, key),
+    }
 }
 
 /// Leaves word for a run.

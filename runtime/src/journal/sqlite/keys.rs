@@ -4,7 +4,8 @@ use super::sum;
 use super::writer::Stop;
 use crate::journal::{Claimed, KeyChange, KeyClaim, Trouble};
 use rusqlite::{Connection, OptionalExtension, params};
-use weir_stdlib::value::{Hash, Value};
+use weir_stdlib::hex;
+use weir_stdlib::value::Value;
 
 /// A key as it stands in the file.
 struct Held {
@@ -107,6 +108,31 @@ fn complete(sql: &Connection, run_id: &str, scope: &str, key: &str, value: &Valu
     Ok(())
 }
 
-fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The scope of keys under which runs were started that are forgotten by now.
+const STARTS: &str = "start";
+
+/// The key under which a run was started outlives it: nothing is started under it again.
+pub(super) fn keep_start(sql: &Connection, number: i64) -> Result<(), Stop> {
+    let mut look =
+        sql.prepare_cached("SELECT run_id, start_key FROM runs WHERE number = ?1 AND start_key IS NOT NULL")?;
+    let found = look.query_row([number], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).optional()?;
+    let Some((run_id, key)) = found else { return Ok(()) };
+    sql.prepare_cached(
+        "INSERT INTO keys (scope, key, args, run_id, step, since, value, sum, name) \
+         VALUES (?1, ?2, '', ?3, '', ?4, 'null', ?5, ?6) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![
+        STARTS,
+        key,
+        run_id,
+        crate::journal::now(),
+        sum::key(STARTS, &key, "", &run_id, Some("null")),
+        sum::sum(&[STARTS, &key]),
+    ])?;
+    Ok(())
+}
+
+/// The run that was started under this key, and is forgotten by now.
+pub(super) fn forgotten(sql: &Connection, key: &str) -> Result<Option<String>, Stop> {
+    Ok(look(sql, STARTS, key)?.map(|held| held.run_id))
 }

@@ -4,6 +4,7 @@
 mod append;
 mod audit;
 mod create;
+mod inbox;
 mod keys;
 mod lease;
 mod mark;
@@ -20,10 +21,10 @@ use super::{
     Loaded, NewRun, Place, Post, RunRecord, Standing, Ticket, Trouble,
 };
 use crate::journal::Claimed;
+use inbox::{Haste, Inbox};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use writer::{Desk, Job, Stop, Writer};
 
@@ -47,8 +48,8 @@ pub enum Durability {
 
 /// Runs and keys in an SQLite file. Any `sqlite3` can read it.
 pub struct SqliteJournal {
-    jobs: Option<Sender<Job>>,
-    writer: Option<JoinHandle<()>>,
+    inbox: Arc<Inbox>,
+    thread: Option<JoinHandle<()>>,
     reader: Mutex<Option<Connection>>,
     me: String,
     file: PathBuf,
@@ -70,27 +71,17 @@ impl SqliteJournal {
     pub fn open_with(path: impl AsRef<Path>, durability: Durability) -> Result<Self, JournalError> {
         let file = path.as_ref().to_path_buf();
         let me = uuid::Uuid::now_v7().to_string();
-        let (jobs, incoming) = mpsc::channel();
-        let (opened, answer) = mpsc::channel();
-        let desk = Desk::new(me.clone(), file.clone());
-        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || {
-            match Writer::open(desk, incoming, durability) {
-                Ok(writer) => {
-                    let _ = opened.send(Ok(()));
-                    writer.run();
-                }
-                Err(error) => drop(opened.send(Err(error))),
-            }
-        });
+        let inbox = Arc::new(Inbox::new(Writer::open(Desk::new(me.clone(), file.clone()), durability)?));
         let failed = |why: String| JournalError {
             what: format!("cannot open the journal {}", file.display()),
             why,
             trouble: Trouble::Unusable,
         };
-        let writer = thread.map_err(|error| failed(error.to_string()))?;
-        answer.recv().map_err(|_| failed("its writer broke down".into()))??;
         let reader = read::open(&file).map_err(|error| failed(database::explain(&error, KIND.note)))?;
-        Ok(SqliteJournal { jobs: Some(jobs), writer: Some(writer), reader: Mutex::new(Some(reader)), me, file })
+        let writes = Arc::clone(&inbox);
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || writes.run());
+        let thread = thread.map_err(|error| failed(error.to_string()))?;
+        Ok(SqliteJournal { inbox, thread: Some(thread), reader: Mutex::new(Some(reader)), me, file })
     }
 
     /// Hands work to the writer. `what` says what could not be done, should it fail.
@@ -100,10 +91,18 @@ impl SqliteJournal {
         what: impl FnOnce() -> String + Send + 'static,
         work: impl FnOnce(&Connection, &mut Desk) -> Result<T, Stop> + Send + 'static,
     ) -> Ticket<T> {
+        self.hand_in(Haste::Soon, sync, what, work)
+    }
+
+    fn hand_in<T: Send + 'static>(
+        &self,
+        haste: Haste,
+        sync: bool,
+        what: impl FnOnce() -> String + Send + 'static,
+        work: impl FnOnce(&Connection, &mut Desk) -> Result<T, Stop> + Send + 'static,
+    ) -> Ticket<T> {
         let (job, ticket) = Job::new(sync, self.file.clone(), what, work);
-        if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(job);
-        }
+        self.inbox.hand_in(job, haste);
         ticket
     }
 
@@ -128,7 +127,8 @@ impl SqliteJournal {
         due: Vec<Option<String>>,
     ) -> Ticket<Vec<Claimed>> {
         let run_id = run_id.to_owned();
-        self.submit(
+        self.hand_in(
+            Haste::Now,
             true,
             || "cannot claim or record a key".into(),
             move |sql, desk| {
@@ -156,7 +156,8 @@ impl Journal for SqliteJournal {
     fn append(&self, batch: Batch) -> Ticket<Appended> {
         let (seq, run_id) = (batch.seq, batch.run_id.clone());
         let what = move || format!("cannot write line {seq} of run {run_id}");
-        self.submit(batch.sync, what, move |sql, desk| append::append(sql, desk, &batch))
+        let haste = if batch.sync { Haste::Now } else { Haste::Behind };
+        self.hand_in(haste, batch.sync, what, move |sql, desk| append::append(sql, desk, &batch))
     }
 
     fn claim(&self, run_id: &str) -> Ticket<u64> {
@@ -261,10 +262,10 @@ impl Journal for SqliteJournal {
 impl Drop for SqliteJournal {
     /// What was handed over is still written.
     fn drop(&mut self) {
-        self.jobs.take();
+        self.inbox.close();
         self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Forgetting runs that ended long ago, a few at a time, while others go on. The space is used again, and given back
 //! to the disk where the file allows it.
 
+use super::keys;
 use super::writer::{Desk, Stop};
 use rusqlite::{Connection, params};
 
@@ -17,6 +18,7 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
         old.query_map(params![before, limit], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let before = free(sql)?;
     for (number, run_id) in &old {
+        keys::keep_start(sql, *number)?;
         sql.prepare_cached("DELETE FROM events WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM posts WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM queue WHERE run = ?1")?.execute([number])?;

@@ -1,6 +1,7 @@
 //! The checksum of a record: what it says, and where it stands, so that records that changed places are noticed too.
 
 use sha2::{Digest, Sha256};
+use weir_stdlib::hex;
 
 /// A checksum over parts; a part cannot run into the next.
 pub(super) fn sum(parts: &[&str]) -> i64 {
@@ -30,5 +31,5 @@ pub(super) fn key(scope: &str, key: &str, args: &str, run_id: &str, value: Optio
 
 /// The name of a large value.
 pub(super) fn name(json: &str) -> String {
-    Sha256::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(json.as_bytes()))
 }

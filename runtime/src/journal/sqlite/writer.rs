@@ -1,5 +1,4 @@
-//! The thread that writes: it takes what has come in meanwhile, does it in one transaction, commits once, and then
-//! answers everybody.
+//! Who writes takes what has come in meanwhile, does it in one transaction, commits once, and then answers everybody.
 
 use super::mark::Mark;
 use super::{Durability, KIND, audit, database, lease};
@@ -8,13 +7,12 @@ use crate::journal::{JournalError, Ticket, Trouble};
 use rusqlite::{Connection, TransactionBehavior};
 use rustc_hash::FxHashMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Work done in one transaction, at most.
-const TOGETHER: usize = 2_000;
 /// How often a worker says that it lives.
-const BEAT: Duration = Duration::from_secs(5);
+pub(super) const BEAT: Duration = Duration::from_secs(5);
+/// A commit that takes longer than this waits for the disk, and not for anything that could be spared.
+const BRISK: Duration = Duration::from_millis(1);
 
 /// Why work was not done.
 pub(super) enum Stop {
@@ -65,7 +63,8 @@ type Broken = ((Trouble, String), Finish);
 
 /// Something to write.
 pub(super) struct Job {
-    sync: bool,
+    /// The answer may be given only when it is durable.
+    pub sync: bool,
     work: Work,
 }
 
@@ -149,51 +148,42 @@ impl Desk {
     }
 }
 
-/// The writing thread.
+/// The connection that writes.
 pub(super) struct Writer {
     connection: Connection,
-    jobs: Receiver<Job>,
     desk: Desk,
     mark: Mark,
     durability: Durability,
     synced: bool,
     seen: i64,
+    /// Another process has written since the transaction before.
+    others: bool,
     beat: Instant,
 }
 
 impl Writer {
-    pub(super) fn open(desk: Desk, jobs: Receiver<Job>, durability: Durability) -> Result<Writer, JournalError> {
+    pub(super) fn open(desk: Desk, durability: Durability) -> Result<Writer, JournalError> {
         let connection = database::open(&desk.file, &KIND)?;
         let mark = Mark::open(&desk.file);
         let failed = |stop: Stop| stop.error("cannot go on", &desk.file);
         mark.check(&connection).map_err(failed)?;
-        Ok(Writer { connection, jobs, desk, mark, durability, synced: true, seen: 0, beat: Instant::now() })
+        Ok(Writer { connection, desk, mark, durability, synced: true, seen: 0, others: false, beat: Instant::now() })
     }
 
-    /// Until nobody can hand over work any more.
-    pub(super) fn run(mut self) {
-        loop {
-            let mut jobs = match self.jobs.recv_timeout(BEAT) {
-                Ok(job) => vec![job],
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            while jobs.len() < TOGETHER
-                && let Ok(job) = self.jobs.try_recv()
-            {
-                jobs.push(job);
-            }
-            self.together(jobs);
-        }
+    /// Nobody can hand over work any more.
+    pub(super) fn leave(&mut self) {
         lease::leave(&self.connection, &mut self.desk);
     }
 
-    fn together(&mut self, jobs: Vec<Job>) {
+    /// Does this work in one transaction. Gives whether it was one writer's alone, and quickly done.
+    pub(super) fn together(&mut self, jobs: Vec<Job>) -> bool {
         let beats = self.desk.living.is_some() && self.beat.elapsed() >= BEAT;
         if jobs.is_empty() && !beats {
-            return;
+            return true;
         }
-        let sync = self.durability == Durability::Full && jobs.iter().any(|job| job.sync);
+        let begun = Instant::now();
+        let awaited = jobs.iter().filter(|job| job.sync).count();
+        let sync = self.durability == Durability::Full && awaited > 0;
         let mut finishes = Vec::with_capacity(jobs.len());
         let failed = self.transact(jobs, sync, beats, &mut finishes).err();
         if failed.is_some() {
@@ -205,6 +195,7 @@ impl Writer {
         for finish in finishes {
             finish(failed.clone());
         }
+        awaited <= 1 && !self.others && begun.elapsed() < BRISK
     }
 
     fn transact(
@@ -230,7 +221,8 @@ impl Writer {
             }
         };
         // Only now can no other process write any more.
-        if others_wrote(&transaction, &mut self.seen).map_err(told)? {
+        self.others = others_wrote(&transaction, &mut self.seen).map_err(told)?;
+        if self.others {
             self.desk.known.clear();
             self.desk.audit.forget();
         }

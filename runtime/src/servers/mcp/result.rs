@@ -92,7 +92,8 @@ fn text(reading: &Reading<'_>, content: &[ContentBlock]) -> Result<String, Fault
 fn file(reading: &Reading<'_>, data: &str, kind: Option<&str>) -> Result<String, Fault> {
     let open = |what: String| Fault::open("bad_response", format!("the result of `{}` {what}", reading.name));
     let bytes = BASE64_STANDARD.decode(data.trim()).map_err(|_| open("holds bytes that are no base64".to_owned()))?;
-    let hash: String = Sha256::digest(&bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = weir_stdlib::hex(&Sha256::digest(&bytes));
+    hash.truncate(32);
     let path = format!("{BLOBS}/{hash}.{}", extension(kind));
     let full = reading.root.join(&path);
     if !full.exists() {

@@ -123,6 +123,7 @@ fn boundary(parts: &[(String, Vec<u8>)]) -> String {
         hash.update(head);
         hash.update(content);
     }
-    let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = weir_stdlib::hex(&hash.finalize());
+    hex.truncate(32);
     format!("weir-{hex}")
 }

@@ -83,7 +83,8 @@ impl Message {
         for attachment in &self.attachments {
             hash.update(Sha256::digest(&attachment.bytes));
         }
-        let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let mut hex = weir_stdlib::hex(&hash.finalize());
+        hex.truncate(32);
         format!("{hex}@weir.invalid")
     }
 
