@@ -4,6 +4,7 @@
 
 mod editor;
 mod engine;
+mod lab;
 mod machine;
 mod mcp;
 mod out;
