@@ -143,5 +143,6 @@ fn started(n: i64) -> Event {
         thread: None,
         behind: None,
         seed: None,
+        allowance: None,
     }))
 }

@@ -2,7 +2,7 @@
 //! label are masked.
 
 use crate::machine::path;
-use crate::machine::{Effect, Machine, Run, Status, Timer};
+use crate::machine::{Allowance, Effect, Machine, Run, Status, Timer};
 use ecow::EcoString;
 use serde::ser::Error;
 use serde::{Serialize, Serializer};
@@ -58,8 +58,31 @@ pub struct Metadata {
     /// What a failed compensation left, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_undone: Vec<String>,
+    /// Runs that it had started, and that were cancelled with it because they were not over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_cancelled: Vec<EcoString>,
+    /// How deep it is: one level more than the flow whose step started it. None: no step did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u64>,
+    /// What the run may still use up of its budget, and of that of the flow that started it. None: there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_left: Option<BudgetLeft>,
     /// 32 hexadecimal digits.
     pub trace_id: EcoString,
+}
+
+/// What is left of a budget, without its time; only parts that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct BudgetLeft {
+    /// Attempts of tool calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
+    /// The sum of their costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// Levels of flows and started runs below its entry flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u64>,
 }
 
 /// `{ code, message, step }`
@@ -134,6 +157,14 @@ fn plain<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error>
     raw.serialize(serializer)
 }
 
+impl BudgetLeft {
+    /// What is left to a machine's run that begins, or has begun, with this.
+    pub(crate) fn of(machine: &Machine, allowance: Option<&Allowance>) -> Option<BudgetLeft> {
+        let (calls, cost, depth) = machine.budget_left(allowance)?;
+        Some(BudgetLeft { calls, cost, depth })
+    }
+}
+
 impl Envelope {
     /// What a machine's run has come to.
     pub(crate) fn of(machine: &Machine) -> Envelope {
@@ -177,6 +208,9 @@ impl Envelope {
             report: report(machine),
             waiting: waiting(machine),
             not_undone: left,
+            also_cancelled: machine.also_cancelled().to_vec(),
+            depth: run.allowance.as_ref().map(|allowance| allowance.depth).filter(|depth| *depth > 0),
+            budget_left: BudgetLeft::of(machine, run.allowance.as_ref()),
             trace_id: run.trace.clone(),
         };
         let value = run.value.as_ref().map(Value::mask);

@@ -23,7 +23,7 @@ use weir_runtime::engine::{
 };
 use weir_runtime::journal::{
     Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
-    NewRun, Place, Post, RunRecord, Ticket, Trouble,
+    NewRun, Place, Post, RunRecord, SqliteJournal, Ticket, Trouble,
 };
 use weir_runtime::machine::NoteKind;
 use weir_runtime::tool::{Call, Continuation, Fault, Outcome, Progress, Tool, ToolQuestion, Unfinished};
@@ -315,6 +315,22 @@ async fn without_anyone_to_ask_the_run_is_left_waiting_and_goes_on_when_answered
     assert_eq!((envelope.exit_code(), envelope.records[0].value.as_bool()), (0, Some(false)));
     assert_eq!(fake.calls(), ["add w"], "what was done is not done again");
     assert!(matches!(engine.cancel(&id, "").await, Err(EngineError::Ended { .. })));
+}
+
+#[tokio::test]
+async fn what_was_said_first_is_heard_first_whoever_had_the_run_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("weir.db");
+    let engine = LocalEngine::new(Arc::new(SqliteJournal::open(&file).unwrap()), toolbox(&obliging()));
+    let id = engine.start(asking(), request()).await.unwrap().metadata.run_id;
+    let other = SqliteJournal::open(&file).unwrap();
+    let token = other.claim(&id).await.unwrap();
+    engine.cancel(&id, "enough").await.unwrap();
+    // Whoever had it lets go without having heard it.
+    other.release(&id, token).await.unwrap();
+    let late = engine.answer(&id, "ok", Value::bool(true)).await.unwrap_err();
+    assert!(matches!(late, EngineError::Ended { status: "cancelled", .. }), "{late}");
+    assert_eq!(engine.status(&id).await.unwrap().metadata.status.word(), "cancelled");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use serde_json::json;
 use weir_compiler::plan::*;
 use weir_lang::ast::Role;
 use weir_lang::types::Type;
-use weir_runtime::machine::{Effect, Event, Key, Timer};
+use weir_runtime::machine::{Allowance, Effect, Event, Key, Timer};
 use weir_runtime::tool::Fault;
 use weir_stdlib::value::Value;
 
@@ -340,6 +340,104 @@ fn start_spawns_a_run_once_with_what_it_may_do() {
     hand.done("go", Value::NULL);
     assert_eq!(hand.envelope().records[0].value.as_str(), Some(spawn.run_id.as_str()));
     hand.replays(&plan);
+}
+
+#[test]
+fn a_run_that_is_started_has_what_was_left_then() {
+    let part = flow(Role::Coordinator, "part", block(vec![start("go", 2, &[], 0), write("late", 1)]));
+    let main = flow(Role::Coordinator, "main", block(vec![write("w", 0), call("part", 1, &[], 1)]))
+        .clauses(|clauses| (clauses.budget.cost, clauses.budget.depth) = (Some(0.05), Some(2)));
+    let mut plan = plan(vec![
+        main,
+        part.clauses(|clauses| clauses.budget.calls = Some(9)),
+        flow(Role::Coordinator, "audit", block(vec![])),
+    ]);
+    plan.tools["crm.add"].cost = 0.02;
+    let mut hand = Hand::start(plan.clone());
+    hand.ok("w");
+    let Effect::Spawn(spawn) = hand.owed[0].clone() else { panic!() };
+    let allowance = Allowance { depth: 2, calls: Some(9), cost: Some(0.03), levels: Some(0) };
+    assert_eq!(spawn.allowance, allowance);
+    hand.replays(&plan);
+}
+
+#[test]
+fn what_was_left_to_the_starter_holds_beside_the_own_budget() {
+    let plan = || {
+        let main = flow(Role::Coordinator, "main", block(vec![write("a", 0), write("b", 1)]));
+        let mut plan = plan(vec![main.clauses(|clauses| clauses.budget.calls = Some(5))]);
+        plan.tools["crm.add"].cost = 0.02;
+        plan
+    };
+    let left = |calls, cost, levels| Some(Allowance { depth: 3, calls, cost, levels });
+    let mut hand = Hand::with(plan(), |started| started.allowance = left(Some(1), None, None));
+    hand.ok("a");
+    assert_eq!((hand.status(), hand.code().as_str()), ("failed", "budget"));
+    let said = hand.noted("budget.spent");
+    assert!(said[0].contains("`main` is used up: 1 calls, all that was left to the run that started"), "{said:?}");
+    let metadata = hand.envelope().metadata;
+    assert_eq!((metadata.depth, metadata.budget_left.unwrap().calls), (Some(3), Some(0)));
+    let mut hand = Hand::with(plan(), |started| started.allowance = left(Some(7), Some(0.02), None));
+    hand.ok("a");
+    assert_eq!((hand.code().as_str(), hand.envelope().metadata.budget_left.unwrap().cost), ("budget", Some(0.0)));
+    let deep = one(Role::Coordinator, vec![start("go", 0, &[], 0)]);
+    let hand = Hand::with(deep.clone(), |started| started.allowance = left(None, None, Some(0)));
+    assert_eq!((hand.code().as_str(), hand.owed.len()), ("budget", 0));
+    let hand = Hand::with(deep, |started| started.allowance = None);
+    assert_eq!(hand.owed.len(), 1, "an earlier Weir held no start to that");
+}
+
+/// Starts two runs, one of them for good, and waits for a third to exist.
+fn starts() -> Plan {
+    let steps = vec![
+        start("one", 1, &[], 0).to(0),
+        start("kept", 1, &[], 1).to(1).last(),
+        start("late", 1, &[], 2).to(2),
+        ask("ask", "go on?", Type::Bool, 3),
+    ];
+    plan(vec![
+        flow(Role::Coordinator, "main", block(steps)),
+        flow(Role::Coordinator, "audit", block(vec![wait("wait", ms(1_000))])),
+    ])
+}
+
+fn told_of(hand: &Hand) -> Vec<Vec<String>> {
+    let runs = |effect: &Effect| match effect {
+        Effect::CancelStarted { runs, .. } => Some(runs.iter().map(ToString::to_string).collect()),
+        _ => None,
+    };
+    hand.machine.pending().iter().filter_map(runs).collect()
+}
+
+#[test]
+fn a_cancelled_run_ends_when_the_runs_that_it_started_are_told() {
+    let plan = starts();
+    let mut hand = Hand::start(plan.clone());
+    hand.done("one", Value::text("run 1"));
+    hand.done("kept", Value::text("run 2"));
+    hand.cancel();
+    assert_eq!((hand.status(), told_of(&hand)), ("running", vec![vec!["run 1".to_owned()]]));
+    hand.replays(&plan);
+    hand.done("cancel:started", Value::list([Value::text("run 1")]));
+    assert_eq!((hand.status(), hand.owing()), ("running", vec!["late".to_owned()]), "the start in flight is awaited");
+    hand.done("late", Value::text("run 3"));
+    assert_eq!(told_of(&hand), [["run 3"]]);
+    hand.replays(&plan);
+    hand.done("cancel:started", Value::list([]));
+    assert_eq!((hand.status(), hand.envelope().exit_code()), ("cancelled", 130));
+    assert_eq!(hand.envelope().metadata.also_cancelled, ["run 1"], "the other one was over");
+    hand.replays(&plan);
+}
+
+#[test]
+fn a_journal_of_an_earlier_weir_says_nothing_of_the_runs_that_were_started() {
+    let mut hand = Hand::start(starts());
+    for step in ["one", "kept", "late"] {
+        hand.done(step, Value::text(step));
+    }
+    let cancelled = json!({ "cancelled": { "at": "2026-01-01T00:00:10Z", "reason": "by hand" } });
+    hand.tell(serde_json::from_value(cancelled).unwrap());
+    assert_eq!((hand.status(), told_of(&hand).len()), ("cancelled", 0));
 }
 
 #[test]

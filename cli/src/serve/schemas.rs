@@ -38,6 +38,15 @@ fn object(fields: Json) -> Json {
     json!({ "type": "object", "properties": fields, "required": required })
 }
 
+/// An object that may have these fields too.
+fn and(mut object: Json, more: Json) -> Json {
+    let fields = object.get_mut("properties").and_then(Json::as_object_mut);
+    if let (Some(fields), Json::Object(more)) = (fields, more) {
+        fields.extend(more);
+    }
+    object
+}
+
 /// An object that has only these fields; those that are named must be there.
 fn body(required: &[&str], fields: Json) -> Json {
     json!({ "type": "object", "properties": fields, "required": required, "additionalProperties": false })
@@ -145,11 +154,16 @@ fn runs() -> Json {
             })) },
             "steps": { "type": "array", "items": named("Step") }
         })),
-        "Metadata": object(json!({
+        "Metadata": and(object(json!({
             "run_id": text(), "flow": text(), "program": text(), "status": status, "started_at": maybe_text(),
             "finished_at": maybe_text(), "partial": { "type": "boolean" }, "blocked": { "type": "boolean" },
             "reason": maybe_text(), "error": { "type": ["object", "null"] }, "steps": count(), "attempts": count(),
             "side_effects": { "type": "array" }, "report": { "type": "array" }, "trace_id": text()
+        })), json!({
+            "also_cancelled": { "type": "array", "items": text(), "description": "runs that it had started, cancelled with it" },
+            "depth": { "type": "integer", "minimum": 1, "description": "one level more than the flow that started it" },
+            "budget_left": { "type": "object", "properties": { "calls": count(), "cost": { "type": "number" }, "depth": count() },
+                "description": "what it may still use up of its budget, and of that of the flow that started it" }
         }))
     })
 }

@@ -1,7 +1,7 @@
 //! `weir runs`: listing, showing, answering later, going on after a kill.
 
 use crate::support::{Folder, folder};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -70,6 +70,84 @@ fn a_signal_moves_a_run_and_cancelling_undoes() {
     here.weir(&["runs", "resume", &second]).code(5);
     let done = here.weir(&["runs", "cancel", &second, "--reason", "no longer"]).code(4).json();
     assert_eq!(done["metadata"]["error"]["message"], "no longer");
+}
+
+#[test]
+fn a_run_that_is_started_shows_how_deep_it_is_and_what_is_left_to_it() {
+    let flow = "coordinator main() can store.write budget 3 calls, depth 2 {\n  store.put(collection: \"a\", id: \"1\", value: 1)\n  start part()\n}\n\ncoordinator part() can store.write {\n  store.put(collection: \"a\", id: \"2\", value: 2)\n  ask \"Go on?\" as bool\n  start leaf()\n}\n\ncoordinator leaf() can store.write {\n  for n in 1..5 {\n    store.put(collection: \"a\", id: \"{n}\", value: 3)\n  }\n}\n";
+    let here = folder(&[("a.flow", flow)]);
+    let main = id(&here, "a.flow:main", 0);
+    let runs = here.weir(&["runs", "list", "--format", "json"]).code(0).json();
+    let part = runs["runs"].as_array().unwrap().iter().find(|run| run["parent"] == main.as_str()).unwrap();
+    let part = part["run_id"].as_str().unwrap();
+    let metadata = shown(&here, part)["metadata"].clone();
+    assert_eq!((&metadata["depth"], &metadata["budget_left"]), (&1.into(), &json!({ "calls": 1, "depth": 1 })));
+    here.weir(&["runs", "show", part]).code(0).prints(&[
+        &format!("by run   {main}"),
+        "depth    1",
+        "1 call, depth 1 left",
+    ]);
+    here.weir(&["runs", "answer", part, "yes"]).code(0);
+    let runs = here.weir(&["runs", "list", "--status", "failed", "--format", "json"]).code(0).json();
+    let leaf = shown(&here, runs["runs"][0]["run_id"].as_str().unwrap());
+    assert_eq!(leaf["metadata"]["error"]["code"], "budget");
+    assert_eq!((&leaf["metadata"]["depth"], &leaf["run"]["parent"]), (&2.into(), &part.into()));
+    let again = here.weir(&["runs", "retry", runs["runs"][0]["run_id"].as_str().unwrap()]).code(1).json();
+    assert_eq!(again["metadata"]["error"]["code"], "budget", "to try again gives no more");
+}
+
+const STARTS: &str = r#"
+coordinator main() can store.write {
+  start part()
+  start mid()
+  start later() after 3d
+  start later() after 4d final
+  ask "Go on?" as bool
+}
+
+saga part() can store.write {
+  store.put(collection: "b", id: "1", value: 1)
+    undo store.delete(collection: "b", id: "1")
+  ask "Go on here?" as bool
+}
+
+coordinator mid() {
+  start leaf()
+  ask "Go on there?" as bool
+}
+
+coordinator leaf() {
+  ask "Go on below?" as bool
+}
+
+coordinator later() {
+}
+"#;
+
+#[test]
+fn cancelling_reaches_the_runs_that_a_run_started_and_theirs() {
+    let here = folder(&[("a.flow", STARTS)]);
+    let main = id(&here, "a.flow:main", 5);
+    let cancelled = here.weir(&["runs", "cancel", &main, "--reason", "no longer"]).code(130);
+    let done = cancelled.says(&["also cancelled: 4 runs that it had started"]).json();
+    assert_eq!(done["metadata"]["also_cancelled"].as_array().unwrap().len(), 4, "{done}");
+    let runs = here.weir(&["runs", "list", "--format", "json"]).code(0).json();
+    let mut states: Vec<String> = runs["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| format!("{} {}", run["flow"].as_str().unwrap(), run["status"].as_str().unwrap()))
+        .collect();
+    states.sort();
+    let all =
+        ["later cancelled", "later queued", "leaf cancelled", "main cancelled", "mid cancelled", "part compensated"];
+    assert_eq!(states, all);
+    let part = runs["runs"].as_array().unwrap().iter().find(|run| run["flow"] == "part").unwrap();
+    let part = shown(&here, part["run_id"].as_str().unwrap());
+    assert_eq!(part["metadata"]["error"]["message"], format!("cancelled with its parent, run {main}"));
+    here.weir(&["runs", "cancel", &main]).code(1).says(&["has ended"]).silent();
+    let audit = here.weir(&["audit", "list", "--what", "run.cancelled", "--format", "json"]).code(0).stdout;
+    assert_eq!(audit.matches(&format!("\"by\":\"run {main}\"")).count(), 3, "{audit}");
 }
 
 #[test]

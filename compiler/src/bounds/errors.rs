@@ -9,7 +9,7 @@ pub fn budget_exceeded(loc: Loc, flow: &str, what: &str, needs: &str, most: &str
     let (message, help) = match what {
         "calls" => (format!("`{flow}` makes at least {needs} calls, and its budget is {most}"), "calls"),
         "cost" => (format!("`{flow}` costs at least {needs}, and its budget is {most}"), "cost"),
-        "depth" => (format!("`{flow}` calls flows at least {needs} deep, and its budget is {most}"), "depth"),
+        "depth" => (format!("`{flow}` goes at least {needs} flows deep, and its budget is {most}"), "depth"),
         _ => (format!("`{flow}` waits for at least {needs}, and its budget is {most}"), "time"),
     };
     Diagnostic::new(Rule::BudgetExceeded, loc, message)

@@ -16,7 +16,7 @@ pub(super) struct Needs {
     pub time: u64,
     /// Billionths.
     pub cost: u64,
-    /// Flow calls inside each other.
+    /// Flow calls inside each other; a start is one.
     pub depth: u64,
 }
 
@@ -172,6 +172,7 @@ impl Least {
                 }
                 Ends { through: self.called(*flow), returns: None }
             }
+            Target::Start { .. } => Ends { through: Some(Needs { depth: 1, ..Needs::default() }), returns: None },
             _ => nothing,
         }
     }

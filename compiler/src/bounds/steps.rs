@@ -184,7 +184,7 @@ impl<'p> Steps<'p, '_> {
             Target::Start { flow, .. } => {
                 let name = self.plan.flows.get(*flow as usize).map(|flow| flow.name.clone()).unwrap_or_default();
                 let starts = [(name, Sum::number(1))].into_iter().collect();
-                Work { starts, ..Work::default() }
+                Work { starts, depth: Sum::number(1), ..Work::default() }
             }
         };
         if retries.count.is_none() && matches!(act.target, Target::Tool { .. } | Target::Flow { .. }) {

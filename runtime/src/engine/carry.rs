@@ -36,8 +36,8 @@ pub(super) enum Message {
     Turn { call: Box<CallEffect>, answer: Result<Permit, Fault> },
     /// A person has answered, or nobody is there.
     Answered { key: Key, value: Option<Value> },
-    /// From outside.
-    Told { word: Word, reply: oneshot::Sender<Result<(), EngineError>> },
+    /// From outside. The answer: whether that was new.
+    Told { word: Word, reply: oneshot::Sender<Result<bool, EngineError>> },
     /// From another process.
     Posted { number: i64, word: Option<Word> },
     /// The process is ending: nothing new is begun, and another one goes on.
@@ -188,6 +188,7 @@ impl RunLoop {
             thread: self.thread.clone(),
             behind: spawn.behind,
             seed: None,
+            allowance: Some(spawn.allowance),
         };
         let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
         let key = spawn.key;
@@ -296,6 +297,15 @@ pub(super) fn go(engine: LocalEngine, run: RunLoop) -> std::pin::Pin<Box<dyn Fut
 pub(super) fn take_turn(engine: LocalEngine, run_id: EcoString) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         if let Err(error) = engine.in_turn(&run_id).await {
+            engine.lost(&run_id, &error);
+        }
+    })
+}
+
+/// Goes on with a run that another one has cancelled; boxed, since it may have started others.
+pub(super) fn carry_on(engine: LocalEngine, run_id: EcoString) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        if let Err(error) = super::Engine::carry_on(&engine, &run_id).await {
             engine.lost(&run_id, &error);
         }
     })

@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod family;
 mod lab;
 mod people;
 mod runs;
@@ -57,7 +58,12 @@ pub async fn check(new: &(dyn Fn() -> Result<Box<dyn Home>, String> + Sync)) -> 
         "a run that is started knows who started it, and is waited for": sub_runs::parent;
         "a run that is started may do no more than the one that starts it": sub_runs::grants;
         "depth and budget hold over the flows that a run calls": sub_runs::budget;
+        "depth and budget hold over the runs that a run starts, in whichever process": sub_runs::handed_on;
         "cancelling reaches the sagas inside, and runs whose start is undone": sub_runs::cancel;
+        "cancelling reaches the runs that a run started, and theirs": family::cancel;
+        "a run that cancelling did not reach in one process is reached in the next": family::cancel_later;
+        "a run that is started again has started what the failed one had": family::retried;
+        "a run that ends, or fails, does not cancel what it started": family::outlives;
     }
     Ok(())
 }

@@ -277,8 +277,8 @@ impl LocalEngine {
     }
 
     /// Tells a run something: its loop when it is under way here, the process that carries it on where there is one,
-    /// else its journal.
-    async fn tell(&self, run_id: &str, what: Told) -> Result<(), EngineError> {
+    /// else its journal. Gives whether that was new to the run.
+    pub(super) async fn tell(&self, run_id: &str, what: Told) -> Result<bool, EngineError> {
         // Somebody in this process is just taking the run over, or lets go of it: then it is heard at once, or is ours.
         for _ in 0..HANDOVERS {
             if self.is_under_way(run_id) || !self.is_taken(run_id) {
@@ -297,10 +297,14 @@ impl LocalEngine {
         }
         match self.take_over(run_id).await {
             Ok(mut run) => {
-                let told = match run.event_of(&word.what) {
+                let left = run.note_what_was_left().await;
+                let told = match left.and_then(|()| run.event_of(&word.what)) {
                     // It is told when it has begun.
-                    Ok(Event::Received { .. }) if run.queued.is_some() => self.post(run_id, &word).await,
-                    Ok(event) => run.note_down(event, word.by).await,
+                    Ok(Some(Event::Received { .. })) if run.queued.is_some() => {
+                        self.post(run_id, &word).await.map(|()| true)
+                    }
+                    Ok(Some(event)) => run.note_down(event, word.by).await.map(|()| true),
+                    Ok(None) => Ok(false),
                     Err(error) => Err(error),
                 };
                 if matches!(told, Err(EngineError::Journal { .. } | EngineError::Held(_))) {
@@ -309,12 +313,12 @@ impl LocalEngine {
                     return told;
                 }
                 let rested = run.rest().await;
-                told.and(rested)
+                told.and_then(|new| rested.map(|()| new))
             }
-            Err(EngineError::Held(_)) => {
-                RunLoop::load(self, run_id)?.event_of(&word.what)?;
-                self.post(run_id, &word).await
-            }
+            Err(EngineError::Held(_)) => match RunLoop::load(self, run_id)?.event_of(&word.what)? {
+                Some(_) => self.post(run_id, &word).await.map(|()| true),
+                None => Ok(false),
+            },
             Err(error) => Err(error),
         }
     }
@@ -620,23 +624,23 @@ impl Engine for LocalEngine {
     }
 
     async fn answer(&self, run_id: &str, step: &str, value: Value) -> Result<(), EngineError> {
-        self.tell(run_id, Told::Answer { step: step.into(), value }).await
+        self.tell(run_id, Told::Answer { step: step.into(), value }).await.map(drop)
     }
 
     async fn decide(&self, run_id: &str, step: &str, decision: Decision) -> Result<(), EngineError> {
-        self.tell(run_id, Told::Decide { step: step.into(), decision }).await
+        self.tell(run_id, Told::Decide { step: step.into(), decision }).await.map(drop)
     }
 
     async fn signal(&self, run_id: &str, signal: Signal) -> Result<(), EngineError> {
-        self.tell(run_id, Told::Signal(signal)).await
+        self.tell(run_id, Told::Signal(signal)).await.map(drop)
     }
 
     async fn cancel(&self, run_id: &str, reason: &str) -> Result<(), EngineError> {
-        self.tell(run_id, Told::Cancel(reason.into())).await
+        self.tell(run_id, Told::Cancel(reason.into())).await.map(drop)
     }
 
     async fn pause(&self, run_id: &str) -> Result<(), EngineError> {
-        self.tell(run_id, Told::Pause).await
+        self.tell(run_id, Told::Pause).await.map(drop)
     }
 
     async fn resume(&self, run_id: &str) -> Result<Envelope, EngineError> {

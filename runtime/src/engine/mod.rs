@@ -14,6 +14,7 @@ mod queue;
 mod recover;
 mod retry;
 mod run;
+mod started;
 mod timers;
 mod toolbox;
 mod turn;
@@ -82,8 +83,8 @@ pub trait Engine: Send + Sync {
     /// No such run, or one that has ended.
     async fn signal(&self, run_id: &str, signal: Signal) -> Result<(), EngineError>;
 
-    /// Ends a run: what is in flight is awaited, what sagas did is undone. A run that is not under way here does so
-    /// when it is resumed.
+    /// Ends a run: what is in flight is awaited, what sagas did is undone, and the runs that its steps started are
+    /// cancelled with it, as far as they are not over. A run that is not under way here does so when it is resumed.
     ///
     /// # Errors
     /// No such run, or one that has ended.

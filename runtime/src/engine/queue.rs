@@ -8,7 +8,7 @@ use super::turn::Turn;
 use super::{EngineError, StartRequest, from_outside, validate};
 use crate::envelope::Envelope;
 use crate::journal::{Admitted, Created, Depth, Due, Filter, NewRun, Place, RunRecord};
-use crate::machine::{Effect, Event, Note, NoteKind, Started, Status, Timer};
+use crate::machine::{Allowance, Effect, Event, Note, NoteKind, Started, Status, Timer};
 use crate::observe::Observed;
 use ecow::EcoString;
 use jiff::Timestamp;
@@ -130,6 +130,7 @@ impl LocalEngine {
             thread: request.thread,
             behind: None,
             seed: None,
+            allowance: Some(Allowance::default()),
         }
     }
 

@@ -5,10 +5,10 @@ use super::carry::Message;
 use super::elsewhere::{Moved, Pin};
 use super::keys::Holder;
 use super::line;
-use super::local::{LocalEngine, Taking, Told};
+use super::local::{LocalEngine, Taking, Told, Word};
 use super::timers::Timers;
 use super::turn::Turn;
-use crate::envelope::Envelope;
+use crate::envelope::{BudgetLeft, Envelope};
 use crate::journal::{Appended, Created, JournalError, Line, Ticket};
 use crate::machine::{CallEffect, Claim, Effect, Event, Key, Machine, NoteKind, Started, Status, Timer};
 use crate::observe::Observed;
@@ -203,6 +203,9 @@ impl RunLoop {
             envelope.metadata.run_id = started.run_id.clone();
             envelope.metadata.program = started.program.clone();
             envelope.metadata.trace_id = crate::machine::trace_id(&started.run_id);
+            envelope.metadata.depth =
+                started.allowance.as_ref().map(|allowance| allowance.depth).filter(|depth| *depth > 0);
+            envelope.metadata.budget_left = BudgetLeft::of(&self.machine, started.allowance.as_ref());
         }
         envelope
     }
@@ -305,14 +308,15 @@ impl RunLoop {
                 }
                 Message::Told { word, reply } => match self.event_of(&word.what) {
                     Ok(event) => {
-                        self.heed(&mut turn, event, word.by);
-                        replies.push(reply);
+                        let new = event.is_some();
+                        event.into_iter().for_each(|event| self.heed(&mut turn, event, word.by.clone()));
+                        replies.push((reply, new));
                     }
                     Err(error) => drop(reply.send(Err(error))),
                 },
                 Message::Posted { number, word } => {
                     turn.posts.push(number);
-                    if let Some((event, by)) = word.and_then(|word| Some((self.event_of(&word.what).ok()?, word.by))) {
+                    if let Some((event, by)) = word.and_then(|word| Some((self.event_of(&word.what).ok()??, word.by))) {
                         self.heed(&mut turn, event, by);
                     }
                 }
@@ -322,15 +326,15 @@ impl RunLoop {
             }
         }
         self.end_turn(turn).await?;
-        for reply in replies {
-            let _ = reply.send(Ok(()));
+        for (reply, new) in replies {
+            let _ = reply.send(Ok(new));
         }
         self.ask_again(again);
         Ok(())
     }
 
-    /// What somebody outside says, as an event.
-    pub(super) fn event_of(&self, what: &Told) -> Result<Event, EngineError> {
+    /// What somebody outside says, as an event. None: the run knows that already.
+    pub(super) fn event_of(&self, what: &Told) -> Result<Option<Event>, EngineError> {
         let at = self.engine.inner.clock.now();
         if self.machine.over() {
             let status = self.machine.status().word();
@@ -342,7 +346,7 @@ impl RunLoop {
                 "run {id} has not begun: it can be cancelled, with `weir runs cancel {id}`, and sent events"
             )));
         }
-        Ok(match what {
+        Ok(Some(match what {
             Told::Answer { step, value } => {
                 let key = self.machine.check_answer(step, value).map_err(EngineError::Unfit)?;
                 Event::Answered { at, key, value: value.clone() }
@@ -354,14 +358,15 @@ impl RunLoop {
                 key: signal.key.clone(),
                 value: signal.value.clone(),
             },
-            Told::Cancel(reason) => Event::Cancelled { at, reason: reason.clone() },
+            Told::Cancel(_) if self.machine.is_cancelled() => return Ok(None),
+            Told::Cancel(reason) => Event::Cancelled { at, reason: reason.clone(), started: true },
             Told::Decide { step, decision } => {
                 let key = self.machine.check_decision(step, decision).map_err(EngineError::Unfit)?;
                 Event::Decided { at, key, decision: decision.clone() }
             }
             Told::Pause => Event::Paused { at },
             Told::Resume => Event::Resumed { at },
-        })
+        }))
     }
 
     /// Writes an event down without carrying out what follows: that is done when the run is driven. A run that has not
@@ -370,6 +375,30 @@ impl RunLoop {
         let mut turn = Turn::default();
         self.heed(&mut turn, event, by);
         self.begin_now(&mut turn);
+        turn.effects.clear();
+        self.end_turn(turn).await
+    }
+
+    /// Writes down, in the same way, what was left for the run while somebody else had it: it was said before.
+    pub(super) async fn note_what_was_left(&mut self) -> Result<(), EngineError> {
+        if self.queued.is_some() {
+            // It hears that when it begins.
+            return Ok(());
+        }
+        let mut posts = self.engine.inner.journal.posts().map_err(|source| self.journal_error(source))?;
+        let mut turn = Turn::default();
+        posts.retain(|post| post.run_id == self.run_id);
+        for post in posts {
+            turn.posts.push(post.number);
+            if let Some((event, by)) =
+                Word::read(&post.text).and_then(|word| Some((self.event_of(&word.what).ok()??, word.by)))
+            {
+                self.heed(&mut turn, event, by);
+            }
+        }
+        if turn.posts.is_empty() {
+            return Ok(());
+        }
         turn.effects.clear();
         self.end_turn(turn).await
     }

@@ -315,6 +315,7 @@ impl RunLoop {
                 Effect::Sleep { key, timer, until } => self.timers.set(key, timer, until),
                 Effect::Ask(ask) => self.ask(&ask, None),
                 Effect::Spawn(spawn) => self.spawn(*spawn),
+                Effect::CancelStarted { key, runs } => self.cancel_started(key, runs),
                 Effect::Drop { key, timer: Some(timer) } => self.timers.stop(&key, timer),
                 Effect::Drop { key, timer: None } => self.ask_no_more(&key),
                 _ => {}

@@ -298,7 +298,10 @@ impl Machine {
                 format!("`{}` needs `{missing}`, which was not passed on to `{}`", plan.name, self.flow_name(flow));
             return self.allowed(id, &path, &plan.name, Err(Failure::new("permission", message)));
         }
+        let deep = self.deep_enough_to_start(code, flow);
+        self.allowed(id, &path, &plan.name, deep)?;
         self.touch(flow);
+        let allowance = self.left(code, flow);
         let Some(task) = self.tasks.get(id) else { return Ok(()) };
         let bound = task.act.as_ref().map(|run| run.bound.clone()).unwrap_or_default();
         let due = task.act.as_ref().and_then(|run| run.due);
@@ -318,6 +321,7 @@ impl Machine {
             secret: labels.secret(),
             due,
             behind: None,
+            allowance,
         };
         self.owe(id, Effect::Spawn(Box::new(effect)));
         Ok(())

@@ -4,7 +4,7 @@
 
 use super::Machine;
 use super::code::{ActCode, Code, Deed};
-use super::event::{AttendEffect, Decision, Effect, Key, SpawnEffect};
+use super::event::{Allowance, AttendEffect, Decision, Effect, Key, SpawnEffect};
 use super::failure::{Failure, Fallible};
 use super::note::NoteKind;
 use super::state::{State, Stop, TaskId, Waiter};
@@ -102,6 +102,7 @@ impl Machine {
             secret: labels.secret(),
             due: None,
             behind: None,
+            allowance: Allowance::default(),
         })
     }
 

@@ -135,6 +135,9 @@ pub enum Event {
         at: Timestamp,
         /// Who or why.
         reason: EcoString,
+        /// The runs that its steps have started are cancelled with it. An earlier Weir did not reach them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        started: bool,
     },
 }
 
@@ -191,6 +194,32 @@ pub struct Started {
     /// The run whose steps it takes over: `uuid()` and `random()` give again what they gave there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<EcoString>,
+    /// What it has from the flow whose step started it; nothing where no step did. None: an earlier Weir wrote this, which
+    /// held no start to a budget of depth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Allowance>,
+}
+
+/// What a run has from the flow whose step started it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Allowance {
+    /// How deep it is: one level more than that flow. 0: no step started it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u64,
+    /// Attempts of tool calls that were left there: no more are made here. None: as many as there may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
+    /// The same for the sum of their costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// How many levels of flows, and of runs that they start, there may be below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<u64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Something that an engine is to do.
@@ -223,6 +252,13 @@ pub enum Effect {
         /// What is released.
         claim: Claim,
     },
+    /// Cancel runs that steps have started, as far as they are not over; answered by `Done` with those that were not.
+    CancelStarted {
+        /// Of the run itself.
+        key: Key,
+        /// Their ids.
+        runs: Vec<EcoString>,
+    },
     /// Withdraws an effect: nobody waits for it any more.
     Drop {
         /// Of which effect.
@@ -243,7 +279,10 @@ impl Effect {
             Effect::Receive(receive) => Some(&receive.key),
             Effect::Attend(attend) => Some(&attend.key),
             Effect::Spawn(spawn) => Some(&spawn.key),
-            Effect::Sleep { key, .. } | Effect::Release { key, .. } | Effect::Drop { key, .. } => Some(key),
+            Effect::Sleep { key, .. }
+            | Effect::Release { key, .. }
+            | Effect::CancelStarted { key, .. }
+            | Effect::Drop { key, .. } => Some(key),
             Effect::Finish => None,
         }
     }
@@ -258,7 +297,7 @@ impl Effect {
 
     /// Whether it is in flight once emitted: it is awaited, whatever else happens.
     pub fn in_flight(&self) -> bool {
-        matches!(self, Effect::Call(_) | Effect::Spawn(_) | Effect::Release { .. })
+        matches!(self, Effect::Call(_) | Effect::Spawn(_) | Effect::Release { .. } | Effect::CancelStarted { .. })
     }
 }
 
@@ -393,4 +432,7 @@ pub struct SpawnEffect {
     /// As in [`Started::behind`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<EcoString>,
+    /// As in [`Started::allowance`].
+    #[serde(default)]
+    pub allowance: Allowance,
 }

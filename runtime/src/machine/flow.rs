@@ -171,15 +171,7 @@ impl Machine {
 
     /// Whether flows may be nested this deep.
     fn deep_enough(&mut self, code: &Code, around: Option<FlowId>, depth: u64) -> Fallible<()> {
-        let mut at = around;
-        while let Some(id) = at {
-            let Some(flow) = self.flows.get(id) else { break };
-            let most = code.flow(flow.code).and_then(|plan| plan.clauses.budget.depth);
-            if most.is_some_and(|most| depth - flow.depth > most) {
-                return Err(self.spent(id, &format!("a depth of {}", most.unwrap_or(0))));
-            }
-            at = self.flow_around(id);
-        }
+        self.within_depth(code, around, depth)?;
         if depth > DEPTH {
             return Err(Failure::new("budget", format!("flows are nested {DEPTH} deep, which is the most")));
         }
@@ -192,14 +184,12 @@ impl Machine {
         let mut at = Some(flow);
         while let Some(id) = at {
             let Some(flow) = self.flows.get(id).filter(|flow| !flow.exempt) else { break };
-            let budget = code.flow(flow.code).map(|plan| &plan.clauses.budget);
-            let calls = budget.and_then(|budget| budget.calls).filter(|most| flow.calls + 1 > *most);
-            let cost = budget.and_then(|budget| budget.cost).filter(|most| flow.cost + tool.cost > *most + 1e-9);
-            if let Some(most) = calls {
-                return Err(self.spent(id, &format!("{most} calls")));
+            let most = self.most(&code, flow);
+            if let Some(most) = most.calls.filter(|most| flow.calls + 1 > most.number) {
+                return Err(self.spent(id, &most.of("", " calls")));
             }
-            if let Some(most) = cost {
-                return Err(self.spent(id, &format!("a cost of {most}")));
+            if let Some(most) = most.cost.filter(|most| flow.cost + tool.cost > most.number + 1e-9) {
+                return Err(self.spent(id, &most.of("a cost of ", "")));
             }
             at = self.flow_around(id);
         }
@@ -209,6 +199,9 @@ impl Machine {
             if let Some(flow) = self.flows.get_mut(id) {
                 flow.calls += 1;
                 flow.cost += tool.cost;
+                if matches!(flow.caller, Caller::Entry) {
+                    self.run.charged = (flow.calls, flow.cost);
+                }
             }
         }
         if !tool.reads_only() {

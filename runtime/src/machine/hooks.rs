@@ -4,7 +4,7 @@
 
 use super::ambient::{self, backoff, later};
 use super::code::Code;
-use super::event::{Effect, Key, SpawnEffect, Timer};
+use super::event::{Allowance, Effect, Key, SpawnEffect, Timer};
 use super::failure::Failure;
 use super::flow::common;
 use super::note::NoteKind;
@@ -97,6 +97,7 @@ impl Machine {
             (metadata.steps, metadata.attempts) = (flow.steps, flow.calls);
             metadata.side_effects.retain(|effect| inside(&effect.step, &path));
             metadata.report.retain(|line| inside(&line.step, &path));
+            metadata.budget_left = None;
         }
         for effect in &mut metadata.side_effects {
             effect.id = if effect.id.is_null() { Value::NULL } else { Value::text(effect.id.display_text()) };
@@ -147,6 +148,8 @@ impl Machine {
             secret: labels.secret(),
             behind: Some(behind.into()),
             due: None,
+            // What tells of an end, or keeps it, does so also where a budget is used up.
+            allowance: Allowance::default(),
         };
         let effect = Effect::Spawn(Box::new(spawn));
         self.waiters.insert(hook.step, Waiter::Hook);
@@ -173,9 +176,9 @@ impl Machine {
         self.end_when_hooked();
     }
 
-    /// Ends the run, once every run that hangs on it exists.
+    /// Ends the run, once every run that hangs on it exists, and is told where it is cancelled.
     pub(super) fn end_when_hooked(&mut self) {
-        let Some(status) = self.ending.filter(|_| self.hooks.is_empty()) else { return };
+        let Some(status) = self.ending.filter(|_| self.hooks.is_empty() && self.started.settled()) else { return };
         self.run.ended = Some(status);
         self.run.finished_at = Some(self.run.now);
         if let Some(behind) = self.outbox.behind.clone().filter(|_| status != Status::Succeeded) {

@@ -6,6 +6,7 @@
 //! each other, [`STEPS`] steps in one run, [`MAIL`] received events waiting. What would go beyond fails with `budget`.
 
 mod act;
+mod allowance;
 mod ambient;
 mod attention;
 mod check;
@@ -25,6 +26,7 @@ mod run;
 mod saga;
 mod scope;
 mod slab;
+mod started;
 mod state;
 mod steps;
 mod stop;
@@ -33,8 +35,8 @@ mod unfinished;
 
 pub use code::Code;
 pub use event::{
-    AskEffect, AttendEffect, CallEffect, Claim, Decision, Effect, Event, Key, ReceiveEffect, SpawnEffect, Started,
-    Timer,
+    Allowance, AskEffect, AttendEffect, CallEffect, Claim, Decision, Effect, Event, Key, ReceiveEffect, SpawnEffect,
+    Started, Timer,
 };
 pub use note::{Note, NoteKind};
 pub use run::Status;
@@ -46,6 +48,7 @@ use hooks::Outbox;
 use jiff::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
+use started::StartedRuns;
 use state::{Block, Flow, FlowId, Frame, Task, TaskId, Waiter, Work};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -119,6 +122,8 @@ pub struct Machine {
     ending: Option<Status>,
     /// An archiver that is run again: the attempt, and its clock.
     outbox: Outbox,
+    /// Runs that its steps have started.
+    started: StartedRuns,
     /// Flows that undo.
     undoings: usize,
     /// How often something was stopped while steps of it were under way.
@@ -165,6 +170,7 @@ impl Machine {
             hooks: Vec::new(),
             ending: None,
             outbox: Outbox::default(),
+            started: StartedRuns::default(),
             undoings: 0,
             stops: 0,
             out: Applied::default(),
@@ -197,7 +203,7 @@ impl Machine {
         let steps = self.tasks.iter().flat_map(|task| task.owed.iter());
         let flows = self.flows.iter().flat_map(|flow| flow.clocks.iter());
         let undos = self.flows.iter().filter_map(Flow::undo_owed);
-        let hooks = self.hooks.iter().chain(&self.outbox.clock);
+        let hooks = self.hooks.iter().chain(&self.outbox.clock).chain(self.started.owed());
         let mut owed: Vec<Effect> =
             steps.chain(flows).chain(undos).chain(hooks).filter(|effect| !self.is_held(effect)).cloned().collect();
         owed.sort_by(|a, b| {

@@ -187,7 +187,7 @@ impl Machine {
         let flow = match *self.waiters.get(&key.step)? {
             Waiter::Task(id) => self.task_flow(id)?,
             Waiter::Undo(id) => id,
-            Waiter::Hook => return None,
+            Waiter::Hook | Waiter::Started => return None,
         };
         Some(self.flow_name(flow))
     }

@@ -1,7 +1,7 @@
 //! What is known about the run as a whole: who, since when, what it did, how it ended.
 
 use super::code::Code;
-use super::event::Started;
+use super::event::{Allowance, Started};
 use super::failure::Failure;
 use crate::tool::Happened;
 use ecow::EcoString;
@@ -89,6 +89,10 @@ pub(crate) struct Run {
     pub delivery: bool,
     pub flags: IndexMap<EcoString, bool>,
     pub grants: Vec<EcoString>,
+    /// What it has from the flow whose step started it.
+    pub allowance: Option<Allowance>,
+    /// Attempts and cost that count for its budget.
+    pub charged: (u64, f64),
     pub now: Timestamp,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
@@ -137,6 +141,8 @@ impl Run {
             delivery: false,
             flags: IndexMap::new(),
             grants: Vec::new(),
+            allowance: None,
+            charged: (0, 0.0),
             now: Timestamp::UNIX_EPOCH,
             started_at: None,
             finished_at: None,
@@ -164,6 +170,7 @@ impl Run {
         self.delivery = started.delivery;
         self.flags = started.flags.clone();
         self.grants = started.grants.clone();
+        self.allowance = started.allowance.clone();
         self.started_at = Some(self.now);
     }
 

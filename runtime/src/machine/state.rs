@@ -313,6 +313,8 @@ pub(super) enum Waiter {
     Undo(FlowId),
     /// The start of a run because a flow has ended.
     Hook,
+    /// Cancelling the runs that steps have started.
+    Started,
 }
 
 /// What is left to do inside one `apply`, first in first out.

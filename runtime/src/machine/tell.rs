@@ -52,7 +52,7 @@ impl Machine {
                 self.note_run(NoteKind::RunPaused, None);
             }
             Event::Resumed { .. } => self.resume(),
-            Event::Cancelled { reason, .. } => self.cancel(code, reason),
+            Event::Cancelled { reason, started, .. } => self.cancel(code, reason, *started),
         }
     }
 
@@ -112,7 +112,10 @@ impl Machine {
             Some(Waiter::Task(id)) => match self.take_in_flight(id, key) {
                 Some(Effect::Call(call)) => self.call_done(code, id, &call, value, (recorded, misfit)),
                 Some(Effect::Spawn(spawn)) => {
-                    self.act_value(code, id, Value::text(spawn.run_id.as_str()), false);
+                    // A run that was started again has taken over what the one before it had started.
+                    let run_id = value.as_str().map_or(spawn.run_id, EcoString::from);
+                    self.has_started(code, id, run_id.clone());
+                    self.act_value(code, id, Value::text(run_id.as_str()), false);
                 }
                 _ => {}
             },
@@ -122,6 +125,7 @@ impl Machine {
                 None => {}
             },
             Some(Waiter::Hook) => self.hook_settled(key, None),
+            Some(Waiter::Started) => self.started_told(key, value),
             None => {}
         }
     }
@@ -138,7 +142,7 @@ impl Machine {
                     self.undo_unfinished(id, *call, left.clone());
                 }
             }
-            Some(Waiter::Hook) | None => {}
+            Some(Waiter::Hook | Waiter::Started) | None => {}
         }
     }
 
@@ -313,9 +317,12 @@ impl Machine {
         }
     }
 
-    /// Ends the run: what is in flight is awaited, sagas undo what they did. While the entry flow undoes, nothing
-    /// changes.
-    fn cancel(&mut self, code: &Code, reason: &str) {
+    /// Ends the run: what is in flight is awaited, sagas undo what they did, and what it started is cancelled with it.
+    /// While the entry flow undoes, nothing else changes.
+    fn cancel(&mut self, code: &Code, reason: &str, started: bool) {
+        if started {
+            self.cancel_started();
+        }
         if self.leave_outbox(reason) {
             return;
         }

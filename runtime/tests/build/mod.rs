@@ -13,7 +13,7 @@ use weir_lang::span::Loc;
 use weir_lang::types::{Type, TypeTable};
 use weir_runtime::engine::Clock;
 use weir_runtime::envelope::Envelope;
-use weir_runtime::machine::{Applied, CallEffect, Decision, Effect, Event, Key, Machine, Started};
+use weir_runtime::machine::{Allowance, Applied, CallEffect, Decision, Effect, Event, Key, Machine, Started};
 use weir_runtime::tool::Fault;
 use weir_stdlib::narrow::Boundary;
 use weir_stdlib::pure::{Pure, PureEntry, PureItem, PurePattern};
@@ -403,6 +403,7 @@ pub fn started(args: Value) -> Started {
         thread: None,
         behind: None,
         seed: None,
+        allowance: Some(Allowance::default()),
     }
 }
 
@@ -530,7 +531,7 @@ impl Hand {
 
     pub fn cancel(&mut self) -> Applied {
         let at = self.tick(1);
-        self.tell(Event::Cancelled { at, reason: "by hand".into() })
+        self.tell(Event::Cancelled { at, reason: "by hand".into(), started: true })
     }
 
     pub fn envelope(&self) -> Envelope {

@@ -86,13 +86,18 @@ impl Work {
             Work::Resume(run_id) => engine.resume(&run_id).await,
             Work::Retry(run_id, args) => engine.retry(&run_id, args).await,
             Work::Tell(run_id, saying) => {
+                let cancels = matches!(saying, Saying::Cancel(_));
                 match saying {
                     Saying::Answer(step, value) => engine.answer(&run_id, &step, value).await?,
                     Saying::Decide(step, decision) => engine.decide(&run_id, &step, decision).await?,
                     Saying::Signal(signal) => engine.signal(&run_id, signal).await?,
                     Saying::Cancel(reason) => engine.cancel(&run_id, &reason).await?,
                 }
-                engine.carry_on(&run_id).await
+                let mut envelope = engine.carry_on(&run_id).await?;
+                if cancels {
+                    envelope.metadata.also_cancelled = engine.cancelled_with(&run_id).await?;
+                }
+                Ok(envelope)
             }
         }
     }

@@ -33,6 +33,7 @@ pub fn summary(envelope: &Envelope, around: &Around) -> String {
     why(envelope, &mut lines);
     side_effects(&envelope.metadata.side_effects, &mut lines);
     report(&envelope.metadata.report, &mut lines);
+    also_cancelled(envelope, &mut lines);
     not_sent(around, &mut lines);
     waiting(envelope, around, &mut lines);
     left(envelope, &mut lines);
@@ -126,6 +127,13 @@ fn report(report: &[ReportEntry], lines: &mut Vec<String>) {
     }
     if report.len() > FEW {
         lines.push(format!("  … and {} more in the envelope's report", report.len() - FEW));
+    }
+}
+
+fn also_cancelled(envelope: &Envelope, lines: &mut Vec<String>) {
+    let runs = envelope.metadata.also_cancelled.len();
+    if runs > 0 {
+        lines.push(format!("  also cancelled: {} that it had started", counted(runs, "run")));
     }
 }
 

@@ -6,9 +6,10 @@ use crate::args::Format;
 use crate::escape;
 use crate::exit::{Exit, Outcome};
 use crate::out::{self, Style, styled};
+use crate::report::counted;
 use serde_json::{Value, json};
 use weir_runtime::engine::History;
-use weir_runtime::envelope::Waiting;
+use weir_runtime::envelope::{BudgetLeft, Waiting};
 use weir_runtime::observe::Observed;
 use weir_runtime::progress::Progress;
 use weir_runtime::timeline::{StepLine, timeline};
@@ -64,6 +65,8 @@ fn page(history: &History, steps: &[StepLine], moves: &[String]) -> String {
     ];
     lines.extend(record.finished_at.as_deref().map(|at| format!("  ended    {}", seconds(at))));
     lines.extend(record.parent.as_deref().map(|parent| format!("  by run   {parent}")));
+    lines.extend(history.envelope.metadata.depth.map(|depth| format!("  depth    {depth}")));
+    lines.extend(history.envelope.metadata.budget_left.map(|left| format!("  budget   {}", budget_left(left))));
     if let Some(error) = &history.envelope.metadata.error {
         lines.push(format!("  why      {}: {}", error.code, escape::line(&error.message)));
     }
@@ -79,6 +82,16 @@ fn page(history: &History, steps: &[StepLine], moves: &[String]) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// `12 calls, cost 0.5, depth 1 left`
+fn budget_left(left: BudgetLeft) -> String {
+    let parts = [
+        left.calls.map(|calls| counted(usize::try_from(calls).unwrap_or(usize::MAX), "call")),
+        left.cost.map(|cost| format!("cost {cost}")),
+        left.depth.map(|depth| format!("depth {depth}")),
+    ];
+    format!("{} left", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// `3 of 7 steps (42 %), about 12 s left`

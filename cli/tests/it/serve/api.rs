@@ -1,6 +1,7 @@
 //! Starting runs over HTTP and steering them.
 
 use super::support::{again, served};
+use crate::support::folder;
 use serde_json::json;
 
 #[test]
@@ -124,6 +125,37 @@ fn runs_are_signalled_cancelled_and_retried() {
     let again = tell(&fails, "retry", json!({})).ok(201);
     let run = server.until(again["run_id"].as_str().unwrap(), &["succeeded", "failed"]);
     assert_eq!(run["records"][0]["value"], "here now", "{run}");
+    server.kill();
+}
+
+const FAMILY: &str = r#"
+coordinator family() {
+  start errand()
+  start errand() after 3d
+  wait 10m
+}
+
+coordinator errand() {
+  wait 10m
+}
+"#;
+
+#[test]
+fn cancelling_reaches_runs_that_were_started() {
+    let server = again(folder(&[("flows/shop.flow", FAMILY), ("weir.toml", "")]), &[]);
+    let family = server.start("family", &json!({}));
+    server.until(&family, &["waiting"]);
+    let started = server.get(&format!("/v1/runs?parent={family}")).ok(200);
+    let started: Vec<&str> =
+        started["runs"].as_array().unwrap().iter().map(|run| run["run_id"].as_str().unwrap()).collect();
+    assert_eq!(started.len(), 2);
+    server.post(&format!("/v1/runs/{family}/cancel"), &json!({ "reason": "no more" })).ok(200);
+    let run = server.until(&family, &["cancelled"]);
+    assert_eq!(run["metadata"]["also_cancelled"].as_array().unwrap().len(), 2, "{run}");
+    for id in started {
+        let why = server.until(id, &["cancelled"])["metadata"]["error"]["message"].clone();
+        assert_eq!(why, format!("cancelled with its parent, run {family}"));
+    }
     server.kill();
 }
 

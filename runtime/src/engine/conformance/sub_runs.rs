@@ -2,8 +2,10 @@
 
 use super::lab::{Lab, Verdict, ok, plan, request, same, status, until};
 use crate::engine::StartRequest;
+use crate::envelope::{BudgetLeft, Envelope};
 use crate::journal::Filter;
 use crate::machine::Status;
+use weir_stdlib::value::Value;
 
 pub(super) async fn parent(lab: &Lab) -> Verdict {
     let engine = lab.open()?;
@@ -74,6 +76,70 @@ coordinator two() can t.write { t.put(n: "deep") }"#;
     let envelope = ok(engine.start(plan(deep)?, request()).await)?;
     same("its error", envelope.metadata.error.map(|error| error.code.to_string()), Some("budget".into()))?;
     same("what was called", lab.tools.calls().len(), 3)
+}
+
+pub(super) async fn handed_on(lab: &Lab) -> Verdict {
+    let first = lab.open()?;
+    let text = r#"
+coordinator main() can t.write budget 4 calls, depth 2 {
+  t.put(n: "main")
+  start one()
+  t.put(n: "main again")
+}
+coordinator one() can t.write budget 20 calls {
+  t.put(n: "one")
+  ask "Go on?" as bool
+  start two()
+}
+coordinator two() can t.write {
+  t.put(n: "two")
+  t.put(n: "two again")
+  t.put(n: "too much")
+}"#;
+    let main = ok(first.start(plan(text)?, request()).await)?;
+    status(&main, Status::Succeeded)?;
+    same("what the first run has left", left(&main), (None, Some(2), Some(2)))?;
+    let one = ok(first.list(&of(&main.metadata.run_id)).await)?.pop().ok_or("nothing was started")?.run_id;
+    until(&first, &one, Status::Waiting).await?;
+    drop(first);
+    let second = lab.open()?;
+    ok(second.answer(&one, "ask", Value::bool(true)).await)?;
+    let ended = ok(second.resume(&one).await)?;
+    status(&ended, Status::Succeeded)?;
+    same("what the run that it started has left", left(&ended), (Some(1), Some(2), Some(1)))?;
+    let two = ok(second.list(&of(&one)).await)?.pop().ok_or("nothing was started below")?.run_id;
+    let ended = ok(second.resume(&two).await)?;
+    same("the error of the run below", error(&ended), Some("budget".into()))?;
+    same("what that has left", left(&ended), (Some(2), Some(0), Some(0)))?;
+    same("the error of another try", error(&ok(second.retry(&two, None).await)?), Some("budget".into()))?;
+    let calls = ["put main", "put main again", "put one", "put two", "put two again"].map(String::from);
+    let mut made = lab.tools.calls();
+    made.sort();
+    same("what was called", made, calls.to_vec())?;
+    let deep = r#"
+coordinator main() can t.write budget depth 1 { start one() }
+coordinator one() can t.write { start two() }
+coordinator two() can t.write { t.put(n: "deep") }"#;
+    let main = ok(second.start(plan(deep)?, request()).await)?;
+    status(&main, Status::Succeeded)?;
+    let one = ok(second.list(&of(&main.metadata.run_id)).await)?.pop().ok_or("nothing was started")?.run_id;
+    same("the error of what started too deep", error(&ok(second.resume(&one).await)?), Some("budget".into()))?;
+    same("what was called", lab.tools.calls().len(), 5)
+}
+
+/// Runs that a run started.
+fn of(parent: &str) -> Filter {
+    Filter { parent: Some(parent.into()), ..Filter::default() }
+}
+
+/// How deep a run is, and what is left of its calls and its depth.
+fn left(envelope: &Envelope) -> (Option<u64>, Option<u64>, Option<u64>) {
+    let left = envelope.metadata.budget_left.unwrap_or(BudgetLeft { calls: None, cost: None, depth: None });
+    (envelope.metadata.depth, left.calls, left.depth)
+}
+
+fn error(envelope: &Envelope) -> Option<String> {
+    envelope.metadata.error.as_ref().map(|error| error.code.to_string())
 }
 
 pub(super) async fn cancel(lab: &Lab) -> Verdict {
