@@ -176,6 +176,9 @@ pub struct RunArgs {
     /// Let deliveries send; `weir.toml` must allow it too
     #[arg(long)]
     pub allow_delivery: bool,
+    /// Runs of one conversation or subject have the same
+    #[arg(long, value_name = "THREAD", conflicts_with = "dry_run")]
+    pub thread: Option<String>,
     /// Write every event as one JSON line to stderr
     #[arg(long, conflicts_with = "dry_run")]
     pub events: bool,

@@ -2,6 +2,7 @@
 
 use crate::escape;
 use crate::out::{self, Style, styled};
+use serde_json::json;
 
 /// Exit codes, as the manual lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +47,14 @@ pub struct Error {
     pub messages: Vec<String>,
     /// What to do next.
     pub help: Option<String>,
+    /// For programs; None: what the exit code says.
+    pub code: Option<&'static str>,
 }
 
 impl Error {
     /// Wrong usage.
     pub fn usage(message: impl Into<String>) -> Self {
-        Error { exit: Exit::Usage, messages: vec![message.into()], help: None }
+        Error { exit: Exit::Usage, messages: vec![message.into()], help: None, code: None }
     }
 
     /// Right usage that could not be carried out.
@@ -69,6 +72,23 @@ impl Error {
     pub fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
         self
+    }
+
+    /// Says what it is, for programs.
+    pub fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// The same for programs: `{ error: { code, message, help } }`, as the HTTP API has it.
+    pub fn to_json(&self) -> String {
+        let code = self.code.unwrap_or(match self.exit {
+            Exit::Usage => "usage",
+            Exit::Cancelled => "cancelled",
+            _ => "failed",
+        });
+        let error = json!({ "code": code, "message": self.messages.join("\n"), "help": self.help });
+        escape::json(&json!({ "error": error }).to_string()).into_owned()
     }
 
     /// Tells the reader.

@@ -8,6 +8,7 @@ mod graph;
 mod interrupts;
 mod locked;
 mod lsp;
+mod moves;
 mod notation;
 mod out;
 mod project;

@@ -127,11 +127,12 @@ pub struct ReportEntry {
 /// What a run waits for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Waiting {
-    /// Path of the step.
+    /// Path of the step; empty for the run as a whole.
     pub step: EcoString,
-    /// `ask`, `receive`, `wait`; `unknown` or `escalated` for an operator; `outbox` for an archiver that is run again.
+    /// `ask`, `receive`, `wait`; `unknown` or `escalated` for an operator; `outbox` for an archiver that is run again;
+    /// `queue` for a run or a call that stands in a line.
     pub kind: &'static str,
-    /// The question, or the name of the event.
+    /// The question, the name of the event, or why the line does not move.
     pub question: Option<String>,
     /// What the answer must fit, in Weir's notation.
     #[serde(rename = "type")]

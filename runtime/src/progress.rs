@@ -40,7 +40,7 @@ impl Progress {
         if metadata.status.is_final() {
             total = done;
         }
-        let waiting = metadata.waiting.len() as u64;
+        let waiting = metadata.waiting.iter().filter(|wait| !wait.step.is_empty()).count() as u64;
         let running = if metadata.status.is_final() { 0 } else { happened.open().saturating_sub(waiting) };
         done = done.min(total);
         let share = if total == 0 { 1.0 } else { done as f64 / total as f64 };

@@ -1,6 +1,7 @@
 //! The steps of a run as people look at them: when each began, what its attempts came to, how it ended.
 
-use crate::machine::NoteKind;
+use crate::engine::History;
+use crate::machine::{NoteKind, Status};
 use crate::observe::Observed;
 use ecow::EcoString;
 use rustc_hash::FxHashMap;
@@ -13,7 +14,8 @@ pub struct StepLine {
     pub step: EcoString,
     /// The flow that it stands in.
     pub flow: EcoString,
-    /// `running`, `waiting`, `succeeded`, `failed`, `skipped`, `undone`, `unknown`, `needs_attention`.
+    /// `running`, `waiting`, `held` (not called while the run is paused, or while nobody knows what became of another
+    /// call), `succeeded`, `failed`, `skipped`, `undone`, `unknown`, `needs_attention`, `cancelled` (the run ended around it).
     pub state: &'static str,
     /// Attempts so far.
     pub attempts: u32,
@@ -27,13 +29,34 @@ pub struct StepLine {
     pub reasons: Vec<String>,
 }
 
+/// The steps of a run as it is now: with what stands in line, what is held back, and what ended with the run.
+pub fn steps(history: &History) -> Vec<StepLine> {
+    let mut lines = timeline(&history.events);
+    let metadata = &history.envelope.metadata;
+    for line in lines.iter_mut().filter(|line| OPEN.contains(&line.state)) {
+        let in_line = metadata.waiting.iter().find(|wait| wait.kind == "queue" && wait.step == line.step);
+        if metadata.status.is_final() {
+            line.state = if metadata.status == Status::Succeeded { "succeeded" } else { "cancelled" };
+        } else if let Some(wait) = in_line {
+            line.state = "waiting";
+            line.reasons.extend(wait.question.clone());
+        } else if history.held.contains(&line.step) {
+            line.state = "held";
+        }
+    }
+    lines
+}
+
+/// States of steps that have not ended.
+const OPEN: [&str; 3] = ["running", "waiting", "needs_attention"];
+
 /// The steps, in the order in which they began.
 pub fn timeline(events: &[Observed]) -> Vec<StepLine> {
     let mut lines: Vec<StepLine> = Vec::new();
     // For look-ups only.
     let mut places: FxHashMap<EcoString, usize> = FxHashMap::default();
     for event in events.iter().filter(|event| !event.step.is_empty()) {
-        let state = state(event.event);
+        let state = if decides(event) { Some("succeeded") } else { state(event.event) };
         let at = places.get(&event.step).copied();
         let line = match at.and_then(|at| lines.get_mut(at)) {
             Some(line) => line,
@@ -47,7 +70,8 @@ pub fn timeline(events: &[Observed]) -> Vec<StepLine> {
         line.attempts = line.attempts.max(event.attempt.unwrap_or(0));
         line.state = state.unwrap_or(line.state);
         line.duration_ms = event.duration_ms.or(line.duration_ms);
-        line.reasons.extend(event.reason.clone());
+        // The last attempt, the step and the run fail for the same reason: once is enough.
+        line.reasons.extend(event.reason.clone().filter(|reason| line.reasons.last() != Some(reason)));
     }
     lines
 }
@@ -62,6 +86,11 @@ fn begun(event: &Observed) -> StepLine {
         duration_ms: None,
         reasons: Vec::new(),
     }
+}
+
+/// Whether a branch has chosen: that is all that its own step does.
+fn decides(event: &Observed) -> bool {
+    event.event == NoteKind::Routing && event.reason.as_ref().is_some_and(|reason| reason.starts_with("took `"))
 }
 
 fn state(kind: NoteKind) -> Option<&'static str> {

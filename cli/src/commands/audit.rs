@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::path::Path;
 use weir_runtime::audit::{Chain, Head, Link, What};
-use weir_runtime::journal::{Journal, SqliteJournal};
+use weir_runtime::journal::{Filter, Journal, SqliteJournal};
 use weir_stdlib::hex;
 
 /// Records read at once.
@@ -56,7 +56,10 @@ fn verify(journal: &SqliteJournal, args: &AuditVerifyArgs, format: Format) -> Ou
     let noted = args.noted.as_deref().map(noted).transpose()?;
     let mut chain = Chain::noted(noted);
     let head = each(journal, |link| chain.follow(&link))?;
-    let found = chain.end(head);
+    let mut found = chain.end(head);
+    if found.records == 0 && head.number == 0 && has_runs(journal)? {
+        found.missing("no record is here, and there are runs: each of them left some".to_owned());
+    }
     let end = format!("{}:{}", found.head.number, hex(&found.head.hash));
     let whole = found.breaks.is_empty();
     match format {
@@ -76,6 +79,11 @@ fn verify(journal: &SqliteJournal, args: &AuditVerifyArgs, format: Format) -> Ou
     Ok(if whole { Exit::Done } else { Exit::Failed })
 }
 
+fn has_runs(journal: &SqliteJournal) -> Result<bool, Error> {
+    let runs = journal.list(&Filter { limit: 1, ..Filter::default() });
+    runs.map(|runs| !runs.is_empty()).map_err(|error| Error::failed(error.to_string()))
+}
+
 /// `12:ab…`
 fn noted(text: &str) -> Result<Head, Error> {
     let read = || {
@@ -84,8 +92,10 @@ fn noted(text: &str) -> Result<Head, Error> {
         let bytes: Option<Vec<u8>> = pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
         Some(Head { number: number.parse().ok()?, hash: bytes?.try_into().ok()? })
     };
-    let help = "`weir audit verify` prints it: a number, a colon and 64 hexadecimal digits";
-    read().ok_or_else(|| Error::usage(format!("`{text}` is no end of an audit")).help(help))
+    let help = "`weir audit verify` prints it: a number from 1, a colon and 64 hexadecimal digits";
+    read()
+        .filter(|head| head.number > 0)
+        .ok_or_else(|| Error::usage(format!("`{text}` is no end of an audit")).help(help))
 }
 
 fn list(journal: &SqliteJournal, args: &AuditListArgs, format: Format) -> Outcome {

@@ -41,7 +41,7 @@ pub fn resolve(text: &str) -> Result<Target, Error> {
     if checked.has_errors() {
         out::note(&report::human(&[Findings::all(&checked)], out::stderr_colour()));
         let message = format!("`{text}` does not check, so nothing was started");
-        return Err(Error { exit: Exit::Failed, messages: vec![message], help: None });
+        return Err(Error { exit: Exit::Failed, messages: vec![message], help: None, code: None });
     }
     let flow = choose(&checked, &wanted, text)?.name.to_string();
     Ok(Target { root, checked, lock, flow })

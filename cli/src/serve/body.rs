@@ -49,7 +49,8 @@ impl Body {
 
     /// A text that must be there.
     pub fn needed(&self, name: &str) -> Result<&str, Problem> {
-        self.text(name)?.ok_or_else(|| Problem::unfit(format!("`{name}` is missing")))
+        let text = self.text(name)?.ok_or_else(|| Problem::unfit(format!("`{name}` is missing")))?;
+        if text.is_empty() { Err(Problem::unfit(format!("`{name}` is empty"))) } else { Ok(text) }
     }
 }
 

@@ -6,6 +6,7 @@ use super::events;
 use super::offers::Offer;
 use super::problem::Problem;
 use super::{App, raw};
+use crate::commands::run::LONGEST_THREAD;
 use crate::commands::run::arguments::{sent, signature};
 use crate::suggest::did_you_mean;
 use axum::extract::{Path, State};
@@ -20,9 +21,6 @@ use weir_stdlib::value::Value;
 
 /// A key may have at most so many bytes.
 const LONGEST_KEY: usize = 255;
-
-/// A thread's name may have at most so many bytes.
-const LONGEST_THREAD: usize = 200;
 
 /// `GET /v1/flows`
 pub async fn list(State(app): State<Arc<App>>) -> Json<Json_> {

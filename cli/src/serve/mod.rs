@@ -89,15 +89,6 @@ impl App {
         // Nobody is left to say so: that is an end too.
         let _ = stop.wait_for(|stop| *stop).await;
     }
-
-    /// Forgets some of the runs that ended longer ago than they are kept.
-    fn forget_old(&self) {
-        let keeps = self.keeps.map(jiff::SignedDuration::from_millis);
-        if let Some(before) = keeps.and_then(|keeps| jiff::Timestamp::now().checked_sub(keeps).ok()) {
-            // Not waited for: it hinders nothing if it is not done.
-            drop(self.journal.forget(&before.to_string(), 1_000));
-        }
-    }
 }
 
 /// The whole API.

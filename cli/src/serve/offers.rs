@@ -41,7 +41,7 @@ impl Offer {
     /// How it is listed.
     pub fn summary(&self) -> Json {
         json!({ "name": self.info.name, "role": self.info.role.word(), "doc": self.info.doc,
-            "ready": self.refused.is_none() })
+            "ready": self.refused.is_none(), "refused": self.refused })
     }
 
     /// Everything that a caller needs to know.
@@ -93,7 +93,7 @@ impl Project {
         if checked.has_errors() {
             out::note(&report::human(&[Findings::all(&checked)], out::stderr_colour()));
             let message = format!("`{}` does not check, so nothing is served", root.display());
-            return Err(Error { exit: Exit::Failed, messages: vec![message], help: None });
+            return Err(Error { exit: Exit::Failed, messages: vec![message], help: None, code: None });
         }
         let offers = offers(&checked, &root, &lock)?;
         let campaigns = campaigns(&checked, &root, &lock);

@@ -170,7 +170,7 @@ fn opened(
     let settings = Settings::of(&config, name.clone());
     let settings = Settings { allow_delivery: allow_delivery && settings.allow_delivery, ..settings };
     let campaigns = Campaigns::new(engine.by("campaigns"), campaigns, settings);
-    let campaigns = campaigns.map_err(|messages| Error { exit: Exit::Failed, messages, help: None })?;
+    let campaigns = campaigns.map_err(|messages| Error { exit: Exit::Failed, messages, help: None, code: None })?;
     Ok(App {
         proofs: proofs(&config, &campaigns, &root)?,
         campaigns,

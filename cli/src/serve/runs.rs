@@ -4,6 +4,7 @@ use super::asked::Asked;
 use super::events::numbered;
 use super::problem::Problem;
 use super::{App, raw};
+use crate::moves::moves;
 use crate::suggest::did_you_mean;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -12,8 +13,9 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use weir_compiler::STATUSES;
 use weir_runtime::engine::{Engine, History};
-use weir_runtime::journal::Filter;
-use weir_runtime::timeline::timeline;
+use weir_runtime::journal::{Filter, Journal};
+use weir_runtime::progress::Progress;
+use weir_runtime::timeline::steps;
 
 /// So many runs are listed where nothing else is said.
 const SOME: usize = 50;
@@ -47,16 +49,19 @@ pub async fn list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response,
 
 /// `GET /v1/runs/{run_id}`
 pub async fn show(State(app): State<Arc<App>>, Path(run_id): Path<String>) -> Result<Response, Problem> {
-    Ok(raw(snapshot(&app.history(&run_id).await?)))
+    let history = app.history(&run_id).await?;
+    Ok(raw(snapshot(&*app.journal, &history)))
 }
 
 /// A run as it is, up to its last event.
-pub fn snapshot(history: &History) -> Json {
+pub fn snapshot(journal: &dyn Journal, history: &History) -> Json {
     let mut all: Json = serde_json::from_str(&history.envelope.to_json()).unwrap_or_default();
     if let Some(fields) = all.as_object_mut() {
         fields.insert("run".into(), json!(history.record));
         fields.insert("seq".into(), history.events.len().into());
-        fields.insert("steps".into(), json!(timeline(&history.events)));
+        fields.insert("steps".into(), json!(steps(history)));
+        fields.insert("progress".into(), json!(Progress::of(history)));
+        fields.insert("moves".into(), json!(moves(journal, history)));
     }
     all
 }

@@ -83,10 +83,10 @@ fn asked() -> Json {
 /// Answers about the server and its flows.
 fn told() -> Json {
     let schema = json!({ "type": "object", "description": "a JSON Schema (2020-12)" });
-    let summary = json!({ "name": text(), "role": text(), "doc": maybe_text(), "ready": { "type": "boolean" } });
+    let summary = json!({ "name": text(), "role": text(), "doc": maybe_text(), "ready": { "type": "boolean" },
+        "refused": { "type": ["array", "null"], "items": text(), "description": "why it cannot be started" } });
     let mut flow = summary.clone();
     if let Some(flow) = flow.as_object_mut() {
-        flow.insert("refused".into(), json!({ "type": ["array", "null"], "items": text() }));
         flow.insert(
             "params".into(),
             json!({ "type": "array", "items": object(json!({
@@ -152,14 +152,32 @@ fn runs() -> Json {
             "records": { "type": "array", "items": object(json!({
                 "value": {}, "provenance": { "type": "array" }
             })) },
-            "steps": { "type": "array", "items": named("Step") }
+            "steps": { "type": "array", "items": named("Step") },
+            "progress": named("Progress"),
+            "moves": { "type": "array", "items": text(), "description": "why it waits, and what would move it" }
         })),
+        "Progress": {
+            "type": "object", "required": ["done", "running", "waiting", "total", "share"],
+            "properties": {
+                "done": count(), "running": count(), "waiting": count(), "total": count(),
+                "share": { "type": "number", "minimum": 0, "maximum": 1 }, "estimate_ms": { "type": "integer" }
+            }
+        },
+        "Waiting": {
+            "type": "object", "required": ["step", "kind"],
+            "properties": {
+                "step": { "type": "string", "description": "empty: the run as a whole" },
+                "kind": { "enum": ["ask", "receive", "wait", "unknown", "escalated", "outbox", "queue"] },
+                "question": maybe_text(), "type": maybe_text(), "from": maybe_text(), "until": maybe_text()
+            }
+        },
         "Metadata": and(object(json!({
             "run_id": text(), "flow": text(), "program": text(), "status": status, "started_at": maybe_text(),
             "finished_at": maybe_text(), "partial": { "type": "boolean" }, "blocked": { "type": "boolean" },
             "reason": maybe_text(), "error": { "type": ["object", "null"] }, "steps": count(), "attempts": count(),
             "side_effects": { "type": "array" }, "report": { "type": "array" }, "trace_id": text()
         })), json!({
+            "waiting": { "type": "array", "items": named("Waiting") }, "not_undone": { "type": "array", "items": text() },
             "also_cancelled": { "type": "array", "items": text(), "description": "runs that it had started, cancelled with it" },
             "depth": { "type": "integer", "minimum": 1, "description": "one level more than the flow that started it" },
             "budget_left": { "type": "object", "properties": { "calls": count(), "cost": { "type": "number" }, "depth": count() },

@@ -157,7 +157,7 @@ pub const ROUTES: &[Route] = &[
         method: "get",
         path: "/v1/runs/{run_id}",
         name: "show_run",
-        summary: "How a run is: metadata, records and steps, up to the event of number `seq`",
+        summary: "A snapshot of a run: metadata, records, steps, progress and what would move it, up to the event of number `seq`",
         role: VIEWER,
         params: &[],
         body: None,

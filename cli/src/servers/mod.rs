@@ -65,7 +65,7 @@ pub async fn verify(outside: &Outside) -> Result<Vec<String>, Error> {
     if messages.is_empty() {
         return Ok(down);
     }
-    Err(Error { exit: Exit::Failed, messages, help: Some("nothing was called".to_owned()) })
+    Err(Error { exit: Exit::Failed, messages, help: Some("nothing was called".to_owned()), code: None })
 }
 
 /// Ends all servers side by side, within bounds.

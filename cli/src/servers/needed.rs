@@ -104,12 +104,12 @@ fn unserved(tools: &[&ToolPlan]) -> Error {
         "add {} to weir.toml, with a `command`, `url`, `openapi` or `exec`; nothing was started",
         sections.join(" and ")
     );
-    Error { exit: Exit::Failed, messages: messages.collect(), help: Some(help) }
+    Error { exit: Exit::Failed, messages: messages.collect(), help: Some(help), code: None }
 }
 
 fn never_asked(tools: &[&ToolPlan], server: &str) -> Error {
     let messages =
         tools.iter().map(|tool| format!("`{}` is not in weir.lock.json: its server was never asked for it", tool.name));
     let help = format!("`weir tools sync {server}` asks it and writes the file; nothing was started");
-    Error { exit: Exit::Failed, messages: messages.collect(), help: Some(help) }
+    Error { exit: Exit::Failed, messages: messages.collect(), help: Some(help), code: None }
 }

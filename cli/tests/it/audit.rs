@@ -87,3 +87,15 @@ fn where_nothing_ran_there_is_nothing_to_verify() {
     let here = folder(&[("a.flow", FLOWS)]);
     here.weir(&["audit", "verify"]).code(2).says(&["nothing has run"]).silent();
 }
+
+#[test]
+fn an_audit_that_was_emptied_beside_its_runs_is_missed() {
+    let (here, _) = ran();
+    here.weir(&["audit", "verify", "--noted", &format!("0:{}", "0".repeat(64))]).code(2).says(&["is no end"]).silent();
+    let database = rusqlite::Connection::open(here.path(".weir/weir.db")).unwrap();
+    database.execute_batch("DELETE FROM audit; DELETE FROM audit_head").unwrap();
+    let found = here.weir(&["audit", "verify", "--format", "json"]).code(1).json();
+    assert_eq!((&found["whole"], &found["breaks"][0]["kind"]), (&false.into(), &"missing".into()), "{found}");
+    database.execute_batch("DELETE FROM events; DELETE FROM queue; DELETE FROM runs").unwrap();
+    here.weir(&["audit", "verify"]).code(0).prints(&["0 records"]);
+}

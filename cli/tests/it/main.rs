@@ -41,6 +41,7 @@ mod runs;
 mod serve;
 mod servers;
 mod signals;
+mod standing;
 mod stdlib_page;
 mod support;
 mod tools;

@@ -162,8 +162,10 @@ impl Checker {
         };
         let parsed =
             croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Disallowed).build().parse(text);
-        if let Err(error) = parsed {
-            self.report(errors::invalid_cron(loc, error.to_string().trim_end_matches('.')));
+        match parsed {
+            Err(error) => self.report(errors::invalid_cron(loc, error.to_string().trim_end_matches('.'))),
+            Ok(cron) if never(&cron.pattern) => self.report(errors::empty_cron(loc)),
+            Ok(_) => {}
         }
     }
 
@@ -181,4 +183,18 @@ impl Checker {
             ("envelope", Type::Named("Envelope".into())),
         ])
     }
+}
+
+/// Days of each month, in a leap year.
+const LONGEST: [u16; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/// Whether the months of a schedule never have its days.
+fn never(pattern: &croner::CronPattern) -> bool {
+    if !pattern.is_dow_wildcard() || pattern.days.has_modifiers() {
+        return false;
+    }
+    let first = pattern.days.values().into_iter().min().unwrap_or(1);
+    let longest =
+        pattern.months.values().into_iter().filter_map(|month| LONGEST.get(usize::from(month).checked_sub(1)?));
+    longest.max().is_some_and(|longest| *longest < first)
 }

@@ -685,6 +685,11 @@ pub fn unknown_zone(loc: Loc, name: &str, near: Option<&str>) -> Diagnostic {
     }
 }
 
+pub fn empty_cron(loc: Loc) -> Diagnostic {
+    let why = "this schedule has no time: no month of it has that day";
+    Diagnostic::new(Rule::InvalidCron, loc, why).help("`L` is the last day of a month: `0 0 L 2 *`")
+}
+
 pub fn invalid_cron(loc: Loc, why: &str) -> Diagnostic {
     let why = why.rsplit(": ").next().unwrap_or(why).to_lowercase();
     let why =

@@ -91,6 +91,13 @@ pub struct Chain {
     met: bool,
 }
 
+impl Verified {
+    /// All records are missing, from the first one on.
+    pub fn missing(&mut self, why: String) {
+        self.breaks.push(Break { number: 1, kind: BreakKind::Missing, message: why });
+    }
+}
+
 impl Chain {
     /// A chain of which somebody noted an end earlier: that record must still be what it was.
     pub fn noted(noted: Option<Head>) -> Chain {

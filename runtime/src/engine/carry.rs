@@ -5,7 +5,7 @@ use super::local::{Child, LocalEngine, Question, Word};
 use super::queue::When;
 use super::run::RunLoop;
 use super::{EngineError, Toolbox};
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Waiting};
 use crate::journal::Claimed;
 use crate::limits::{Change, Permit};
 use crate::machine::{AskEffect, CallEffect, Key, NoteKind, SpawnEffect, Started};
@@ -46,6 +46,8 @@ pub(super) enum Message {
     Stop(EngineError),
     /// How is it?
     Status(oneshot::Sender<Envelope>),
+    /// Which of its calls wait in line?
+    Lines(oneshot::Sender<Vec<Waiting>>),
 }
 
 impl Message {
@@ -110,7 +112,8 @@ impl RunLoop {
             if !permit.instance().is_empty() {
                 self.tell_where(&key, permit.instance());
             }
-            let told = self.observed(&key, NoteKind::BreakerOpened, String::new());
+            let instance = permit.instance().clone();
+            let told = Observed { instance, ..self.observed(&key, NoteKind::BreakerOpened, String::new()) };
             self.engine.observe(permit.change().map(|change| changed(&told, change)));
             (permit, self.engine.clone(), told)
         });

@@ -114,6 +114,8 @@ pub(super) struct Inner {
     pub news: tokio::sync::Notify,
     /// The plan that was started last, worked out: many runs of one plan share it.
     pub worked_out: Mutex<Option<WorkedOut>>,
+    /// The run that broke off last, as it was known.
+    pub broke: Mutex<Option<Envelope>>,
 }
 
 /// A plan, worked out.
@@ -179,6 +181,7 @@ impl LocalEngine {
             dispatched: AtomicBool::default(),
             news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
+            broke: Mutex::default(),
         };
         LocalEngine { inner: Arc::new(inner), by: None }
     }
@@ -210,6 +213,7 @@ impl LocalEngine {
             dispatched: AtomicBool::default(),
             news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
+            broke: Mutex::default(),
         };
         change(&mut inner);
         inner.gates = gates(&inner.tools, &inner.clock, &inner.journal);
@@ -266,7 +270,7 @@ impl LocalEngine {
         self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    fn sender(&self, run_id: &str) -> Option<UnboundedSender<Message>> {
+    pub(super) fn sender(&self, run_id: &str) -> Option<UnboundedSender<Message>> {
         let runs = self.inner.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.get(run_id).cloned()
     }
@@ -321,6 +325,17 @@ impl LocalEngine {
             },
             Err(error) => Err(error),
         }
+    }
+
+    /// A run that is paused is told that it is no more; it goes on when somebody carries it on.
+    ///
+    /// # Errors
+    /// As [`Engine::resume`].
+    pub async fn unpause(&self, run_id: &str) -> Result<(), EngineError> {
+        if self.status(run_id).await?.metadata.status == Status::Paused {
+            self.tell(run_id, Told::Resume).await?;
+        }
+        Ok(())
     }
 
     /// Leaves word for whoever carries a run on.
@@ -648,9 +663,7 @@ impl Engine for LocalEngine {
     }
 
     async fn resume(&self, run_id: &str) -> Result<Envelope, EngineError> {
-        if self.status(run_id).await?.metadata.status == Status::Paused {
-            self.tell(run_id, Told::Resume).await?;
-        }
+        self.unpause(run_id).await?;
         self.carry_on(run_id).await
     }
 
@@ -681,7 +694,7 @@ impl Engine for LocalEngine {
                 return Ok(envelope);
             }
         }
-        Ok(RunLoop::load(self, run_id)?.envelope())
+        Ok(self.with_standing(RunLoop::load(self, run_id)?.envelope()))
     }
 
     async fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, EngineError> {
@@ -689,18 +702,22 @@ impl Engine for LocalEngine {
     }
 
     async fn history(&self, run_id: &str) -> Result<History, EngineError> {
+        let mut lines = self.lines(run_id).await;
         let (run, loaded, notes) = RunLoop::replayed(self, run_id)?;
         let trace = run.machine.trace_id();
         let told = |(seq, note)| Observed::of(seq, note, &run.run_id, &trace).below(run.parent.as_ref());
         let events = (1..).zip(notes).map(told).collect();
-        let (envelope, plan) = (run.envelope(), run.machine.plan());
+        let (mut envelope, plan) = (self.with_standing(run.envelope()), run.machine.plan());
+        lines.retain(|line| run.machine.owed().any(|effect| effect.key().is_some_and(|key| key.step == line.step)));
+        envelope.metadata.waiting.extend(lines);
+        let held = run.not_made();
         let questions = run.machine.owed().filter_map(|effect| match effect {
             Effect::Ask(ask) => Some((ask.key.step.clone(), ask.ty.clone())),
             _ => None,
         });
         let questions = questions.collect();
         let rounds = run.machine.rounds();
-        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions, rounds })
+        Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions, held, rounds })
     }
 
     fn watch(&self) -> UnboundedReceiver<Observed> {

@@ -14,6 +14,7 @@ mod queue;
 mod recover;
 mod retry;
 mod run;
+mod standing;
 mod started;
 mod timers;
 mod toolbox;
@@ -163,6 +164,8 @@ pub struct History {
     pub events: Vec<Observed>,
     /// What the open questions ask for, by step.
     pub(crate) questions: Vec<(EcoString, Type)>,
+    /// Steps whose calls are not made: the run is paused, or nobody knows what became of another one.
+    pub(crate) held: Vec<EcoString>,
     /// Rounds of the lists that are being gone through.
     pub(crate) rounds: Vec<(EcoString, usize)>,
 }

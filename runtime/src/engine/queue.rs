@@ -257,6 +257,8 @@ impl LocalEngine {
                         return Ok(envelope);
                     }
                 }
+                // Cancelled meanwhile: there is no room for it, and none is needed.
+                Taken::Full(_) if self.has_ended(run_id)? => return super::Engine::status(self, run_id).await,
                 Taken::Full(why) if told.as_ref() == Some(&why) => {}
                 Taken::Full(why) => {
                     self.observe([self.noted(run_id, "", NoteKind::RunQueued, Some(why.clone()))]);

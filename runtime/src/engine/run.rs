@@ -51,7 +51,7 @@ pub(super) struct RunLoop {
     /// Steps whose call may have happened at one instance, and that only their key makes repeatable.
     pub pins: BTreeMap<EcoString, Pin>,
     /// Calls that wait at the gates of their servers.
-    pub waiting: FxHashMap<Key, AbortHandle>,
+    pub waiting: FxHashMap<Key, InLine>,
     /// Calls that are not made while the run holds.
     pub held_back: FxHashMap<Key, CallEffect>,
     /// How many stops of the machine have been looked at.
@@ -120,6 +120,13 @@ pub(super) struct InFlight {
     pub claim: Option<Claim>,
     /// Where it is, where its server has several.
     pub instance: EcoString,
+}
+
+/// A call that waits at its server's gate.
+pub(super) struct InLine {
+    pub waits: AbortHandle,
+    /// For what, in the reader's words.
+    pub why: String,
 }
 
 impl InFlight {
@@ -218,6 +225,9 @@ impl RunLoop {
     pub(super) async fn drive(mut self) -> Result<Envelope, EngineError> {
         self.register();
         let result = self.follow().await;
+        if result.is_err() && self.parent.is_none() {
+            self.engine.keep_last(self.envelope());
+        }
         self.listed = None;
         self.tasks.abort_all();
         if !self.released {
@@ -316,13 +326,14 @@ impl RunLoop {
                 },
                 Message::Posted { number, word } => {
                     turn.posts.push(number);
-                    if let Some((event, by)) = word.and_then(|word| Some((self.event_of(&word.what).ok()??, word.by))) {
+                    if let Some((event, by)) = word.and_then(|word| Some((self.heard(&word.what).ok()??, word.by))) {
                         self.heed(&mut turn, event, by);
                     }
                 }
                 Message::Drain => self.drain(),
                 Message::Stop(error) => return Err(error),
                 Message::Status(reply) => drop(reply.send(self.machine.envelope())),
+                Message::Lines(reply) => drop(reply.send(self.in_line())),
             }
         }
         self.end_turn(turn).await?;
@@ -333,8 +344,19 @@ impl RunLoop {
         Ok(())
     }
 
-    /// What somebody outside says, as an event. None: the run knows that already.
+    /// What somebody outside says, as an event; None: the run knows that already. An event that does not fit the step that
+    /// waits for it is refused.
     pub(super) fn event_of(&self, what: &Told) -> Result<Option<Event>, EngineError> {
+        let event = self.heard(what)?;
+        if let Told::Signal(signal) = what {
+            let (id, key) = (signal.id.as_ref(), signal.key.as_ref());
+            self.machine.check_signal(id, &signal.event, key, &signal.value).map_err(EngineError::Unfit)?;
+        }
+        Ok(event)
+    }
+
+    /// The same of what was taken already, when it was sent.
+    fn heard(&self, what: &Told) -> Result<Option<Event>, EngineError> {
         let at = self.engine.inner.clock.now();
         if self.machine.over() {
             let status = self.machine.status().word();

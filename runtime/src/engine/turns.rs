@@ -2,7 +2,7 @@
 //! around it has ended. A call that waits has not been made, and nothing says that it was.
 
 use super::carry::Message;
-use super::run::{InFlight, RunLoop};
+use super::run::{InFlight, InLine, RunLoop};
 use super::turn::{Due, Turn};
 use crate::limits::{Admission, Waiting, gone};
 use crate::machine::{CallEffect, Effect, Key, Note, NoteKind, path};
@@ -41,12 +41,13 @@ impl RunLoop {
     fn wait(&mut self, call: CallEffect, waiting: Waiting) {
         self.engine.observe([self.observed(&call.key, NoteKind::StepQueued, waiting.reason.clone())]);
         self.calls.insert(call.key.clone(), InFlight { tool: EcoString::new(), ..InFlight::at_the_gate(&call) });
+        let why = waiting.reason.clone();
         let (sender, key, call) = (self.sender.clone(), call.key.clone(), Box::new(call));
         let waits = self.tasks.spawn(async move {
             let answer = waiting.turn().await;
             let _ = sender.send(Message::Turn { call, answer });
         });
-        self.waiting.insert(key, waits);
+        self.waiting.insert(key, InLine { waits, why });
     }
 
     /// Calls that still wait, and whose flow has been stopped meanwhile (a time limit, a cancellation, a failure beside
@@ -59,8 +60,8 @@ impl RunLoop {
         self.stops = stops;
         let out: Vec<Key> = self.waiting.keys().filter(|key| self.machine.is_stopped(key)).cloned().collect();
         for key in out {
-            if let Some(waits) = self.waiting.remove(&key) {
-                waits.abort();
+            if let Some(line) = self.waiting.remove(&key) {
+                line.waits.abort();
             }
             let fault = Fault::clean("cancelled", "the call was not made: what it was part of ended while it waited");
             let _ = self.sender.send(Message::called(key, Err(fault)));
@@ -70,8 +71,8 @@ impl RunLoop {
     /// While the run holds (it is paused, or nobody knows what became of a call) nothing new is called: what waits in
     /// line leaves it, what was about to be made is not.
     pub(super) fn hold_back(&mut self, turn: &mut Turn) {
-        for (key, waits) in std::mem::take(&mut self.waiting) {
-            waits.abort();
+        for (key, line) in std::mem::take(&mut self.waiting) {
+            line.waits.abort();
             self.calls.remove(&key);
             self.held_back.extend(self.owed_call(&key).map(|call| (key, call)));
         }
@@ -115,8 +116,8 @@ impl RunLoop {
     /// The process is ending: nothing new is begun, and what waits is left to whoever goes on.
     pub(super) fn drain(&mut self) {
         self.drains = true;
-        for (key, waits) in self.waiting.drain() {
-            waits.abort();
+        for (key, line) in self.waiting.drain() {
+            line.waits.abort();
             self.calls.remove(&key);
         }
     }

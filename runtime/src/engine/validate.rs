@@ -46,7 +46,7 @@ pub fn check_args(plan: &Plan, args: &Value) -> Vec<String> {
                 }
             }
             None if param.optional || param.default.is_some() || ty.has_null(&plan.types) => {}
-            None => lines.push(format!("argument `{name}: {ty}` of `{}` is missing: add `--arg {name}=…`", flow.name)),
+            None => lines.push(format!("argument `{name}: {ty}` of `{}` is missing", flow.name)),
         }
     }
     for name in given.fields.keys().filter(|name| !flow.params.iter().any(|param| param.name == **name)) {

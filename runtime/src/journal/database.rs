@@ -118,6 +118,13 @@ pub(crate) fn explain(error: &rusqlite::Error, note: &str) -> String {
              moved away, Weir starts a new one"
         ),
         Some(ErrorCode::SystemIoFailure) => format!("the disk does not answer as it should ({error})"),
+        Some(ErrorCode::Unknown) if error.to_string().starts_with("no such ") => format!(
+            "{error}: another program has changed it; bring a copy back that is whole, or move it away, and Weir starts a \
+             new one"
+        ),
+        Some(ErrorCode::ConstraintViolation) => format!(
+            "it refuses what is written ({error}): another program has changed it; `sqlite3 FILE .schema` shows what is in it"
+        ),
         _ => error.to_string(),
     }
 }

@@ -4,7 +4,8 @@ mod queue;
 
 use super::{
     Admitted, Appended, AuditPage, Batch, Claimed, Created, Depth, Due, Filter, Journal, JournalError, KeyChange,
-    KeyClaim, Line, Loaded, NO_RUN, NewRun, Place, Post, RUN_EXISTS, RunRecord, SqliteJournal, Ticket, Trouble,
+    KeyClaim, Line, Loaded, NO_RUN, NewRun, Place, Post, RUN_EXISTS, RunRecord, SqliteJournal, Standing, Ticket,
+    Trouble,
 };
 use ecow::EcoString;
 use indexmap::IndexMap;
@@ -286,6 +287,10 @@ impl Journal for MemoryJournal {
         Ticket::known(self.state().admit(run_id, now))
     }
 
+    fn standing(&self, run_id: &str, now: i64) -> Result<Option<Standing>, JournalError> {
+        Ok(self.state().standing(run_id, now))
+    }
+
     fn queued(&self, run_id: &str) -> Result<Option<String>, JournalError> {
         Ok(self.state().queue.get(run_id).and_then(|place| place.started.clone()))
     }
@@ -405,6 +410,10 @@ impl Journal for EphemeralJournal {
 
     fn admit(&self, run_id: &str, now: i64) -> Ticket<Admitted> {
         self.runs.admit(run_id, now)
+    }
+
+    fn standing(&self, run_id: &str, now: i64) -> Result<Option<Standing>, JournalError> {
+        self.runs.standing(run_id, now)
     }
 
     fn queued(&self, run_id: &str) -> Result<Option<String>, JournalError> {

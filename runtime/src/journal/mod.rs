@@ -12,7 +12,7 @@ mod sqlite;
 mod ticket;
 
 pub use memory::{EphemeralJournal, MemoryJournal};
-pub use queue::{Admitted, Depth, Due, Place};
+pub use queue::{Admitted, Depth, Due, Place, Standing};
 pub use sqlite::{Durability, SqliteJournal};
 pub use ticket::{Reply, Ticket};
 
@@ -98,6 +98,16 @@ pub trait Journal: Send + Sync {
 
     /// As [`Journal::claim`], where there is room for the run at this time (milliseconds since 1970).
     fn admit(&self, run_id: &str, now: i64) -> Ticket<Admitted>;
+
+    /// What [`Journal::admit`] would say of a run that has not begun; nothing is taken. None: it has begun, or this journal
+    /// does not tell.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn standing(&self, run_id: &str, now: i64) -> Result<Option<Standing>, JournalError> {
+        let _ = (run_id, now);
+        Ok(None)
+    }
 
     /// What a run that has not begun begins with, as [`Place::started`].
     ///

@@ -60,3 +60,19 @@ pub enum Admitted {
     /// It begins at this time, in milliseconds since 1970.
     Later(i64),
 }
+
+/// Why a run that has not begun stands in the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It begins at this time, in milliseconds since 1970.
+    Later(i64),
+    /// There is no room for it.
+    Full {
+        /// Why, for people.
+        why: String,
+        /// When there is, in milliseconds since 1970; None: that hangs on other runs.
+        until: Option<i64>,
+    },
+    /// There is room for it: whoever carries runs on begins it.
+    Ready,
+}

@@ -368,6 +368,13 @@ pub struct ReceiveEffect {
     pub until: Option<Timestamp>,
 }
 
+impl ReceiveEffect {
+    /// Whether it waits for such an event.
+    pub(crate) fn takes(&self, event: &str, key: Option<&EcoString>) -> bool {
+        self.event == event && self.with.as_ref().is_none_or(|with| Some(with) == key)
+    }
+}
+
 /// What an operator has to decide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttendEffect {

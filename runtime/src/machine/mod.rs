@@ -287,6 +287,33 @@ impl Machine {
         }
     }
 
+    /// Whether an event fits the step that waits for it; where none does, it is kept for later.
+    ///
+    /// # Errors
+    /// In words, for who sends it.
+    pub fn check_signal(
+        &self,
+        id: Option<&EcoString>,
+        event: &str,
+        key: Option<&EcoString>,
+        value: &Value,
+    ) -> Result<(), String> {
+        if id.is_some_and(|id| self.seen.contains(id)) {
+            return Ok(());
+        }
+        let owed = self.receivers.iter().filter_map(|task| self.tasks.get(*task)).flat_map(|task| task.owed.iter());
+        let receive = owed.into_iter().find_map(|effect| match effect {
+            Effect::Receive(receive) if receive.takes(event, key) => Some(receive),
+            _ => None,
+        });
+        let Some(receive) = receive else { return Ok(()) };
+        let boundary = weir_stdlib::narrow::Boundary::new(receive.ty.clone());
+        let fits = weir_stdlib::narrow(value, &boundary, &self.code.plan.types);
+        fits.map(drop).map_err(|misfit| {
+            format!("step `{}` waits for `{event}`, and this does not fit `{}`: {misfit}", receive.key.step, receive.ty)
+        })
+    }
+
     /// The plan that it runs.
     pub fn plan(&self) -> Arc<Plan> {
         Arc::clone(&self.code.plan)

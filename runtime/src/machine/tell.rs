@@ -256,8 +256,7 @@ impl Machine {
                 _ => None,
             });
             let Some(receive) = waits else { return false };
-            let fits = receive.event == *event && receive.with.as_ref().is_none_or(|with| Some(with) == key);
-            if fits && found.is_none() {
+            if receive.takes(event, key) && found.is_none() {
                 found = Some((*task, Effect::Receive(receive.clone())));
                 return false;
             }

@@ -135,9 +135,9 @@ impl Metrics {
             NoteKind::Alert => {
                 self.alerts.get_or_create(&flow()).inc();
             }
-            NoteKind::BreakerOpened => self.breaker(server(one), BreakerState::Open),
-            NoteKind::BreakerHalfOpen => self.breaker(server(one), BreakerState::HalfOpen),
-            NoteKind::BreakerClosed => self.breaker(server(one), BreakerState::Closed),
+            NoteKind::BreakerOpened => self.breaker_told(one, BreakerState::Open),
+            NoteKind::BreakerHalfOpen => self.breaker_told(one, BreakerState::HalfOpen),
+            NoteKind::BreakerClosed => self.breaker_told(one, BreakerState::Closed),
             event => {
                 if let Some(status) = ended(event) {
                     self.run_ended(one, status);
@@ -160,6 +160,7 @@ impl Metrics {
         let mut labels = vec![("flow", one.flow.to_string()), ("step", step_name(&one.step).to_owned())];
         labels.extend((!one.tool.is_empty()).then(|| ("tool", one.tool.to_string())));
         let attempts = one.attempt.filter(|_| matches!(outcome, "succeeded" | "failed")).unwrap_or(0);
+        let attempts = attempts.saturating_sub(u32::from(refused(one)));
         if attempts > 0 {
             self.attempts.get_or_create(&labels).inc_by(attempts.into());
         }
@@ -168,6 +169,14 @@ impl Metrics {
         }
         labels.push(("outcome", outcome.to_owned()));
         self.steps.get_or_create(&labels).inc();
+    }
+
+    /// What an event says of a breaker: that of its server, or of one of the server's instances.
+    fn breaker_told(&self, one: &Observed, state: BreakerState) {
+        match one.instance.as_str() {
+            "" => self.breaker(server(one), state),
+            instance => self.breaker_of(&[("tool", server(one)), ("instance", instance)], state),
+        }
     }
 
     /// Sets how a tool's breaker stands.
@@ -221,6 +230,11 @@ impl Metrics {
 
 /// The statuses of runs that have not ended.
 const OPEN: [&str; 6] = ["queued", "running", "waiting", "paused", "compensating", "needs_attention"];
+
+/// Whether the last attempt of a call was not made: a budget was used up.
+fn refused(one: &Observed) -> bool {
+    !one.tool.is_empty() && one.reason.as_ref().is_some_and(|reason| reason.starts_with("budget: "))
+}
 
 /// Breakers belong to a tool's server.
 fn server(one: &Observed) -> &str {

@@ -24,7 +24,7 @@ pub fn arguments(flow: &FlowInfo, types: &TypeTable, args: &[String], input: Opt
         return Ok(Value::record(given.values));
     }
     let help = format!("the flow is `{}`", signature(flow));
-    Err(Error { exit: Exit::Usage, messages: given.problems, help: Some(help) })
+    Err(Error { exit: Exit::Usage, messages: given.problems, help: Some(help), code: None })
 }
 
 /// A record of the arguments that somebody sent, each fitting its parameter; or everything that is wrong with them.

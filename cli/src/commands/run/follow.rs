@@ -3,6 +3,7 @@
 use super::keyboard::Keyboard;
 use super::summary::Around;
 use super::watch::Watch;
+use crate::commands::runs::said;
 use crate::escape;
 use crate::exit::{Error, Exit};
 use crate::interrupts::Interrupts;
@@ -80,11 +81,32 @@ impl Work {
         matches!(self, Work::Start(request) if request.ephemeral)
     }
 
-    async fn done_by(self, engine: LocalEngine, plan: Arc<Plan>) -> Result<Envelope, EngineError> {
+    /// The run that is meant, where its id is known.
+    fn run_id(&self) -> Option<EcoString> {
         match self {
-            Work::Start(request) => engine.start(plan, *request).await,
-            Work::Resume(run_id) => engine.resume(&run_id).await,
-            Work::Retry(run_id, args) => engine.retry(&run_id, args).await,
+            Work::Start(request) => request.run_id.clone(),
+            Work::Resume(run_id) | Work::Tell(run_id, _) => Some(run_id.clone()),
+            Work::Retry(..) => None,
+        }
+    }
+
+    /// What is said where another process has the run.
+    fn elsewhere(&self) -> &'static str {
+        match self {
+            Work::Tell(..) => "it was told there",
+            _ => "nothing is done here",
+        }
+    }
+
+    /// The envelope, and whether another process has the run.
+    async fn done_by(self, engine: LocalEngine, plan: Arc<Plan>) -> Result<(Envelope, bool), EngineError> {
+        match self {
+            Work::Start(request) => engine.start(plan, *request).await.map(|envelope| (envelope, false)),
+            Work::Retry(run_id, args) => engine.retry(&run_id, args).await.map(|envelope| (envelope, false)),
+            Work::Resume(run_id) => {
+                engine.unpause(&run_id).await?;
+                engine.carry_on_or_leave(&run_id).await
+            }
             Work::Tell(run_id, saying) => {
                 let cancels = matches!(saying, Saying::Cancel(_));
                 match saying {
@@ -93,11 +115,11 @@ impl Work {
                     Saying::Signal(signal) => engine.signal(&run_id, signal).await?,
                     Saying::Cancel(reason) => engine.cancel(&run_id, &reason).await?,
                 }
-                let mut envelope = engine.carry_on(&run_id).await?;
+                let (mut envelope, held) = engine.carry_on_or_leave(&run_id).await?;
                 if cancels {
                     envelope.metadata.also_cancelled = engine.cancelled_with(&run_id).await?;
                 }
-                Ok(envelope)
+                Ok((envelope, held))
             }
         }
     }
@@ -160,12 +182,13 @@ async fn attend(
     prepared.control.fill(&control);
     let mut observed = engine.watch();
     let exporter = exporter(&engine, &|problem| watch.aside(problem));
+    let (own, elsewhere) = (prepared.work.run_id(), prepared.work.elsewhere());
     let run = prepared.work.done_by(engine.clone(), Arc::clone(&prepared.plan));
     let run = async {
-        let envelope = run.await?;
+        let (envelope, held) = run.await?;
         // Whoever comes next may come late: what archivers could not keep is tried once more.
         let left = engine.try_outboxes(&envelope.metadata.run_id).await;
-        Ok((envelope, left.unwrap_or_default()))
+        Ok((envelope, held, left.unwrap_or_default()))
     };
     tokio::pin!(run);
     let ended = loop {
@@ -191,18 +214,39 @@ async fn attend(
             watch.aside(&format!("{lost} spans of its trace did not reach the collector"));
         }
     }
-    if let Ok((_, left @ 1..)) = ended {
+    if let Ok((_, _, left @ 1..)) = ended {
         let runs = if left == 1 { "1 run".to_owned() } else { format!("{left} runs") };
         watch.aside(&format!("{runs} of archivers failed and wait for the next try: `weir serve` makes it"));
     }
+    let own = own.or_else(|| watch.under_way().into_iter().next());
     around.gated = watch.end();
     match ended {
-        Ok((envelope, _)) => Ok((envelope, around)),
-        Err(EngineError::Refused(lines)) => {
-            let help = Some("nothing was started".to_owned());
-            Err(Error { exit: Exit::Failed, messages: lines, help })
+        Ok((envelope, held, _)) => {
+            around.elsewhere = Some(elsewhere).filter(|_| held && !envelope.metadata.status.is_final());
+            Ok((envelope, around))
         }
-        Err(error) => Err(Error::failed(error.to_string())),
+        Err(error) => {
+            let known = known(&engine, own.as_deref(), &error).await;
+            let error = said(error);
+            let Some(envelope) = known else { return Err(error) };
+            around.broke = Some(error);
+            Ok((envelope, around))
+        }
+    }
+}
+
+/// How a run was that broke off: as its journal says, else as its loop knew it last. None: there is no such run, or nothing
+/// was done about it.
+async fn known(engine: &LocalEngine, run_id: Option<&str>, error: &EngineError) -> Option<Envelope> {
+    let broke = matches!(
+        error,
+        EngineError::Journal { .. } | EngineError::Held(_) | EngineError::Damaged { .. } | EngineError::Broken(_)
+    );
+    let run_id = run_id.filter(|_| broke)?;
+    match engine.status(run_id).await {
+        Ok(envelope) => Some(envelope),
+        Err(EngineError::NoRun(_)) => None,
+        Err(_) => engine.last_known(run_id),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::exit::{Error, Exit, Outcome};
 use crate::out;
 use crate::project::{self, Target};
 use crate::servers;
+use ecow::EcoString;
 use follow::{Prepared, Work};
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +27,9 @@ use weir_compiler::FlowInfo;
 use weir_compiler::project::Config;
 use weir_runtime::engine::{LocalEngine, StartRequest};
 use weir_runtime::envelope::Envelope;
+
+/// A thread's name may have at most so many bytes.
+pub const LONGEST_THREAD: usize = 200;
 
 /// Runs the flow, or shows what it would call.
 pub fn run(args: &RunArgs) -> Outcome {
@@ -51,6 +55,7 @@ pub fn run(args: &RunArgs) -> Outcome {
         delivery: args.allow_delivery && config.project.allow_delivery,
         flags: config.flags.clone(),
         ephemeral: args.ephemeral,
+        thread: args.thread.as_deref().map(thread).transpose()?,
         ..StartRequest::new(project_name(&target.root, config))
     };
     if args.dry_run {
@@ -72,6 +77,14 @@ pub fn run(args: &RunArgs) -> Outcome {
     let (envelope, around) = follow::follow(prepared, around, args.events)?;
     tell(&envelope, &around, args.events);
     Ok(summary::exit(&envelope, &around))
+}
+
+/// The name of a thread.
+fn thread(name: &str) -> Result<EcoString, Error> {
+    match name.len() {
+        1..=LONGEST_THREAD => Ok(name.into()),
+        _ => Err(Error::usage(format!("`--thread` takes a name of 1 to {LONGEST_THREAD} bytes"))),
+    }
 }
 
 fn granted(flow: &FlowInfo, target: &Target, args: &RunArgs) -> Result<Vec<String>, Error> {
@@ -101,5 +114,8 @@ pub fn tell(envelope: &Envelope, around: &Around, events: bool) {
         out::result_line(&escape::json(&envelope.to_json_pretty()));
     } else {
         out::result_line(&envelope.to_json());
+    }
+    if let Some(error) = &around.broke {
+        error.show();
     }
 }

@@ -1,7 +1,8 @@
 //! What a run came to, for a person: how it ended, what it changed, what was left out and why, and how to go on.
 
 use crate::escape;
-use crate::exit::Exit;
+use crate::exit::{Error, Exit};
+use crate::moves;
 use crate::out::{Style, styled};
 use crate::report::counted;
 use weir_runtime::envelope::{Envelope, ReportEntry, SideEffect, Waiting};
@@ -13,6 +14,10 @@ const FEW: usize = 5;
 /// What the envelope does not say.
 #[derive(Debug, Default)]
 pub struct Around {
+    /// Why the run broke off here.
+    pub broke: Option<Error>,
+    /// Another process has the run; what that means for what was asked.
+    pub elsewhere: Option<&'static str>,
     /// Steps whose delivery the gate held back.
     pub gated: Vec<String>,
     /// The run's half of the gate.
@@ -37,6 +42,10 @@ pub fn summary(envelope: &Envelope, around: &Around) -> String {
     not_sent(around, &mut lines);
     waiting(envelope, around, &mut lines);
     left(envelope, &mut lines);
+    if let Some(done) = around.elsewhere {
+        let id = &envelope.metadata.run_id;
+        lines.push(format!("  another process carries run {id} on: {done}; `weir runs watch {id}` follows it"));
+    }
     lines.push(String::new());
     lines.join("\n")
 }
@@ -44,6 +53,7 @@ pub fn summary(envelope: &Envelope, around: &Around) -> String {
 /// How the process ends.
 pub fn exit(envelope: &Envelope, around: &Around) -> Exit {
     match envelope.metadata.status {
+        _ if around.broke.is_some() => Exit::Failed,
         Status::CompensationFailed => Exit::Failed,
         _ if around.interrupted => Exit::Cancelled,
         Status::Failed => Exit::Failed,
@@ -153,17 +163,24 @@ fn not_sent(around: &Around, lines: &mut Vec<String>) {
 
 fn waiting(envelope: &Envelope, around: &Around, lines: &mut Vec<String>) {
     let metadata = &envelope.metadata;
+    let id = &metadata.run_id;
     for wait in metadata.waiting.iter().take(FEW) {
-        lines.push(format!("  waiting in {}: {}", escape::line(&wait.step), waits_for(wait)));
+        lines.push(match wait.kind {
+            "unknown" | "escalated" | "queue" if !around.ephemeral => format!("  {}", moves::one(id, wait)),
+            _ => format!("  waiting in {}: {}", escape::line(&wait.step), waits_for(wait)),
+        });
     }
     if metadata.waiting.len() > FEW {
         lines.push(format!("  … and {} more in the envelope", metadata.waiting.len() - FEW));
     }
     if metadata.waiting.iter().any(|wait| wait.kind == "ask") {
-        let flow = escape::line(&around.flow);
-        lines.push(format!("  to be asked, run `weir run {flow}` on a terminal"));
+        let flow = moves::shell(&around.flow);
+        lines.push(match around.ephemeral {
+            true => format!("  to be asked, run `weir run {flow}` on a terminal"),
+            false => format!("  `weir runs answer {id} ANSWER` answers it; on a terminal `weir runs resume {id}` asks"),
+        });
     }
-    if matches!(metadata.status, Status::Waiting | Status::Paused | Status::NeedsAttention) {
+    if matches!(metadata.status, Status::Queued | Status::Waiting | Status::Paused | Status::NeedsAttention) {
         let kept = if around.ephemeral { "was kept in memory only and is gone" } else { "is kept in .weir/weir.db" };
         lines.push(format!("  run {} {kept}", metadata.run_id));
         if !around.ephemeral {
@@ -180,6 +197,8 @@ fn waits_for(wait: &Waiting) -> String {
         "ask" => format!("an answer from {from} to “{question}”"),
         "receive" if from.is_empty() => format!("the event `{question}`"),
         "receive" => format!("the event `{question}` with key `{from}`"),
+        "unknown" | "escalated" => format!("a person who says what becomes of it ({question})"),
+        "queue" => format!("its turn ({question})"),
         _ => "the time".to_owned(),
     };
     if let Some(until) = &wait.until {

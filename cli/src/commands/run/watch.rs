@@ -36,13 +36,21 @@ pub struct Watch {
     line: Line,
     under_way: Vec<EcoString>,
     gated: Vec<String>,
+    /// It was said that the run waits for its turn.
+    queued: bool,
 }
 
 impl Watch {
     /// With events as JSON lines, or a moving line on a terminal.
     pub fn new(flow: &str, events: bool) -> Self {
         let progress = if events { None } else { Progress::start(flow) };
-        Watch { events, line: Line(Arc::new(Mutex::new(progress))), under_way: Vec::new(), gated: Vec::new() }
+        Watch {
+            events,
+            line: Line(Arc::new(Mutex::new(progress))),
+            under_way: Vec::new(),
+            gated: Vec::new(),
+            queued: false,
+        }
     }
 
     /// The moving line.
@@ -68,6 +76,32 @@ impl Watch {
         if one.event == NoteKind::Alert {
             self.aside(&format!("alert: {}", escape::line(one.reason.as_deref().unwrap_or("no reason given"))));
         }
+        self.tell_of_queue(one);
+        self.tell_of_child(one);
+    }
+
+    /// The run waits for its turn: said once, since it may be long.
+    fn tell_of_queue(&mut self, one: &Observed) {
+        let own = self.under_way.first().is_none_or(|own| *own == one.run_id);
+        let Some(reason) = one.reason.as_deref().filter(|_| one.event == NoteKind::RunQueued && own && !self.queued)
+        else {
+            return;
+        };
+        self.queued = true;
+        let (id, reason) = (&one.run_id, escape::line(reason));
+        self.aside(&format!(
+            "run {id} waits for its turn: {reason}. Ctrl-C cancels it, from elsewhere `weir runs cancel {id}`"
+        ));
+    }
+
+    /// A run that this one started has not ended well. Nothing else says so here.
+    fn tell_of_child(&self, one: &Observed) {
+        if one.parent.is_none() || !fails(one.event) {
+            return;
+        }
+        let (id, flow) = (&one.run_id, escape::line(&one.flow));
+        let reason = one.reason.as_deref().map(|reason| format!(": {}", escape::line(reason))).unwrap_or_default();
+        self.aside(&format!("run {id} of {flow}, which was started here, did not succeed{reason}"));
     }
 
     /// This run is under way, or about to be.
@@ -101,6 +135,10 @@ impl Watch {
         self.line.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.gated
     }
+}
+
+fn fails(event: NoteKind) -> bool {
+    ends(event) && !matches!(event, NoteKind::RunSucceeded | NoteKind::RunCancelled)
 }
 
 fn ends(event: NoteKind) -> bool {

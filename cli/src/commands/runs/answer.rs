@@ -6,6 +6,7 @@ use crate::args::RunsAnswerArgs;
 use crate::commands::run::arguments::read_text;
 use crate::commands::run::follow::{Saying, Work};
 use crate::exit::{Error, Outcome};
+use crate::moves;
 use crate::suggest::did_you_mean;
 use weir_lang::types::{Type, TypeTable};
 use weir_runtime::engine::History;
@@ -54,20 +55,32 @@ fn meant<'a>(history: &'a History, step: Option<&str>, kinds: &[&str]) -> Result
             let guess = did_you_mean(step, open.iter().map(|wait| wait.step.as_str()));
             let list = format!("`weir runs show {id}` lists what waits");
             let help = guess.map_or_else(|| list.clone(), |guess| format!("{guess} {list}"));
-            Error::usage(format!("step `{step}` does not wait for that")).help(help)
+            Error::usage(format!("step `{step}` does not wait for that")).help(help).code("not_waiting")
         });
     }
     match open.as_slice() {
         [one] => Ok(one),
-        [] => {
+        [] => Err(otherwise(history, kinds).unwrap_or_else(|| {
             let message = format!("nothing in run {id} waits for that");
-            Err(Error::usage(message).help(format!("`weir runs show {id}` says what it waits for")))
-        }
+            Error::usage(message).help(format!("`weir runs show {id}` says what it waits for")).code("not_waiting")
+        })),
         several => {
             let steps: Vec<String> = several.iter().map(|wait| format!("`{}`", wait.step)).collect();
             Err(Error::usage("several steps wait").help(format!("say which with `--step`: {}", steps.join(", "))))
         }
     }
+}
+
+/// What is said where a decision was given to a question, or an answer to what needs a decision.
+fn otherwise(history: &History, kinds: &[&str]) -> Option<Error> {
+    let metadata = &history.envelope.metadata;
+    let mut others = metadata.waiting.iter().filter(|wait| matches!(wait.kind, "ask" | "unknown" | "escalated"));
+    let wait = others.find(|wait| !kinds.contains(&wait.kind))?;
+    let message = match wait.kind {
+        "ask" => format!("step `{}` asks a question: it takes an answer, not a decision", wait.step),
+        _ => format!("step `{}` asks nothing: it waits for a decision", wait.step),
+    };
+    Some(Error::usage(message).help(moves::one(&history.record.run_id, wait)).code("not_waiting"))
 }
 
 /// The answer, read by the type of its question.
@@ -78,7 +91,7 @@ fn typed(history: &History, step: &str, text: &str) -> Result<Value, Error> {
             Ok(Value::bool(text == "yes"))
         }
         Some(ty) => read_text(text, &ty, types)
-            .map_err(|why| Error::usage(format!("the answer to `{step}` does not fit `{ty}`: {why}"))),
+            .map_err(|why| Error::usage(format!("the answer to `{step}` does not fit `{ty}`: {why}")).code("unfit")),
         None => Err(Error::usage(format!("step `{step}` asks nothing"))),
     }
 }

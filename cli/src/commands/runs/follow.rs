@@ -17,6 +17,9 @@ use weir_stdlib::value::Value;
 /// How often a run is looked at.
 const LOOK: Duration = Duration::from_millis(300);
 
+/// So often it is looked whether another process has paused a run.
+const HEARD: usize = 10;
+
 /// Goes on with a run here, until it ends or rests.
 pub fn go_on(here: Here, history: &History, work: Work) -> Outcome {
     let (builtin, control) = servers::builtin_servers(&here.root, &here.config, &history.plan)?;
@@ -49,7 +52,10 @@ pub fn resume(here: Here, given: &str) -> Outcome {
 /// Sends an event.
 pub fn signal(here: Here, args: &RunsSignalArgs) -> Outcome {
     let history = history(&here, &args.id)?;
-    let value = json(&args.value, "what the event carries")?;
+    if args.event.is_empty() {
+        return Err(Error::usage("an event has a name, and this one is empty").code("unfit"));
+    }
+    let value = json(&args.value, "what `--value` says")?;
     let signal = Signal {
         id: args.event_id.as_deref().map(Into::into),
         event: args.event.as_str().into(),
@@ -70,11 +76,13 @@ pub fn cancel(here: Here, args: &RunsCancelArgs) -> Outcome {
 /// Starts again from the step that failed.
 pub fn retry(here: Here, args: &RunsRetryArgs) -> Outcome {
     let history = history(&here, &args.id)?;
-    let given = args.args.as_deref().map(|text| json(text, "the arguments")).transpose()?;
+    let given = args.args.as_deref().map(|text| json(text, "what `--args` says")).transpose()?;
     if let Some(given) = &given {
         let wrong = weir_runtime::engine::check_args(&history.plan, given);
         if !wrong.is_empty() {
-            return Err(Error { exit: Exit::Usage, messages: wrong, help: None });
+            let help =
+                "`--args` takes all arguments of the flow as one JSON object; without it those of the failed run count";
+            return Err(Error { messages: wrong, ..Error::usage("") }.help(help).code("bad_arguments"));
         }
     }
     let work = Work::Retry(history.record.run_id.clone(), given);
@@ -90,8 +98,24 @@ pub fn pause(here: &Here, given: &str) -> Outcome {
     let run_id = here.run_id(given)?;
     let engine = here.looking();
     let id = run_id.clone();
-    now(async move { engine.pause(&id).await })?;
-    out::note_line(&format!("run {run_id} is paused; `weir runs resume {run_id}` goes on with it"));
+    let paused = now(async move {
+        engine.pause(&id).await?;
+        // Another process hears it in a moment.
+        for _ in 0..HEARD {
+            let status = engine.status(&id).await?.metadata.status;
+            if status == Status::Paused || status.is_final() {
+                return Ok(status == Status::Paused);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(false)
+    })?;
+    out::note_line(&match paused {
+        true => format!("run {run_id} is paused; `weir runs resume {run_id}` goes on with it"),
+        false => format!(
+            "the process that carries run {run_id} on was told, and has not paused it yet; `weir runs show {run_id}` tells"
+        ),
+    });
     Ok(Exit::Done)
 }
 

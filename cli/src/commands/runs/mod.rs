@@ -11,6 +11,7 @@ pub use list::seconds;
 use super::run::follow::{journal, user};
 use crate::args::{Format, RunsArgs, RunsCommand};
 use crate::exit::{Error, Outcome};
+use crate::out;
 use crate::project::{load_folder, missing, project_above};
 use crate::suggest::did_you_mean;
 use ecow::EcoString;
@@ -30,8 +31,18 @@ pub struct Here {
     format: Format,
 }
 
-/// Runs one of the commands.
+/// Runs one of the commands. With `--format json` what goes wrong is told on stdout too.
 pub fn run(args: &RunsArgs) -> Outcome {
+    match done(args) {
+        Err(error) if args.format == Format::Json => {
+            out::result_line(&error.to_json());
+            Ok(error.exit)
+        }
+        done => done,
+    }
+}
+
+fn done(args: &RunsArgs) -> Outcome {
     let here = Here::find(args)?;
     match &args.command {
         RunsCommand::List(args) => list::run(&here, args),
@@ -93,7 +104,7 @@ impl Here {
         let guess = did_you_mean(given, recent.iter().map(|run| run.run_id.as_str()));
         let list = "`weir runs list` shows those that there are";
         let help = guess.map_or_else(|| list.to_owned(), |guess| format!("{guess} {list}"));
-        Error::usage(format!("there is no run `{given}`")).help(help)
+        Error::usage(format!("there is no run `{given}`")).help(help).code("no_run")
     }
 }
 
@@ -104,10 +115,20 @@ fn now<T>(work: impl Future<Output = Result<T, EngineError>>) -> Result<T, Error
     runtime.block_on(work).map_err(said)
 }
 
+/// What an engine could not do, for the reader: 2 where the command asks for what cannot be, 1 where it was hindered.
 pub fn said(error: EngineError) -> Error {
+    let text = error.to_string();
     match error {
-        EngineError::NoRun(_) | EngineError::Unfit(_) | EngineError::Ended { .. } => Error::usage(error.to_string()),
-        other => Error::failed(other.to_string()),
+        EngineError::NoRun(_) => Error::usage(text).code("no_run"),
+        EngineError::Unfit(_) => Error::usage(text).code("unfit"),
+        EngineError::Ended { .. } => Error::usage(text).code("ended"),
+        EngineError::Refused(messages) => {
+            Error { messages, ..Error::failed(text) }.help("nothing was started").code("refused")
+        }
+        EngineError::Held(_) => Error::failed(text).code("held"),
+        EngineError::Journal { .. } => Error::failed(text).code("journal"),
+        EngineError::Damaged { .. } => Error::failed(text).code("damaged"),
+        EngineError::Broken(_) => Error::failed(text).code("broken"),
     }
 }
 

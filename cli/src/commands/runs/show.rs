@@ -5,20 +5,21 @@ use super::{Here, history};
 use crate::args::Format;
 use crate::escape;
 use crate::exit::{Exit, Outcome};
+use crate::moves::moves;
 use crate::out::{self, Style, styled};
 use crate::report::counted;
 use serde_json::{Value, json};
 use weir_runtime::engine::History;
-use weir_runtime::envelope::{BudgetLeft, Waiting};
+use weir_runtime::envelope::BudgetLeft;
 use weir_runtime::observe::Observed;
 use weir_runtime::progress::Progress;
-use weir_runtime::timeline::{StepLine, timeline};
+use weir_runtime::timeline::{StepLine, steps};
 
 /// Shows one run.
 pub fn show(here: &Here, given: &str) -> Outcome {
     let history = history(here, given)?;
-    let steps = timeline(&history.events);
-    let moves = moves(here, &history);
+    let steps = steps(&history);
+    let moves = moves(&*here.journal, &history);
     match here.format {
         Format::Json => {
             let envelope: Value = serde_json::from_str(&history.envelope.to_json()).unwrap_or_default();
@@ -67,15 +68,20 @@ fn page(history: &History, steps: &[StepLine], moves: &[String]) -> String {
     lines.extend(record.parent.as_deref().map(|parent| format!("  by run   {parent}")));
     lines.extend(history.envelope.metadata.depth.map(|depth| format!("  depth    {depth}")));
     lines.extend(history.envelope.metadata.budget_left.map(|left| format!("  budget   {}", budget_left(left))));
-    if let Some(error) = &history.envelope.metadata.error {
-        lines.push(format!("  why      {}: {}", error.code, escape::line(&error.message)));
-    }
+    // What waits for an operator says why itself.
+    let ended = history.envelope.metadata.error.as_ref().filter(|_| history.envelope.metadata.waiting.is_empty());
+    lines.extend(ended.map(|error| format!("  why      {}: {}", error.code, escape::line(&error.message))));
     lines.extend(history.envelope.metadata.reason.as_ref().map(|why| format!("  why      {}", escape::line(why))));
     if !history.envelope.metadata.status.is_final() {
         lines.push(format!("  so far   {}", so_far(&Progress::of(history))));
     }
     lines.push(String::new());
-    steps.iter().for_each(|step| lines.extend(step_lines(step)));
+    steps.iter().for_each(|step| lines.extend(step_lines(step, history)));
+    if !history.envelope.metadata.not_undone.is_empty() {
+        lines.push(String::new());
+        lines.push(styled(Style::Red, "  could not be taken back, and is left for you to look at:"));
+        lines.extend(history.envelope.metadata.not_undone.iter().map(|left| format!("    {}", escape::line(left))));
+    }
     if !moves.is_empty() {
         lines.push(String::new());
         lines.extend(moves.iter().cloned());
@@ -101,13 +107,22 @@ fn so_far(progress: &Progress) -> String {
     format!("{} of {} steps ({share} %){}", progress.done, progress.total, left.unwrap_or_default())
 }
 
-fn step_lines(step: &StepLine) -> Vec<String> {
+fn step_lines(step: &StepLine, history: &History) -> Vec<String> {
     let attempts = if step.attempts > 1 { format!(", {} attempts", step.attempts) } else { String::new() };
     let took = step.duration_ms.map(|took| format!(" in {took} ms")).unwrap_or_default();
     let state = styled(colour(step.state), step.state);
     let mut lines = vec![format!("  {state:<24} {}{took}{attempts}", escape::line(&step.step))];
-    lines.extend(step.reasons.iter().map(|reason| format!("      {}", styled(Style::Dim, &escape::line(reason)))));
+    let told = |reason: &&String| !told_elsewhere(reason, history);
+    let reasons = step.reasons.iter().filter(told);
+    lines.extend(reasons.map(|reason| format!("      {}", styled(Style::Dim, &escape::line(reason)))));
     lines
+}
+
+/// Whether a reason is that of the whole run, which stands above the steps or below them.
+fn told_elsewhere(reason: &str, history: &History) -> bool {
+    let metadata = &history.envelope.metadata;
+    let error = metadata.error.iter().map(|error| format!("{}: {}", error.code, error.message));
+    error.chain(metadata.waiting.iter().filter_map(|wait| wait.question.clone())).any(|text| text == reason)
 }
 
 fn colour(state: &str) -> Style {
@@ -116,44 +131,5 @@ fn colour(state: &str) -> Style {
         "failed" | "compensation_failed" => Style::Red,
         "skipped" | "undone" | "cancelled" => Style::Dim,
         _ => Style::Yellow,
-    }
-}
-
-/// Why the run waits, and what would move it.
-fn moves(here: &Here, history: &History) -> Vec<String> {
-    let metadata = &history.envelope.metadata;
-    let id = &history.record.run_id;
-    let mut moves: Vec<String> = metadata.waiting.iter().map(|wait| one_move(id, wait)).collect();
-    if metadata.status.word() == "paused" {
-        moves.push(format!("it is paused: `weir runs resume {id}`"));
-    }
-    let filter = weir_runtime::journal::Filter { id: Some(id.clone()), cut_off: true, ..Default::default() };
-    if here.journal.list(&filter).is_ok_and(|cut| !cut.is_empty()) {
-        moves.push(format!("it was cut off: `weir runs resume {id}` goes on with it"));
-    }
-    moves
-}
-
-fn one_move(id: &str, wait: &Waiting) -> String {
-    let step = escape::line(&wait.step);
-    let question = wait.question.as_deref().map(escape::line).unwrap_or_default();
-    let at = format!("--step {step}");
-    match wait.kind {
-        "ask" => {
-            let ty = wait.ty.as_deref().map(escape::line).unwrap_or_default();
-            format!("`{step}` asks “{question}”: `weir runs answer {id} {at} ANSWER`, where ANSWER is {ty}")
-        }
-        "receive" => {
-            let key = wait.from.as_deref().map(|key| format!(" --key {}", escape::line(key))).unwrap_or_default();
-            format!("`{step}` waits for an event: `weir runs signal {id} {question}{key} --value JSON`")
-        }
-        "unknown" => format!(
-            "`{step}` may have happened ({question}): find out, then `weir runs answer {id} {at}` with `--happened JSON` \
-             (it did, with this result), `--again` (it did not) or `--give-up` (and undo what can be)"
-        ),
-        "escalated" => format!(
-            "`{step}` failed ({question}): `weir runs answer {id} {at}` with `--again`, `--skip JSON` or `--give-up`"
-        ),
-        _ => format!("`{step}` waits until {}", wait.until.as_deref().unwrap_or("its time")),
     }
 }

@@ -72,7 +72,10 @@ pub fn run(args: &ToolsCallArgs) -> Outcome {
         root,
         runs: RunsSection::default(),
     };
-    let (mut envelope, around) = follow::follow(prepared, around, false)?;
+    let (mut envelope, mut around) = follow::follow(prepared, around, false)?;
+    if let Some(error) = around.broke.take() {
+        return Err(error);
+    }
     envelope.metadata.flow = tool.name.clone();
     tell(args, &envelope, &around);
     Ok(summary::exit(&envelope, &around))

@@ -244,7 +244,7 @@ impl Door {
         let Some(run_id) = run_id else { return failed("`run_id` is missing, a string".into()) };
         match self.app.history(run_id).await {
             Ok(history) => {
-                let text = snapshot(&history).to_string();
+                let text = snapshot(&*self.app.journal, &history).to_string();
                 CallToolResult::success(vec![ContentBlock::text(escape::json(&text).into_owned())])
             }
             Err(problem) => failed(problem.line()),

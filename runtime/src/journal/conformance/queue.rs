@@ -1,7 +1,7 @@
 //! What every journal promises of its queue.
 
 use super::{Verdict, batch, held, new_run, ok, refused, run, same};
-use crate::journal::{Admitted, Batch, Created, Depth, Journal, NewRun, Place, StatusChange};
+use crate::journal::{Admitted, Batch, Created, Depth, Journal, NewRun, Place, Standing, StatusChange};
 
 fn place(due: i64) -> Place {
     Place { due, source: "s".into(), started: Some("\"begins\"".into()), ..Place::default() }
@@ -15,6 +15,14 @@ fn enqueue(journal: &dyn Journal, id: &str, place: Place) -> Verdict {
 
 fn due(journal: &dyn Journal, now: i64) -> Result<Vec<String>, String> {
     Ok(ok(journal.due(now, 100))?.into_iter().map(|due| due.run_id.to_string()).collect())
+}
+
+/// Why a run stands in the queue. A journal may tell of none.
+fn stands(journal: &dyn Journal, id: &str, now: i64, expected: Option<Standing>) -> Verdict {
+    match ok(journal.standing(id, now))? {
+        None => Ok(()),
+        found => same("why it stands in the queue", found, expected),
+    }
 }
 
 fn admit(journal: &dyn Journal, id: &str, now: i64) -> Result<u64, String> {
@@ -47,6 +55,8 @@ pub(super) fn begins(journal: &dyn Journal) -> Verdict {
     same("under it again", ok(journal.enqueue(again, place(0)).wait())?, Created::Known("r2".into()))?;
     same("too early", due(journal, 999)?, vec!["r2".into()])?;
     same("let in too early", ok(journal.admit("r1", 999).wait())?, Admitted::Later(1_000))?;
+    stands(journal, "r1", 999, Some(Standing::Later(1_000)))?;
+    stands(journal, "r1", 1_000, Some(Standing::Ready))?;
     same("what it begins with", ok(journal.queued("r1"))?, Some("\"begins\"".into()))?;
     same("in time", due(journal, 1_000)?, vec!["r2".into(), "r1".into()])?;
     let depth = Depth { ready: 1, later: 1, asleep: 0, next: Some(1_000) };
@@ -54,6 +64,7 @@ pub(super) fn begins(journal: &dyn Journal) -> Verdict {
     begin(journal, "r1", 1_000)?;
     same("when it has begun", due(journal, 2_000)?, vec!["r2".into()])?;
     same("what it began with", ok(journal.queued("r1"))?, None)?;
+    stands(journal, "r1", 2_000, None)?;
     refused(journal.admit("nobody", 0).wait())
 }
 
@@ -108,6 +119,10 @@ pub(super) fn rate(journal: &dyn Journal) -> Verdict {
     match ok(journal.admit("r3", 1_009).wait())? {
         Admitted::Full(_) => {}
         other => return Err(format!("too many began: {other:?}")),
+    }
+    match ok(journal.standing("r3", 1_009))? {
+        None | Some(Standing::Full { until: Some(1_010), .. }) => {}
+        other => return Err(format!("the third stands in the queue otherwise: {other:?}")),
     }
     // What has begun goes on, whatever the limit.
     rest(journal, "r2", token, true, Some(500))?;

@@ -1,7 +1,7 @@
 //! The queue of a journal in memory.
 
 use super::{Run, State, no_run};
-use crate::journal::{Admitted, Created, Depth, Due, JournalError, NewRun, Place};
+use crate::journal::{Admitted, Created, Depth, Due, JournalError, NewRun, Place, Standing};
 use ecow::EcoString;
 use std::collections::BTreeMap;
 
@@ -81,6 +81,27 @@ impl State {
         let begun = self.begun.iter().filter(|(flow, at)| *flow == run.record.flow && *at > since).count() as u64;
         let full = begun >= count;
         full.then(|| format!("{begun} runs of `{}` have begun in the last {per} ms (`limit`)", run.record.flow))
+    }
+
+    pub(super) fn standing(&self, run_id: &str, now: i64) -> Option<Standing> {
+        let place = self.queue.get(run_id).filter(|place| place.started.is_some())?;
+        if place.due > now {
+            return Some(Standing::Later(place.due));
+        }
+        let Some(why) = self.no_room(run_id, now) else { return Some(Standing::Ready) };
+        Some(Standing::Full { why, until: self.room_at(run_id, place) })
+    }
+
+    /// When the limit of a run's flow lets it begin, where that alone holds it up.
+    fn room_at(&self, run_id: &str, place: &Place) -> Option<i64> {
+        let (count, per) = place.rate?;
+        let run = self.runs.get(run_id)?;
+        let mut begun: Vec<i64> =
+            self.begun.iter().filter(|(flow, _)| *flow == run.record.flow).map(|(_, at)| *at).collect();
+        begun.sort_unstable_by_key(|at| std::cmp::Reverse(*at));
+        let last = begun.get(usize::try_from(count).ok()?.checked_sub(1)?)?;
+        let until = last.saturating_add(i64::try_from(per).unwrap_or(i64::MAX));
+        self.no_room(run_id, until).is_none().then_some(until)
     }
 
     pub(super) fn due(&self, now: i64, limit: usize) -> Vec<Due> {

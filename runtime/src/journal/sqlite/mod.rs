@@ -18,7 +18,7 @@ mod writer;
 use super::database::{self, Kind};
 use super::{
     Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, KeyChange, KeyClaim,
-    Loaded, NewRun, Place, Post, RunRecord, Ticket, Trouble,
+    Loaded, NewRun, Place, Post, RunRecord, Standing, Ticket, Trouble,
 };
 use crate::journal::Claimed;
 use inbox::{Haste, Inbox};
@@ -231,6 +231,10 @@ impl Journal for SqliteJournal {
         let shown = run_id.clone();
         let what = move || format!("cannot take over run {shown}");
         self.submit(false, what, move |sql, desk| queue::admit(sql, desk, &run_id, now))
+    }
+
+    fn standing(&self, run_id: &str, now: i64) -> Result<Option<Standing>, JournalError> {
+        self.read("cannot read the queue", |sql| queue::standing(sql, run_id, now))
     }
 
     fn queued(&self, run_id: &str) -> Result<Option<String>, JournalError> {

@@ -4,7 +4,7 @@ use super::create;
 use super::lease;
 use super::sum;
 use super::writer::{Desk, Stop};
-use crate::journal::{Admitted, Created, Depth, Due, NO_RUN, NewRun, Place, Trouble};
+use crate::journal::{Admitted, Created, Depth, Due, NO_RUN, NewRun, Place, Standing, Trouble};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use std::path::Path;
 
@@ -230,4 +230,27 @@ pub(super) fn recall(sql: &Connection, name: &str) -> Result<Option<String>, Sto
         }
         found => Ok(found.map(|(text, _)| text)),
     }
+}
+
+/// What [`admit`] would say of a run that has not begun.
+pub(super) fn standing(sql: &Connection, run_id: &str, now: i64) -> Result<Option<Standing>, Stop> {
+    let Some((wish, due)) = wish(sql, run_id)?.and_then(|wish| wish.due.map(|due| (wish, due))) else {
+        return Ok(None);
+    };
+    if due > now {
+        return Ok(Some(Standing::Later(due)));
+    }
+    Ok(Some(match no_room(sql, &wish, now)? {
+        None => Standing::Ready,
+        Some(why) => Standing::Full { why, until: room_at(sql, &wish)? },
+    }))
+}
+
+/// When the limit of a run's flow lets it begin, where that alone holds it up.
+fn room_at(sql: &Connection, wish: &Wish) -> Result<Option<i64>, Stop> {
+    let Some((count, per)) = wish.count.zip(wish.per).filter(|(count, _)| *count > 0) else { return Ok(None) };
+    let mut look = sql.prepare_cached("SELECT at FROM starts WHERE flow = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2")?;
+    let last: Option<i64> = look.query_row(params![wish.flow, count - 1], |row| row.get(0)).optional()?;
+    let Some(until) = last.map(|last| last.saturating_add(per)) else { return Ok(None) };
+    Ok(no_room(sql, wish, until)?.is_none().then_some(until))
 }

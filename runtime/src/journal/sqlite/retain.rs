@@ -5,8 +5,8 @@ use super::keys;
 use super::writer::{Desk, Stop};
 use rusqlite::{Connection, params};
 
-/// Pages given back at once.
-const PAGES: u32 = 200;
+/// Pages given back beside those that became free now: what was free before goes too, little by little.
+const PAGES: i64 = 200;
 
 /// Forgets at most `limit` runs that finished before this time, with what only they had.
 pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usize) -> Result<usize, Stop> {
@@ -16,6 +16,7 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let old: Vec<(i64, String)> =
         old.query_map(params![before, limit], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let before = free(sql)?;
     for (number, run_id) in &old {
         keys::keep_start(sql, *number)?;
         sql.prepare_cached("DELETE FROM events WHERE run = ?1")?.execute([number])?;
@@ -31,7 +32,13 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
             "DELETE FROM payloads WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.large = payloads.hash)",
             [],
         )?;
-        sql.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+        let pages = PAGES + (free(sql)? - before).max(0);
+        sql.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
     }
     Ok(old.len())
+}
+
+/// Pages of the file that nothing uses.
+fn free(sql: &Connection) -> Result<i64, rusqlite::Error> {
+    sql.query_row("PRAGMA freelist_count", [], |row| row.get(0))
 }
