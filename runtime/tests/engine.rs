@@ -414,7 +414,7 @@ fn wrong_arguments_are_named_before_anything_runs() {
     let lines = check_args(&plan, &Value::record([("n", Value::text("x")), ("m", Value::int(1))]));
     assert_eq!(lines.len(), 3);
     assert!(lines[0].starts_with("argument `n: int` of `main`: "), "{}", lines[0]);
-    assert_eq!(lines[1], "argument `s: string` of `main` is missing: add `--arg s=…`");
+    assert_eq!(lines[1], "argument `s: string` of `main` is missing");
     assert_eq!(lines[2], "`main` has no argument `m`; it takes `n`, `s`");
 }
 
