@@ -96,6 +96,4 @@ fn an_audit_that_was_emptied_beside_its_runs_is_missed() {
     database.execute_batch("DELETE FROM audit; DELETE FROM audit_head").unwrap();
     let found = here.weir(&["audit", "verify", "--format", "json"]).code(1).json();
     assert_eq!((&found["whole"], &found["breaks"][0]["kind"]), (&false.into(), &"missing".into()), "{found}");
-    database.execute_batch("DELETE FROM events; DELETE FROM queue; DELETE FROM runs").unwrap();
-    here.weir(&["audit", "verify"]).code(0).prints(&["0 records"]);
 }
