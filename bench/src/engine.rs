@@ -2,15 +2,14 @@
 //! parallel steps and a join; M, many runs started together; D, one step. For steps that write and steps that only read,
 //! with every acknowledged effect flushed (`full`) and without (`normal`).
 
+use crate::lab::{Lab, request};
 use crate::out::{line, once};
 use rusqlite::Connection;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_compiler::plan::Plan;
-use weir_compiler::project::{ProjectSource, SourceFile};
-use weir_runtime::engine::{Engine, LocalEngine, StartRequest, Toolbox};
-use weir_runtime::journal::{Durability, SqliteJournal};
+use weir_runtime::engine::{Engine, LocalEngine};
+use weir_runtime::journal::Durability;
 use weir_runtime::tool::{Call, Fault, Tool};
 use weir_stdlib::value::Value;
 
@@ -64,26 +63,20 @@ impl Tool for Instant {
 
 /// Prints the figures.
 pub fn run() {
-    let file = SourceFile { path: "bench.flow".into(), module: "".into(), text: FLOWS.into() };
-    let checked = weir_compiler::check(ProjectSource { files: vec![file], ..ProjectSource::default() });
-    let plan = |flow: &str| checked.plan(flow).map(Arc::new);
-    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else { return };
-    let folder = std::env::temp_dir().join(format!("weir-bench-engine-{}", std::process::id()));
+    let Some(lab) = Lab::new("engine", FLOWS) else { return };
     for durability in [Durability::Full, Durability::Normal] {
         line(&format!("{durability:?}:"));
-        bare(&folder, durability);
+        bare(&lab, durability);
         for kind in ["writes", "reads"] {
-            let (Some(sequential), Some(parallel)) = (plan(&format!("s_{kind}")), plan(&format!("p_{kind}"))) else {
-                return line("the flows of the benchmark do not check");
-            };
-            runtime.block_on(measure(&folder, durability, kind, &sequential, &parallel));
+            let plans = (lab.plan(&format!("s_{kind}")), lab.plan(&format!("p_{kind}")));
+            let (Some(sequential), Some(parallel)) = plans else { return };
+            lab.block_on(measure(&lab, durability, kind, &sequential, &parallel));
         }
     }
-    let _ = std::fs::remove_dir_all(&folder);
 }
 
-async fn measure(folder: &Path, durability: Durability, kind: &str, sequential: &Arc<Plan>, parallel: &Arc<Plan>) {
-    let Some(engine) = engine(&fresh(folder), durability) else { return };
+async fn measure(lab: &Lab, durability: Durability, kind: &str, sequential: &Arc<Plan>, parallel: &Arc<Plan>) {
+    let Some(engine) = lab.engine(durability, Arc::new(Instant)) else { return };
     // Warm up, then the best of a few.
     best(&engine, sequential, 20, 1, 3).await;
     let s = best(&engine, sequential, 100, 1, 8).await;
@@ -120,30 +113,9 @@ async fn best(engine: &LocalEngine, plan: &Arc<Plan>, n: i64, runs: usize, round
     best
 }
 
-fn request(n: i64) -> StartRequest {
-    let grants = vec!["t.read".into(), "t.write".into()];
-    StartRequest { args: Value::record([("n", Value::int(n))]), grants, ..StartRequest::new("bench") }
-}
-
-fn engine(folder: &Path, durability: Durability) -> Option<LocalEngine> {
-    match SqliteJournal::open_with(folder.join(".weir/weir.db"), durability) {
-        Ok(journal) => Some(LocalEngine::new(Arc::new(journal), Toolbox::new().with("t", Arc::new(Instant)))),
-        Err(error) => {
-            line(&error.to_string());
-            None
-        }
-    }
-}
-
-fn fresh(folder: &Path) -> PathBuf {
-    let _ = std::fs::remove_dir_all(folder);
-    let _ = std::fs::create_dir_all(folder);
-    folder.to_path_buf()
-}
-
 /// What the disk and SQLite alone need: one committed row a step, and many rows in one commit.
-fn bare(folder: &Path, durability: Durability) {
-    let file = fresh(folder).join("bare.db");
+fn bare(lab: &Lab, durability: Durability) {
+    let file = lab.fresh().join("bare.db");
     let sync = if durability == Durability::Full { "full" } else { "normal" };
     let opened = Connection::open(file).and_then(|sql| {
         sql.pragma_update(None, "journal_mode", "wal")?;

@@ -4,6 +4,7 @@
 
 mod editor;
 mod engine;
+mod lab;
 mod machine;
 mod mcp;
 mod out;
@@ -14,6 +15,10 @@ mod source;
 mod text;
 
 use std::process::ExitCode;
+
+/// The one that `weir` has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();

@@ -1,16 +1,15 @@
 //! Large numbers: a fan-out of 10,000 calls in one run, 10,000 queued runs, 100,000 runs that wait for a time (memory, and
 //! how late they wake), and how much of the file a step takes. On a real disk, every acknowledged effect flushed.
 
+use crate::lab::{Lab, request};
 use crate::out::{line, resident};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use weir_compiler::plan::Plan;
-use weir_compiler::project::{ProjectSource, SourceFile};
 use weir_runtime::dispatch::{Dispatcher, Settings};
-use weir_runtime::engine::{Engine, LocalEngine, StartRequest, Toolbox, When};
-use weir_runtime::journal::{Durability, SqliteJournal};
+use weir_runtime::engine::{Engine, LocalEngine, When};
+use weir_runtime::journal::Durability;
 use weir_runtime::tool::{Call, Fault, Tool};
 use weir_stdlib::value::Value;
 
@@ -63,51 +62,29 @@ impl Tool for Counting {
 
 /// Prints the figures.
 pub fn run() {
-    let file = SourceFile { path: "bench.flow".into(), module: "".into(), text: FLOWS.into() };
-    let checked = weir_compiler::check(ProjectSource { files: vec![file], ..ProjectSource::default() });
-    let plan = |flow: &str| checked.plan(flow).map(Arc::new);
-    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else { return };
-    let folder = std::env::temp_dir().join(format!("weir-bench-scale-{}", std::process::id()));
-    let (Some(reads), Some(writes), Some(sequence), Some(nap)) =
-        (plan("reads"), plan("writes"), plan("sequence"), plan("nap"))
-    else {
-        return line("the flows of the benchmark do not check");
-    };
-    runtime.block_on(async {
+    let Some(lab) = Lab::new("scale", FLOWS) else { return };
+    let plans = (lab.plan("reads"), lab.plan("writes"), lab.plan("sequence"), lab.plan("nap"));
+    let (Some(reads), Some(writes), Some(sequence), Some(nap)) = plans else { return };
+    lab.block_on(async {
         for (name, plan) in [("reads", &reads), ("writes", &writes)] {
-            fan_out(&folder, name, plan).await;
+            fan_out(&lab, name, plan).await;
         }
-        size(&folder, &sequence).await;
-        queued(&folder, &sequence).await;
-        timers(&folder, &nap).await;
+        size(&lab, &sequence).await;
+        queued(&lab, &sequence).await;
+        timers(&lab, &nap).await;
     });
-    let _ = std::fs::remove_dir_all(&folder);
 }
 
-fn engine(folder: &Path) -> Option<(LocalEngine, Arc<Counting>, PathBuf)> {
-    let _ = std::fs::remove_dir_all(folder);
-    let file = folder.join(".weir/weir.db");
+/// An engine on a new file, every acknowledged effect flushed.
+fn engine(lab: &Lab) -> Option<(LocalEngine, Arc<Counting>)> {
     let counting = Arc::new(Counting::default());
-    match SqliteJournal::open_with(file.clone(), Durability::Full) {
-        Ok(journal) => {
-            let tools = Toolbox::new().with("t", Arc::clone(&counting) as Arc<dyn Tool>);
-            Some((LocalEngine::new(Arc::new(journal), tools), counting, file))
-        }
-        Err(error) => {
-            line(&error.to_string());
-            None
-        }
-    }
+    let engine = lab.engine(Durability::Full, Arc::clone(&counting) as Arc<dyn Tool>)?;
+    Some((engine, counting))
 }
 
-fn request(n: i64) -> StartRequest {
-    let grants = vec!["t.read".into(), "t.write".into()];
-    StartRequest { args: Value::record([("n", Value::int(n))]), grants, ..StartRequest::new("bench") }
-}
-
-async fn fan_out(folder: &Path, name: &str, plan: &Arc<Plan>) {
+async fn fan_out(lab: &Lab, name: &str, plan: &Arc<Plan>) {
     for n in [1_000, 10_000] {
-        let Some((engine, _, _)) = engine(folder) else { return };
+        let Some((engine, _)) = engine(lab) else { return };
         let (before, begun) = (resident(), Instant::now());
         let ended = engine.start(Arc::clone(plan), request(n)).await;
         let took = begun.elapsed();
@@ -122,8 +99,9 @@ async fn fan_out(folder: &Path, name: &str, plan: &Arc<Plan>) {
     }
 }
 
-async fn size(folder: &Path, plan: &Arc<Plan>) {
-    let Some((engine, counting, file)) = engine(folder) else { return };
+async fn size(lab: &Lab, plan: &Arc<Plan>) {
+    let Some((engine, counting)) = engine(lab) else { return };
+    let file = lab.file();
     for _ in 0..20 {
         let _ = engine.start(Arc::clone(plan), request(500)).await;
     }
@@ -139,8 +117,8 @@ async fn size(folder: &Path, plan: &Arc<Plan>) {
     line(&format!("  file     {steps:>6} steps that write: {:.0} bytes a step", bytes as f64 / steps as f64));
 }
 
-async fn queued(folder: &Path, plan: &Arc<Plan>) {
-    let Some((engine, counting, _)) = engine(folder) else { return };
+async fn queued(lab: &Lab, plan: &Arc<Plan>) {
+    let Some((engine, counting)) = engine(lab) else { return };
     let runs = 10_000;
     let begun = Instant::now();
     let put = put_all(&engine, plan, (0..runs).map(|_| 1)).await;
@@ -178,8 +156,8 @@ async fn dispatch(engine: &LocalEngine, done: impl Fn(&Dispatcher) -> bool + Syn
         .await;
 }
 
-async fn timers(folder: &Path, plan: &Arc<Plan>) {
-    let Some((engine, counting, _)) = engine(folder) else { return };
+async fn timers(lab: &Lab, plan: &Arc<Plan>) {
+    let Some((engine, counting)) = engine(lab) else { return };
     let runs: i64 = 100_000;
     // All of them sleep before the first one wakes; then so many a second wake for a minute.
     let first = jiff::Timestamp::now().as_second() + 120;

@@ -8,6 +8,9 @@
 )]
 
 mod build;
+#[macro_use]
+#[path = "build/pass_on.rs"]
+mod pass_on;
 
 use async_trait::async_trait;
 use build::*;
@@ -25,10 +28,7 @@ use weir_lang::ast::Role;
 use weir_lang::types::Type;
 use weir_runtime::dispatch::{Dispatcher, Settings};
 use weir_runtime::engine::{Engine, EngineError, LocalEngine, Signal, StartRequest, Toolbox, When};
-use weir_runtime::journal::{
-    Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
-    NewRun, Place, Post, RunRecord, SqliteJournal, Ticket, Trouble,
-};
+use weir_runtime::journal::{Filter, Journal, JournalError, MemoryJournal, SqliteJournal, Ticket, Trouble};
 use weir_runtime::machine::{Decision, NoteKind, Status};
 use weir_runtime::tool::{Call, Fault, Tool};
 use weir_stdlib::value::Value;
@@ -511,42 +511,10 @@ impl Full {
     }
 }
 
-macro_rules! write {
-    ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
-        $(fn $name(&self, $($arg: $ty),*) -> $out { self.write(|journal| journal.$name($($arg),*)) })*
-    };
-}
-
-macro_rules! pass_on {
-    ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
-        $(fn $name(&self, $($arg: $ty),*) -> $out { self.journal.$name($($arg),*) })*
-    };
-}
-
 impl Journal for Full {
-    write! {
-        create(run: NewRun) -> Ticket<Created>;
-        append(batch: Batch) -> Ticket<Appended>;
-        claim(run_id: &str) -> Ticket<u64>;
-        release(run_id: &str, token: u64) -> Ticket<()>;
-        admit(run_id: &str, now: i64) -> Ticket<Admitted>;
-    }
+    pass_on! { (write) create append claim release admit }
 
-    pass_on! {
-        post(run_id: &str, text: String) -> Ticket<()>;
-        posts() -> Result<Vec<Post>, JournalError>;
-        load(run_id: &str) -> Result<Option<Loaded>, JournalError>;
-        list(filter: &Filter) -> Result<Vec<RunRecord>, JournalError>;
-        forget(before: &str, limit: usize) -> Ticket<usize>;
-        audit(lines: Vec<String>) -> Ticket<()>;
-        audited(after: u64, limit: usize) -> Result<AuditPage, JournalError>;
-        enqueue(run: NewRun, place: Place) -> Ticket<Created>;
-        queued(run_id: &str) -> Result<Option<String>, JournalError>;
-        due(now: i64, limit: usize) -> Result<Vec<Due>, JournalError>;
-        depth(now: i64) -> Result<Depth, JournalError>;
-        remember(name: &str, text: String) -> Ticket<()>;
-        recall(name: &str) -> Result<Option<String>, JournalError>;
-    }
+    pass_on! { [journal] post posts load list forget audit audited enqueue queued due depth remember recall }
 }
 
 /// Whichever write fails, the run is gone on with by itself when the disk has room again.

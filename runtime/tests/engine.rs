@@ -8,6 +8,9 @@
 )]
 
 mod build;
+#[macro_use]
+#[path = "build/pass_on.rs"]
+mod pass_on;
 
 use async_trait::async_trait;
 use build::*;
@@ -22,8 +25,7 @@ use weir_runtime::engine::{
     Answerer, Engine, EngineError, LocalEngine, Question, Signal, StartRequest, Toolbox, When, validate,
 };
 use weir_runtime::journal::{
-    Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
-    NewRun, Place, Post, RunRecord, SqliteJournal, Ticket, Trouble,
+    Appended, Batch, Filter, Journal, JournalError, Loaded, MemoryJournal, NewRun, SqliteJournal, Ticket, Trouble,
 };
 use weir_runtime::machine::NoteKind;
 use weir_runtime::tool::{Call, Continuation, Fault, Outcome, Progress, Tool, ToolQuestion, Unfinished};
@@ -423,12 +425,6 @@ struct Failing {
     from: u32,
 }
 
-macro_rules! pass_on {
-    ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
-        $(fn $name(&self, $($arg: $ty),*) -> $out { self.journal.$name($($arg),*) })*
-    };
-}
-
 impl Journal for Failing {
     fn append(&self, batch: Batch) -> Ticket<Appended> {
         let mut appends = self.appends.lock().unwrap();
@@ -440,25 +436,7 @@ impl Journal for Failing {
         self.journal.append(batch)
     }
 
-    pass_on! {
-        create(run: NewRun) -> Ticket<Created>;
-        claim(run_id: &str) -> Ticket<u64>;
-        release(run_id: &str, token: u64) -> Ticket<()>;
-        post(run_id: &str, text: String) -> Ticket<()>;
-        posts() -> Result<Vec<Post>, JournalError>;
-        load(run_id: &str) -> Result<Option<Loaded>, JournalError>;
-        list(filter: &Filter) -> Result<Vec<RunRecord>, JournalError>;
-        forget(before: &str, limit: usize) -> Ticket<usize>;
-        audit(lines: Vec<String>) -> Ticket<()>;
-        audited(after: u64, limit: usize) -> Result<AuditPage, JournalError>;
-        enqueue(run: NewRun, place: Place) -> Ticket<Created>;
-        admit(run_id: &str, now: i64) -> Ticket<Admitted>;
-        queued(run_id: &str) -> Result<Option<String>, JournalError>;
-        due(now: i64, limit: usize) -> Result<Vec<Due>, JournalError>;
-        depth(now: i64) -> Result<Depth, JournalError>;
-        remember(name: &str, text: String) -> Ticket<()>;
-        recall(name: &str) -> Result<Option<String>, JournalError>;
-    }
+    pass_on! { [journal] create claim release post posts load list forget audit audited enqueue admit queued due depth remember recall }
 }
 
 #[tokio::test]

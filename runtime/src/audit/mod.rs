@@ -12,6 +12,7 @@ use crate::tool::{Fault, Happened, Outcome};
 use ecow::EcoString;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use weir_stdlib::hex;
 use weir_stdlib::value::{Hash, Value};
 
@@ -137,7 +138,7 @@ pub struct Entry {
     pub instance: EcoString,
     /// Arguments, answer, result that an operator told: secrets masked, the beginning only where it is long.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<serde_json::Value>,
+    pub value: Option<Box<RawValue>>,
     /// Hash of all of it, in hexadecimal.
     #[serde(skip_serializing_if = "EcoString::is_empty")]
     pub hash: EcoString,
@@ -202,10 +203,10 @@ impl Entry {
     /// The same with what was given, secrets masked.
     pub fn with_value(mut self, value: &Value) -> Entry {
         let (text, cut) = value.masked_within(SHOWN);
-        self.value = Some(match serde_json::from_str(&text) {
-            Ok(json) if !cut => json,
-            _ => format!("{text}…").into(),
-        });
+        self.value = match cut {
+            false => RawValue::from_string(text).ok(),
+            true => to_raw_value(&format!("{text}…")).ok(),
+        };
         self
     }
 

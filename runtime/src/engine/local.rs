@@ -416,6 +416,10 @@ impl LocalEngine {
         });
     }
 
+    pub(super) fn is_watched(&self) -> bool {
+        !self.inner.watchers.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub(super) fn observe(&self, observed: impl IntoIterator<Item = Observed>) {
         let mut watchers = self.inner.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         if watchers.is_empty() {

@@ -148,3 +148,21 @@ fn the_boundary_agrees_with_the_jsonschema_crate() {
     }
     assert!(valid > all / 50 && valid < all, "the values say little: {valid} of {all} valid");
 }
+
+/// What random schemas found: such a schema lets nothing through, and no type says so.
+#[test]
+fn a_closed_record_has_no_field_that_is_only_required() {
+    let closed = |more: Json| {
+        let mut schema = json!({ "type": "object", "required": ["a"], "unevaluatedProperties": false });
+        schema.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        both(&schema).unwrap()
+    };
+    for more in [json!({}), json!({ "properties": { "b": true } }), json!({ "allOf": [{ "required": ["c"] }] })] {
+        let both = closed(more.clone());
+        assert!(!both.widened.is_empty(), "{more}: `{}` is called exact", both.ty);
+    }
+    for more in [json!({ "properties": { "a": true } }), json!({ "properties": { "a": { "type": "string" } } })] {
+        let both = closed(more.clone());
+        assert!(both.widened.is_empty(), "{more}: {:?}", both.widened);
+    }
+}

@@ -2,10 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use weir_runtime::journal::{
-    Admitted, Appended, AuditPage, Batch, Claimed, Created, Depth, Due, Filter, Journal, JournalError, Loaded, NewRun,
-    Place, Post, RunRecord, SqliteJournal, Ticket,
-};
+use weir_runtime::journal::{Appended, Batch, Claimed, Journal, JournalError, Loaded, SqliteJournal, Ticket};
 
 /// Which journal a process works with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +64,7 @@ impl Broken {
 }
 
 impl Journal for Broken {
-    fn create(&self, run: NewRun) -> Ticket<Created> {
-        self.journal.create(run)
-    }
+    pass_on! { [journal] create claim release post posts list audit audited forget enqueue admit queued due depth remember recall }
 
     fn append(&self, mut batch: Batch) -> Ticket<Appended> {
         match self.which {
@@ -94,66 +89,6 @@ impl Journal for Broken {
             self.skipped.store((before - loaded.lines.len()) as u64, Ordering::Relaxed);
         }
         Ok(loaded)
-    }
-
-    fn claim(&self, run_id: &str) -> Ticket<u64> {
-        self.journal.claim(run_id)
-    }
-
-    fn release(&self, run_id: &str, token: u64) -> Ticket<()> {
-        self.journal.release(run_id, token)
-    }
-
-    fn post(&self, run_id: &str, text: String) -> Ticket<()> {
-        self.journal.post(run_id, text)
-    }
-
-    fn posts(&self) -> Result<Vec<Post>, JournalError> {
-        self.journal.posts()
-    }
-
-    fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
-        self.journal.list(filter)
-    }
-
-    fn audit(&self, lines: Vec<String>) -> Ticket<()> {
-        self.journal.audit(lines)
-    }
-
-    fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
-        self.journal.audited(after, limit)
-    }
-
-    fn forget(&self, before: &str, limit: usize) -> Ticket<usize> {
-        self.journal.forget(before, limit)
-    }
-
-    fn enqueue(&self, run: NewRun, place: Place) -> Ticket<Created> {
-        self.journal.enqueue(run, place)
-    }
-
-    fn admit(&self, run_id: &str, now: i64) -> Ticket<Admitted> {
-        self.journal.admit(run_id, now)
-    }
-
-    fn queued(&self, run_id: &str) -> Result<Option<String>, JournalError> {
-        self.journal.queued(run_id)
-    }
-
-    fn due(&self, now: i64, limit: usize) -> Result<Vec<Due>, JournalError> {
-        self.journal.due(now, limit)
-    }
-
-    fn depth(&self, now: i64) -> Result<Depth, JournalError> {
-        self.journal.depth(now)
-    }
-
-    fn remember(&self, name: &str, text: String) -> Ticket<()> {
-        self.journal.remember(name, text)
-    }
-
-    fn recall(&self, name: &str) -> Result<Option<String>, JournalError> {
-        self.journal.recall(name)
     }
 }
 

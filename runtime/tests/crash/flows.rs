@@ -201,6 +201,6 @@ coordinator main() -> int can t.read, t.write {
         }
         other => panic!("no flow {other}"),
     };
-    let rounds = if sweep::is_long() { "26" } else { "5" };
+    let rounds = if sweep::is_long() { "13" } else { "5" };
     format!("{TOOLS}{}\n", body.replace("ROUNDS", rounds))
 }

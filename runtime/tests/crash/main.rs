@@ -2,8 +2,8 @@
 //! fails (disk full, IO error); then another process goes on. It must end as if nothing had happened, and no unsafe call
 //! may have been made twice, as counted by the tool's own log.
 //!
-//! By default about 1,300 kills and 800 failures, every flow in a test of its own. `WEIR_SWEEP=long` also kills the
-//! process that goes on, again and again, and lets calls fail at every point. `tests/crash/broken.rs` holds journals
+//! By default about 2,600 kills and 1,600 failures, every flow in a test of its own. `WEIR_SWEEP=long` also kills the
+//! process that goes on, again and again, and lets calls fail at every point: some 25,000 kills and 5,000 failures. `tests/crash/broken.rs` holds journals
 //! with a planted fault each; the sweep must find every one.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(
@@ -14,6 +14,10 @@
     clippy::print_stderr,
     reason = "a test that cannot go on fails"
 )]
+
+#[macro_use]
+#[path = "../build/pass_on.rs"]
+mod pass_on;
 
 mod broken;
 mod child;

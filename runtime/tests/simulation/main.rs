@@ -18,6 +18,10 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[macro_use]
+#[path = "../build/pass_on.rs"]
+mod pass_on;
+
 mod chance;
 mod disk;
 mod fate;

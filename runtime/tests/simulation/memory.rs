@@ -4,10 +4,7 @@ use crate::chance::Chance;
 use crate::disk::Platter;
 use crate::op::Op;
 use std::collections::BTreeSet;
-use weir_runtime::journal::{
-    Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
-    NewRun, Place, Post, RunRecord, Ticket,
-};
+use weir_runtime::journal::{Filter, Journal, JournalError, MemoryJournal, RunRecord, Ticket};
 
 /// Groups that were committed together.
 #[derive(Default)]
@@ -89,12 +86,6 @@ impl Owned {
     }
 }
 
-macro_rules! pass_on {
-    ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty;)*) => {
-        $(fn $name(&self, $($arg: $ty),*) -> $out { self.inner.$name($($arg),*) })*
-    };
-}
-
 impl Journal for Owned {
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
         let mut found = self.inner.list(&Filter {
@@ -111,23 +102,5 @@ impl Journal for Owned {
         Ok(found)
     }
 
-    pass_on! {
-        create(run: NewRun) -> Ticket<Created>;
-        append(batch: Batch) -> Ticket<Appended>;
-        claim(run_id: &str) -> Ticket<u64>;
-        release(run_id: &str, token: u64) -> Ticket<()>;
-        post(run_id: &str, text: String) -> Ticket<()>;
-        posts() -> Result<Vec<Post>, JournalError>;
-        load(run_id: &str) -> Result<Option<Loaded>, JournalError>;
-        forget(before: &str, limit: usize) -> Ticket<usize>;
-        audit(lines: Vec<String>) -> Ticket<()>;
-        audited(after: u64, limit: usize) -> Result<AuditPage, JournalError>;
-        enqueue(run: NewRun, place: Place) -> Ticket<Created>;
-        admit(run_id: &str, now: i64) -> Ticket<Admitted>;
-        queued(run_id: &str) -> Result<Option<String>, JournalError>;
-        due(now: i64, limit: usize) -> Result<Vec<Due>, JournalError>;
-        depth(now: i64) -> Result<Depth, JournalError>;
-        remember(name: &str, text: String) -> Ticket<()>;
-        recall(name: &str) -> Result<Option<String>, JournalError>;
-    }
+    pass_on! { [inner] create append claim release post posts load forget audit audited enqueue admit queued due depth remember recall }
 }

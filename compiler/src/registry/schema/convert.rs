@@ -1,6 +1,6 @@
 //! One schema after the other to types: references, combinations, and what is put down as widened.
 
-use super::document::{Document, Place};
+use super::document::{Document, Place, map_of};
 use super::limits::{self, MAX_DEPTH, MAX_NODES};
 use super::meet::{FUEL, Meet, everything, plain};
 use super::{Refused, Typed, Widened, values};
@@ -184,8 +184,16 @@ impl<'d, 's> Converter<'d, 's> {
                 self.widen(keyword, "which fields are needed depends on other fields");
             }
         }
-        // A record lets no other fields through anyway.
-        let closed = !members(whole).any(|member| matches!(member, Type::Json | Type::Map(_) | Type::Named(_)));
+        // A record lets no other fields through anyway; but a field that is only `required`, and declared nowhere, is one.
+        let declared = map_of(map, "properties");
+        let named = |name: &EcoString| declared.is_some_and(|declared| declared.contains_key(name.as_str()));
+        let closed = members(whole).all(|member| match member {
+            Type::Json | Type::Map(_) | Type::Named(_) => false,
+            Type::Record(record) => {
+                record.fields.iter().all(|(name, field)| field.optional || field.ty != Type::Json || named(name))
+            }
+            _ => true,
+        });
         for (keyword, said) in [("unevaluatedItems", false), ("unevaluatedProperties", closed)] {
             let limit = map.get(keyword).filter(|limit| **limit != Json::Bool(true));
             if limit.is_some_and(|limit| !(said && *limit == Json::Bool(false))) {

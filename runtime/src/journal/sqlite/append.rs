@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 pub(super) fn append(sql: &Connection, desk: &mut Desk, batch: &Batch) -> Result<Appended, Stop> {
     let run_id = batch.run_id.as_str();
+    // Taken out: it is put back as it is then, and looked up again where nothing could be written.
     let known = known(sql, desk, run_id)?;
     if known.owner.as_deref() != Some(&desk.me) || known.token != batch.token {
         return Err(Stop::Said(Trouble::Held, overtaken()));
@@ -44,9 +45,9 @@ pub(super) fn append(sql: &Connection, desk: &mut Desk, batch: &Batch) -> Result
 }
 
 /// The run as it is.
-pub(super) fn known(sql: &Connection, desk: &Desk, run_id: &str) -> Result<Known, Stop> {
-    match desk.known.get(run_id) {
-        Some(known) => Ok(known.clone()),
+fn known(sql: &Connection, desk: &mut Desk, run_id: &str) -> Result<Known, Stop> {
+    match desk.known.remove(run_id) {
+        Some(known) => Ok(known),
         None => look(sql, run_id)?.ok_or_else(|| Stop::Said(Trouble::NoRun, NO_RUN.into())),
     }
 }
@@ -117,36 +118,30 @@ fn at_rest(sql: &Connection, batch: &Batch, number: i64) -> Result<(), Stop> {
 /// The run's own row.
 fn finish(sql: &Connection, desk: &mut Desk, batch: &Batch, mut known: Known, seq: u64) -> Result<(), Stop> {
     let sum = sum_of(&batch.run_id, &known, seq);
-    let owner = if batch.release { None } else { known.owner.take() };
+    // The owner stands in an index, which is written again whether or not it is another one.
     match &batch.status {
         None => {
-            sql.prepare_cached("UPDATE runs SET next = ?2, owner = ?3, sum = ?4 WHERE number = ?1")?
-                .execute(params![known.number, seq, owner, sum])?;
-        }
-        Some(change) => {
-            sql.prepare_cached(
-                "UPDATE runs SET next = ?2, owner = ?3, sum = ?4, status = ?5, finished_at = ?6 WHERE number = ?1",
-            )?
-            .execute(params![
+            sql.prepare_cached("UPDATE runs SET next = ?2, sum = ?3 WHERE number = ?1")?.execute(params![
                 known.number,
                 seq,
-                owner,
-                sum,
-                change.status,
-                change.finished_at.as_deref()
+                sum
             ])?;
         }
+        Some(change) => {
+            sql.prepare_cached("UPDATE runs SET next = ?2, sum = ?3, status = ?4, finished_at = ?5 WHERE number = ?1")?
+                .execute(params![known.number, seq, sum, change.status, change.finished_at.as_deref()])?;
+        }
+    }
+    if batch.release {
+        sql.prepare_cached("UPDATE runs SET owner = NULL WHERE number = ?1")?.execute([known.number])?;
     }
     if batch.release || batch.seq == 0 {
         at_rest(sql, batch, known.number)?;
     }
     known.next = seq;
-    known.owner = owner;
-    desk.last = Some((batch.run_id.to_string(), seq));
-    if batch.release {
-        desk.known.remove(batch.run_id.as_str());
-    } else {
-        desk.known.insert(batch.run_id.to_string(), known);
+    desk.last = Some((batch.run_id.clone(), seq));
+    if !batch.release {
+        desk.known.insert(batch.run_id.clone(), known);
     }
     Ok(())
 }

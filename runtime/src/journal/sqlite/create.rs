@@ -56,8 +56,8 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
         owner: Some(desk.me.clone()),
         token: 1,
     };
-    desk.known.insert(run.run_id.to_string(), known);
-    desk.last = Some((run.run_id.to_string(), next));
+    desk.known.insert(run.run_id.clone(), known);
+    desk.last = Some((run.run_id.clone(), next));
     Ok(Created::New)
 }
 

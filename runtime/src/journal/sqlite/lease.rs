@@ -36,7 +36,7 @@ pub(super) fn claim(sql: &Connection, desk: &mut Desk, run_id: &str) -> Result<u
         known.token
     ])?;
     let token = known.token;
-    desk.known.insert(run_id.to_owned(), known);
+    desk.known.insert(run_id.into(), known);
     Ok(token)
 }
 

@@ -105,8 +105,8 @@ pub(super) fn list(sql: &Connection, filter: &Filter, file: &Path) -> Result<Vec
         }
     }
     if let Some(id) = &filter.id {
-        query.push_str(" AND substr(run_id, 1, length(?)) = ?");
-        given.extend([id.to_string(), id.to_string()]);
+        query.push_str(" AND run_id >= ? AND run_id < ?");
+        given.extend([id.to_string(), format!("{id}{}", char::MAX)]);
     }
     if filter.cut_off {
         let dead = lease::dead(sql, file)?;
@@ -122,7 +122,8 @@ pub(super) fn list(sql: &Connection, filter: &Filter, file: &Path) -> Result<Vec
     if filter.unfinished {
         query.push_str(" AND finished_at IS NULL");
     }
-    query.push_str(" ORDER BY number DESC");
+    // With an id the index of ids is used, not the order of the rows.
+    query.push_str(if filter.id.is_some() { " ORDER BY +number DESC" } else { " ORDER BY number DESC" });
     if filter.limit > 0 {
         query.push_str(&format!(" LIMIT {}", filter.limit));
     }

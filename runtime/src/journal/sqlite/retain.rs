@@ -23,7 +23,7 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
         sql.prepare_cached("DELETE FROM posts WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM queue WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM runs WHERE number = ?1")?.execute([number])?;
-        desk.known.remove(run_id);
+        desk.known.remove(run_id.as_str());
     }
     if !old.is_empty() {
         desk.forgot = true;

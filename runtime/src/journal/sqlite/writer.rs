@@ -4,6 +4,7 @@ use super::mark::Mark;
 use super::{Durability, KIND, audit, database, lease};
 use crate::journal::ticket::Reply;
 use crate::journal::{JournalError, Ticket, Trouble};
+use ecow::EcoString;
 use rusqlite::{Connection, TransactionBehavior};
 use rustc_hash::FxHashMap;
 use std::path::{Path, PathBuf};
@@ -113,9 +114,9 @@ pub(super) struct Desk {
     /// Held while this worker lives, once it carries a run on.
     pub living: Option<fs_err::File>,
     /// Runs as they were last seen; forgotten when another process has written.
-    pub known: FxHashMap<String, Known>,
+    pub known: FxHashMap<EcoString, Known>,
     /// The run that was written last, and how many lines it has.
-    pub last: Option<(String, u64)>,
+    pub last: Option<(EcoString, u64)>,
     /// The end of the audit.
     pub audit: audit::Tail,
     /// Runs were forgotten: the witness may speak of one of them.
