@@ -16,10 +16,6 @@ mod text;
 
 use std::process::ExitCode;
 
-/// The one that `weir` has.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let (wanted, load) = serve::settings(&given);

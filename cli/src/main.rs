@@ -20,10 +20,6 @@ mod suggest;
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Many small values come and go in several threads at once.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(tell_of_panic));
     let arguments = args::Arguments::parse();
