@@ -145,7 +145,7 @@ fn cancelling_reaches_the_runs_that_a_run_started_and_theirs() {
     let part = runs["runs"].as_array().unwrap().iter().find(|run| run["flow"] == "part").unwrap();
     let part = shown(&here, part["run_id"].as_str().unwrap());
     assert_eq!(part["metadata"]["error"]["message"], format!("cancelled with its parent, run {main}"));
-    here.weir(&["runs", "cancel", &main]).code(1).says(&["has ended"]).silent();
+    here.weir(&["runs", "cancel", &main]).code(2).says(&["has ended"]).silent();
     let audit = here.weir(&["audit", "list", "--what", "run.cancelled", "--format", "json"]).code(0).stdout;
     assert_eq!(audit.matches(&format!("\"by\":\"run {main}\"")).count(), 3, "{audit}");
 }
