@@ -69,6 +69,8 @@ async def cancelled(client):
         group.start_soon(call, scope)
         await told.wait()
         scope.cancel()
+    # What is answered now was heard behind the cancellation, which would else be lost with the client's end.
+    await client.list_tools()
     return scope.cancelled_caught
 
 

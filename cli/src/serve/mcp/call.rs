@@ -1,6 +1,7 @@
 //! One call of a flow: its run from the start to what is answered.
 
 use super::form;
+use super::given_up::GivenUp;
 use super::{Door, Json};
 use crate::escape;
 use crate::serve::App;
@@ -34,6 +35,8 @@ pub struct Call<'a> {
     pub flow: &'a str,
     pub context: RequestContext<RoleServer>,
     pub caller: Caller,
+    /// What the client has said of its calls, where its end ends them too.
+    pub given_up: Option<&'a GivenUp>,
 }
 
 impl Call<'_> {
@@ -72,21 +75,32 @@ impl Call<'_> {
                 return Ok(response);
             }
             tokio::select! {
+                biased;
                 () = self.context.ct.cancelled() => {
-                    let ends = *self.app.stop.borrow();
-                    if !ends {
-                        // It may have ended just now; that is as good.
-                        let _ = self.app.engine.by(self.caller.name.clone()).cancel(run_id, "cancelled by the MCP client").await;
+                    if !self.is_given_up().await {
+                        return Ok(self.left(run_id));
                     }
+                    // It may have ended just now; that is as good.
+                    let _ = self.app.engine.by(self.caller.name.clone()).cancel(run_id, "cancelled by the MCP client").await;
                     return Ok(failed(format!("run {run_id} is cancelled")).into());
                 }
-                () = self.app.ends() => {
-                    return Ok(failed(format!("the server ends; run {run_id} goes on with the next one")).into());
-                }
+                () = self.app.ends() => return Ok(self.left(run_id)),
                 _ = wake.changed() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
+    }
+
+    /// Whether the call ends because the client does not want it any more.
+    async fn is_given_up(&self) -> bool {
+        match self.given_up {
+            Some(given_up) => given_up.has(&self.context.id).await,
+            None => !*self.app.stop.borrow(),
+        }
+    }
+
+    fn left(&self, run_id: &str) -> CallToolResponse {
+        failed(format!("the server ends; run {run_id} goes on with the next one")).into()
     }
 
     /// Tells the client how far the run is, if it wants to know.

@@ -4,17 +4,19 @@
 
 mod call;
 mod form;
+mod given_up;
 
 use super::App;
 use super::access::Caller;
 use super::offers::Offer;
 use axum::http::request::Parts;
+use given_up::GivenUp;
 use indexmap::IndexMap;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ErrorData, Extensions, Implementation, JsonObject, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    CallToolRequestParams, CallToolResponse, CancelledNotificationParam, ErrorData, Extensions, Implementation,
+    JsonObject, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
-use rmcp::service::{RequestContext, RoleServer};
+use rmcp::service::{NotificationContext, RequestContext, RoleServer};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ServerHandler, ServiceExt};
@@ -32,6 +34,8 @@ pub struct Door {
     app: Arc<App>,
     /// Flows by the names of their tools.
     names: Arc<IndexMap<String, String>>,
+    /// Of one client over stdin and stdout.
+    given_up: Option<GivenUp>,
 }
 
 impl Door {
@@ -46,7 +50,7 @@ impl Door {
             let name = std::iter::once(plain.clone()).chain(numbered).find(free).unwrap_or(plain.clone());
             names.insert(name, flow.to_string());
         }
-        Door { app: Arc::clone(app), names: Arc::new(names) }
+        Door { app: Arc::clone(app), names: Arc::new(names), given_up: None }
     }
 
     /// Over HTTP, for the router. Hosts, origins and tokens are looked at before.
@@ -59,8 +63,12 @@ impl Door {
 
     /// Over stdin and stdout, until the client goes.
     pub async fn over_stdio(self) -> Result<(), String> {
-        let running = self.serve(rmcp::transport::io::stdio()).await.map_err(|error| error.to_string())?;
-        running.waiting().await.map(drop).map_err(|error| error.to_string())
+        let given_up = GivenUp::new();
+        let door = Door { given_up: Some(given_up.clone()), ..self };
+        let running = door.serve(rmcp::transport::io::stdio()).await.map_err(|error| error.to_string())?;
+        let ended = running.waiting().await.map(drop).map_err(|error| error.to_string());
+        given_up.rest().await;
+        ended
     }
 
     fn tools(&self) -> Vec<Tool> {
@@ -146,6 +154,16 @@ impl ServerHandler for Door {
             return Err(ErrorData::invalid_params(format!("there is no tool `{}`", request.name), None));
         };
         let caller = caller(&context.extensions);
-        call::Call { app: &self.app, flow, context, caller }.run(request).await
+        let _under_way = match &self.given_up {
+            Some(given_up) => Some(given_up.under_way().await),
+            None => None,
+        };
+        call::Call { app: &self.app, flow, context, caller, given_up: self.given_up.as_ref() }.run(request).await
+    }
+
+    async fn on_cancelled(&self, notification: CancelledNotificationParam, _: NotificationContext<RoleServer>) {
+        if let (Some(given_up), Some(id)) = (&self.given_up, &notification.request_id) {
+            given_up.add(id);
+        }
     }
 }
