@@ -15,7 +15,7 @@ pub fn moves(journal: &dyn Journal, history: &History) -> Vec<String> {
         moves.push(format!("it is paused: `weir runs resume {id}`"));
     }
     let filter = Filter { id: Some(id.clone()), cut_off: true, ..Filter::default() };
-    if journal.list(&filter).is_ok_and(|cut| !cut.is_empty()) {
+    if !metadata.status.is_final() && journal.list(&filter).is_ok_and(|cut| !cut.is_empty()) {
         moves.push(format!("it was cut off: `weir runs resume {id}` goes on with it"));
     }
     moves

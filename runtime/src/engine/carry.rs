@@ -90,12 +90,12 @@ impl RunLoop {
         let sender = self.sender.clone();
         let timeout = self.time_left(&call);
         let name = call.tool.clone();
-        let plan = self.plan.tools.get(&name).cloned();
         let (progress, heard) = watch::channel(Progress::default());
-        let types = Arc::clone(&self.plan);
+        let plan = Arc::clone(&self.plan);
+        let tool = plan.tools.get(&name);
         let ask = Call {
             tool: name.split_once('.').map_or(name.as_str(), |(_, tool)| tool).into(),
-            args: with_key(call.args, plan.as_ref(), call.send_key.as_ref()),
+            args: with_key(call.args, tool, call.send_key.as_ref()),
             key: call.send_key,
             run_id: self.run_id.clone(),
             step: call.key.step.clone(),
@@ -103,7 +103,7 @@ impl RunLoop {
             timeout,
             grants: call.grants.to_vec(),
             instance: permit.as_ref().map(|permit| permit.instance().clone()).unwrap_or_default(),
-            definition: plan.as_ref().and_then(|tool| tool.definition.clone()),
+            definition: tool.and_then(|tool| tool.definition.clone()),
             progress: Some(progress),
         };
         let (key, rest) = (call.key, call.rest);
@@ -117,8 +117,12 @@ impl RunLoop {
             self.engine.observe(permit.change().map(|change| changed(&told, change)));
             (permit, self.engine.clone(), told)
         });
-        let attempt = Attempt { key, name: name.clone(), timeout, plan: plan.clone(), tools: tools.clone(), gated };
-        let make = async move { tools.call(&name, &ask, rest.as_deref(), plan.as_ref().zip(Some(&types.types))).await };
+        let attempt =
+            Attempt { key, name: name.clone(), timeout, plan: Arc::clone(&plan), tools: tools.clone(), gated };
+        let make = async move {
+            let tool = plan.tools.get(&name).map(|tool| (tool, &plan.types));
+            tools.call(&name, &ask, rest.as_deref(), tool).await
+        };
         let mut make = AssertUnwindSafe(make).catch_unwind().boxed();
         // What has its answer at once needs no task.
         if let Some(ended) = (&mut make).now_or_never() {
@@ -230,7 +234,7 @@ struct Attempt {
     key: Key,
     name: EcoString,
     timeout: Duration,
-    plan: Option<ToolPlan>,
+    plan: Arc<Plan>,
     tools: Toolbox,
     gated: Option<(Permit, LocalEngine, Observed)>,
 }
@@ -249,7 +253,7 @@ impl Attempt {
             engine.observe(changes.into_iter().map(|change| changed(&told, change)));
         }
         let misfit = match &outcome {
-            Ok(Outcome::Done(value)) => plan.as_ref().and_then(|plan| tools.misfit(plan, value)),
+            Ok(Outcome::Done(value)) => plan.tools.get(&name).and_then(|tool| tools.misfit(tool, value)),
             _ => None,
         };
         Message::Called { key, outcome, recorded: false, misfit }

@@ -477,9 +477,7 @@ impl LocalEngine {
         when: When,
     ) -> Result<Child, EngineError> {
         let run_id = started.run_id.clone();
-        let filter = Filter { id: Some(run_id.clone()), ..Filter::default() };
-        let known = self.inner.journal.list(&filter).map_err(|source| EngineError::of(&run_id, source))?;
-        match known.first() {
+        match self.listed(&run_id)? {
             None if when.due.is_some() || is_limited(&plan) => {
                 self.put(plan, &started, Some(parent), None, &when).await?;
                 Ok(if when.due.is_some() { Child::Settled } else { Child::Queued(run_id) })

@@ -85,10 +85,8 @@ impl LocalEngine {
 
     /// A run that was started under the key before: a key stands for one flow only.
     pub(super) fn same_flow(&self, plan: &Plan, run_id: EcoString) -> Result<EcoString, EngineError> {
-        let filter = Filter { id: Some(run_id.clone()), limit: 1, ..Filter::default() };
-        let found = self.inner.journal.list(&filter).map_err(|source| EngineError::of(&run_id, source))?;
         let flow = plan.entry_flow().map(|flow| flow.name.as_str()).unwrap_or_default();
-        match found.first().filter(|known| known.flow != flow) {
+        match self.listed(&run_id)?.filter(|known| known.flow != flow) {
             Some(known) => Err(super::refused(format!(
                 "run {run_id} of `{}` was started under this key: start `{flow}` under one of its own",
                 known.flow

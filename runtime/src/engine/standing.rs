@@ -7,7 +7,7 @@ use super::queue::Taken;
 use super::run::RunLoop;
 use super::{Engine, EngineError};
 use crate::envelope::{Envelope, Waiting};
-use crate::journal::{Filter, Standing};
+use crate::journal::{Filter, RunRecord, Standing};
 use crate::machine::{Status, path};
 use ecow::EcoString;
 use jiff::Timestamp;
@@ -37,11 +37,16 @@ impl LocalEngine {
         }
     }
 
+    /// A run as it is listed.
+    pub(super) fn listed(&self, run_id: &str) -> Result<Option<RunRecord>, EngineError> {
+        let filter = Filter { id: Some(run_id.into()), limit: 1, ..Filter::default() };
+        let found = self.inner.journal.list(&filter).map_err(|source| EngineError::of(run_id, source))?;
+        Ok(found.into_iter().next())
+    }
+
     /// Whether a run is over, as it is listed.
     pub(super) fn has_ended(&self, run_id: &str) -> Result<bool, EngineError> {
-        let filter = Filter { id: Some(run_id.into()), limit: 1, ..Filter::default() };
-        let runs = self.inner.journal.list(&filter).map_err(|source| EngineError::of(run_id, source))?;
-        Ok(runs.first().is_some_and(|run| run.finished_at.is_some()))
+        Ok(self.listed(run_id)?.is_some_and(|run| run.finished_at.is_some()))
     }
 
     /// The calls of a run that wait in line, where it is under way here.

@@ -112,11 +112,7 @@ fn complete(sql: &Connection, run_id: &str, scope: &str, key: &str, value: &Valu
 const STARTS: &str = "start";
 
 /// The key under which a run was started outlives it: nothing is started under it again.
-pub(super) fn keep_start(sql: &Connection, number: i64) -> Result<(), Stop> {
-    let mut look =
-        sql.prepare_cached("SELECT run_id, start_key FROM runs WHERE number = ?1 AND start_key IS NOT NULL")?;
-    let found = look.query_row([number], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).optional()?;
-    let Some((run_id, key)) = found else { return Ok(()) };
+pub(super) fn keep_start(sql: &Connection, run_id: &str, key: &str) -> Result<(), Stop> {
     sql.prepare_cached(
         "INSERT INTO keys (scope, key, args, run_id, step, since, value, sum, name) \
          VALUES (?1, ?2, '', ?3, '', ?4, 'null', ?5, ?6) ON CONFLICT DO NOTHING",
@@ -126,8 +122,8 @@ pub(super) fn keep_start(sql: &Connection, number: i64) -> Result<(), Stop> {
         key,
         run_id,
         crate::journal::now(),
-        sum::key(STARTS, &key, "", &run_id, Some("null")),
-        sum::sum(&[STARTS, &key]),
+        sum::key(STARTS, key, "", run_id, Some("null")),
+        sum::sum(&[STARTS, key]),
     ])?;
     Ok(())
 }

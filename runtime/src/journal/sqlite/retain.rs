@@ -11,14 +11,17 @@ const PAGES: i64 = 200;
 /// Forgets at most `limit` runs that finished before this time, with what only they had.
 pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usize) -> Result<usize, Stop> {
     let mut old = sql.prepare_cached(
-        "SELECT number, run_id FROM runs WHERE finished_at < ?1 AND owner IS NULL ORDER BY number LIMIT ?2",
+        "SELECT number, run_id, start_key FROM runs WHERE finished_at < ?1 AND owner IS NULL ORDER BY number LIMIT ?2",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let old: Vec<(i64, String)> =
-        old.query_map(params![before, limit], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let old: Vec<(i64, String, Option<String>)> = old
+        .query_map(params![before, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
     let before = free(sql)?;
-    for (number, run_id) in &old {
-        keys::keep_start(sql, *number)?;
+    for (number, run_id, start_key) in &old {
+        if let Some(key) = start_key {
+            keys::keep_start(sql, run_id, key)?;
+        }
         sql.prepare_cached("DELETE FROM events WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM posts WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM queue WHERE run = ?1")?.execute([number])?;
