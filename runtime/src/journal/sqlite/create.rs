@@ -1,10 +1,9 @@
 //! New runs, and word that is left for runs.
 
-use super::audit;
 use super::keys;
 use super::lease;
+use super::log;
 use super::queue;
-use super::rows;
 use super::sum;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::{Created, NO_RUN, NewRun, RUN_EXISTS, Trouble};
@@ -41,9 +40,9 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
         run.thread.as_deref(),
     ])?;
     let number = sql.last_insert_rowid();
-    let mut known = Known { number, next: 0, last: None, owner: Some(desk.me.clone()), token: 1 };
-    rows::append(sql, &run.run_id, &mut known, new.lines.iter())?;
-    audit::append(desk, &new.audit);
+    let mut known = Known { number, next: 0, row: None, owner: Some(desk.me.clone()), token: 1 };
+    log::begin(sql, number, &run.run_id)?;
+    log::append(sql, desk, &run.run_id, &mut known, new.lines.iter(), new.audit.iter())?;
     desk.audit.is_due();
     desk.last = Some((run.run_id.clone(), known.next));
     desk.known.insert(run.run_id.clone(), known);
