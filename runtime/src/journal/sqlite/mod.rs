@@ -7,6 +7,7 @@ mod create;
 mod inbox;
 mod keys;
 mod lease;
+mod log;
 mod mark;
 mod migrate;
 mod queue;
@@ -22,8 +23,9 @@ use super::{
 };
 use crate::journal::Claimed;
 use inbox::{Haste, Inbox};
+use mark::Mark;
 use rusqlite::Connection;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use writer::{Desk, Job, Stop, Writer};
@@ -52,7 +54,7 @@ pub struct SqliteJournal {
     thread: Option<JoinHandle<()>>,
     reader: Mutex<Option<Connection>>,
     me: String,
-    file: PathBuf,
+    file: Arc<Path>,
 }
 
 impl SqliteJournal {
@@ -81,7 +83,7 @@ impl SqliteJournal {
         let writes = Arc::clone(&inbox);
         let thread = std::thread::Builder::new().name("journal".into()).spawn(move || writes.run());
         let thread = thread.map_err(|error| failed(error.to_string()))?;
-        Ok(SqliteJournal { inbox, thread: Some(thread), reader: Mutex::new(Some(reader)), me, file })
+        Ok(SqliteJournal { inbox, thread: Some(thread), reader: Mutex::new(Some(reader)), me, file: file.into() })
     }
 
     /// Hands work to the writer. `what` says what could not be done, should it fail.
@@ -101,7 +103,7 @@ impl SqliteJournal {
         what: impl FnOnce() -> String + Send + 'static,
         work: impl FnOnce(&Connection, &mut Desk) -> Result<T, Stop> + Send + 'static,
     ) -> Ticket<T> {
-        let (job, ticket) = Job::new(sync, self.file.clone(), what, work);
+        let (job, ticket) = Job::new(sync, Arc::clone(&self.file), what, work);
         self.inbox.hand_in(job, haste);
         ticket
     }
@@ -139,7 +141,8 @@ impl SqliteJournal {
                     audit.extend(line.filter(|_| matches!(answer, Claimed::New)));
                     claimed.push(answer);
                 }
-                audit::append(sql, desk, &audit)?;
+                log::record(sql, &mut desk.audit, audit.iter())?;
+                desk.audit.is_due();
                 Ok(claimed)
             },
         )
@@ -200,11 +203,20 @@ impl Journal for SqliteJournal {
     }
 
     fn audit(&self, lines: Vec<String>) -> Ticket<()> {
-        self.submit(true, || "cannot write the audit".into(), move |sql, desk| audit::append(sql, desk, &lines))
+        self.submit(
+            true,
+            || "cannot write the audit".into(),
+            move |sql, desk| {
+                desk.audit.is_due();
+                log::record(sql, &mut desk.audit, lines.iter())
+            },
+        )
     }
 
     fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
-        self.read("cannot read the audit", |sql| audit::page(sql, after, limit))
+        // Read before the records are: they are at least as many then.
+        let marked = Mark::open(&self.file).audit();
+        self.read("cannot read the audit", |sql| audit::page(sql, after, limit, marked))
     }
 
     fn is_shared(&self) -> bool {
