@@ -4,6 +4,7 @@ use super::audit;
 use super::keys;
 use super::queue;
 use super::sum;
+use super::threads;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::{Appended, Batch, Claimed, Line, NO_RUN, Trouble, out_of_turn, overtaken};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -40,6 +41,7 @@ pub(super) fn append(sql: &Connection, desk: &mut Desk, batch: &Batch) -> Result
     for post in &batch.posts {
         sql.prepare_cached("DELETE FROM posts WHERE number = ?1")?.execute([post])?;
     }
+    threads::append(sql, &known, run_id, batch.seq, seq)?;
     finish(sql, desk, batch, known, seq)?;
     Ok(Appended { seq, claimed })
 }
@@ -55,7 +57,7 @@ fn known(sql: &Connection, desk: &mut Desk, run_id: &str) -> Result<Known, Stop>
 /// The run as it stands in the file, if there is one.
 pub(super) fn look(sql: &Connection, run_id: &str) -> Result<Option<Known>, Stop> {
     let mut look = sql.prepare_cached(
-        "SELECT number, flow, program, started_at, next, owner, token, sum FROM runs WHERE run_id = ?1",
+        "SELECT number, flow, program, started_at, next, owner, token, thread, sum FROM runs WHERE run_id = ?1",
     )?;
     let found = look
         .query_row([run_id], |row| {
@@ -67,8 +69,9 @@ pub(super) fn look(sql: &Connection, run_id: &str) -> Result<Option<Known>, Stop
                 next: row.get(4)?,
                 owner: row.get(5)?,
                 token: row.get(6)?,
+                thread: row.get(7)?,
             };
-            Ok((known, row.get::<_, i64>(7)?))
+            Ok((known, row.get::<_, i64>(8)?))
         })
         .optional()?;
     match found {

@@ -6,6 +6,7 @@ use super::keys;
 use super::lease;
 use super::queue;
 use super::sum;
+use super::threads;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::{Created, NO_RUN, NewRun, RUN_EXISTS, Trouble};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -55,7 +56,9 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
         next,
         owner: Some(desk.me.clone()),
         token: 1,
+        thread: run.thread.as_deref().map(Into::into),
     };
+    threads::append(sql, &known, &run.run_id, 0, next)?;
     desk.known.insert(run.run_id.clone(), known);
     desk.last = Some((run.run_id.clone(), next));
     Ok(Created::New)

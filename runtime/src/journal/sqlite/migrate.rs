@@ -1,20 +1,22 @@
 //! From each earlier version of the journal's tables to the newest.
 
 use super::sum;
+use super::threads;
 use rusqlite::{Transaction, params};
 use rusqlite_migration::{HookResult, M, Migrations};
 
 /// The newest version.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// Version 1: plans, runs, events, keys. Version 2: checksums, large values, workers, posts. Version 3: the queue, limits,
-/// memory. Version 4: the audit.
+/// memory. Version 4: the audit. Version 5: the lists of threads.
 pub(super) fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../migrations/journal_1.sql")),
         M::up_with_hook(include_str!("../migrations/journal_2.sql"), with_sums),
         M::up(include_str!("../migrations/journal_3.sql")),
         M::up(include_str!("../migrations/journal_4.sql")),
+        M::up_with_hook(include_str!("../migrations/journal_5.sql"), threads::fill),
     ])
 }
 

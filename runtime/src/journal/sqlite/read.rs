@@ -27,7 +27,7 @@ pub(super) fn load(sql: &Connection, run_id: &str) -> Result<Option<Loaded>, Sto
     let query = format!("SELECT {RUN} FROM runs WHERE number = ?1");
     let run = transaction.prepare_cached(&query)?.query_row([known.number], record)?;
     let plan = plan(&transaction, &run)?;
-    let lines = lines(&transaction, &known, run_id, 0)?;
+    let lines = lines(&transaction, &known, run_id, 0, None)?;
     Ok(Some(Loaded { run, plan, lines }))
 }
 
@@ -48,16 +48,25 @@ fn plan(sql: &Connection, run: &RunRecord) -> Result<String, Stop> {
 pub(super) fn from(sql: &Connection, run_id: &str, from: u64) -> Result<Vec<Line>, Stop> {
     let transaction = sql.unchecked_transaction()?;
     let known = append::look(&transaction, run_id)?.ok_or_else(|| Stop::Said(Trouble::NoRun, NO_RUN.into()))?;
-    lines(&transaction, &known, run_id, from)
+    lines(&transaction, &known, run_id, from, None)
 }
 
-fn lines(sql: &Connection, known: &Known, run_id: &str, from: u64) -> Result<Vec<Line>, Stop> {
-    let next = known.next;
+/// The lines of a run from this one on, up to another one.
+pub(super) fn between(sql: &Connection, known: &Known, run_id: &str, from: u64, until: u64) -> Result<Vec<Line>, Stop> {
+    lines(sql, known, run_id, from, Some(until))
+}
+
+fn lines(sql: &Connection, known: &Known, run_id: &str, from: u64, until: Option<u64>) -> Result<Vec<Line>, Stop> {
+    let next = until.unwrap_or(known.next);
     let mut statement = sql.prepare_cached(
         "SELECT seq, events.json, large, sum, payloads.json FROM events LEFT JOIN payloads ON payloads.hash = large \
-         WHERE run = ?1 AND seq >= ?2 ORDER BY seq",
+         WHERE run = ?1 AND seq >= ?2 AND seq < ?3 ORDER BY seq",
     )?;
-    let mut rows = statement.query(params![known.number, from])?;
+    let mut rows = statement.query(params![
+        known.number,
+        from,
+        until.map_or(i64::MAX, |until| i64::try_from(until).unwrap_or(i64::MAX))
+    ])?;
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
         let expected = from + lines.len() as u64;

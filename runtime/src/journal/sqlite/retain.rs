@@ -2,6 +2,7 @@
 //! to the disk where the file allows it.
 
 use super::keys;
+use super::threads;
 use super::writer::{Desk, Stop};
 use rusqlite::{Connection, params};
 
@@ -23,6 +24,7 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
             keys::keep_start(sql, run_id, key)?;
         }
         sql.prepare_cached("DELETE FROM events WHERE run = ?1")?.execute([number])?;
+        threads::forget(sql, *number)?;
         sql.prepare_cached("DELETE FROM posts WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM queue WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM runs WHERE number = ?1")?.execute([number])?;

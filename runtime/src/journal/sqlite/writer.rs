@@ -133,6 +133,7 @@ pub(super) struct Known {
     pub next: u64,
     pub owner: Option<String>,
     pub token: u64,
+    pub thread: Option<String>,
 }
 
 impl Desk {
