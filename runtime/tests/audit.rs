@@ -239,7 +239,7 @@ async fn a_record_that_cannot_be_written_stops_the_run_before_its_call() {
         sql(
             &file(&folder),
             &format!(
-                "CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.json LIKE '%{what}%' \
+                "CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.lines LIKE '%{what}%' \
                  BEGIN SELECT RAISE(ABORT, 'the audit cannot be written'); END;"
             ),
         );
@@ -265,23 +265,28 @@ async fn a_record_that_cannot_be_written_stops_the_run_before_its_call() {
 #[tokio::test]
 async fn what_is_changed_in_the_file_is_found() {
     let cases = [
-        ("UPDATE audit SET json = replace(json, '\"n\":2', '\"n\":3') WHERE number = 3", 3, BreakKind::Altered),
+        ("UPDATE audit SET lines = replace(lines, '\"n\":3', '\"n\":9')", 3, BreakKind::Altered),
+        ("UPDATE audit SET lines = replace(lines, '\"n\":2', '\"n\":9')", 3, BreakKind::Altered),
+        ("UPDATE audit SET lines = replace(lines, char(10), '') WHERE number = 2", 2, BreakKind::Altered),
         ("DELETE FROM audit WHERE number = 2", 2, BreakKind::Missing),
-        ("DELETE FROM audit WHERE number > 2", 3, BreakKind::Truncated),
+        ("DELETE FROM audit WHERE number > 2", 4, BreakKind::Truncated),
         (
-            "UPDATE audit SET number = -1 WHERE number = 2; UPDATE audit SET number = 2 WHERE number = 3; \
-             UPDATE audit SET number = 3 WHERE number = -1",
+            "UPDATE audit SET number = -1 WHERE number = 2; UPDATE audit SET number = 2 WHERE number = 4; \
+             UPDATE audit SET number = 4 WHERE number = -1",
             2,
             BreakKind::Unlinked,
         ),
-        ("UPDATE audit SET hash = x'00' WHERE number = 2", 2, BreakKind::Altered),
+        ("UPDATE audit SET hash = x'00' WHERE number = 2", 3, BreakKind::Altered),
         ("DELETE FROM audit", 1, BreakKind::Truncated),
     ];
     for (change, number, kind) in cases {
         let folder = tempfile::tempdir().unwrap();
         let journal = Arc::new(SqliteJournal::open(file(&folder)).unwrap());
         let (engine, _) = engine(journal.clone());
-        run(&engine, "main").await;
+        // Three rows: what is written together stands together.
+        for together in [1..2, 2..4, 4..5] {
+            journal.audit(together.map(|n| format!("{{\"n\":{n}}}")).collect()).await.unwrap();
+        }
         assert_eq!(verified(&*journal).records, 4);
         assert_eq!(verified(&*journal).breaks, []);
         sql(&file(&folder), change);

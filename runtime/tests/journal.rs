@@ -141,13 +141,16 @@ fn damage_is_refused_with_the_record_named() {
         error.why
     };
     for (sql, named) in [
-        ("DELETE FROM events WHERE seq = 1", "line 1 of run r1 is missing"),
+        ("DELETE FROM events WHERE seq = 0", "line 0 of run r1 is missing"),
+        ("DELETE FROM events", "line 0 of run r1 is missing"),
         ("DELETE FROM events WHERE seq = 3", "line 3 of run r1 is missing"),
-        ("UPDATE events SET json = '9' WHERE seq = 2", "line 2 of run r1 does not fit its checksum"),
-        ("UPDATE events SET seq = 5 WHERE seq = 3", "line 3 of run r1 is missing"),
+        ("UPDATE events SET lines = '9' WHERE seq = 0", "line 0 of run r1 does not fit its checksum"),
+        ("UPDATE events SET seq = 5 WHERE seq = 3", "line 5 of run r1 does not fit its checksum"),
         ("UPDATE payloads SET json = '\"bug\"'", "of line 3 of run r1 does not fit its hash"),
         ("DELETE FROM payloads", "of line 3 of run r1 is missing"),
-        ("UPDATE runs SET next = 3", "the record of run r1 does not fit its checksum"),
+        ("UPDATE events SET last = 1 - last", "line 4 of run r1 is missing"),
+        ("UPDATE events SET last = 1", "line 3 of run r1 is missing"),
+        ("UPDATE runs SET flow = 'b.main'", "the record of run r1 does not fit its checksum"),
         ("UPDATE plans SET json = '[]'", "plan sha256:1 does not fit its checksum"),
         ("DELETE FROM plans", "plan sha256:1 of run r1 is missing"),
     ] {

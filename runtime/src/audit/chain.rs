@@ -19,7 +19,7 @@ pub struct Link {
     pub text: String,
 }
 
-/// The end of the chain, kept apart from it: records that were cut off at the end are missed.
+/// The end of the chain, kept apart from it, or one of its last records: records that were cut off at the end are missed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     /// Number of the last record; 0: there is none.
@@ -142,7 +142,7 @@ impl Chain {
             let (first, until) = (last.number + 1, kept.number);
             let why = format!("the end is missing: {until} records were written, the last one here is {}", last.number);
             self.broken(first, BreakKind::Truncated, why);
-        } else if kept != last {
+        } else if kept.number == last.number && kept != last {
             let why = format!("record {} is not the last one that was written", last.number);
             self.broken(last.number, BreakKind::Truncated, why);
         }

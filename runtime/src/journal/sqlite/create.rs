@@ -1,10 +1,10 @@
 //! New runs, and word that is left for runs.
 
-use super::append;
 use super::audit;
 use super::keys;
 use super::lease;
 use super::queue;
+use super::rows;
 use super::sum;
 use super::threads;
 use super::writer::{Desk, Known, Stop};
@@ -20,14 +20,13 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
         return Err(Stop::Said(Trouble::Unusable, RUN_EXISTS.into()));
     }
     lease::live(sql, desk)?;
-    let next = new.lines.len() as u64;
     if !sql.prepare_cached("SELECT 1 FROM plans WHERE hash = ?1")?.exists([run.program.as_str()])? {
         sql.prepare_cached("INSERT INTO plans (hash, json, sum) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
             .execute(params![run.program.as_str(), new.plan, sum::sum(&[&run.program, &new.plan])])?;
     }
     sql.prepare_cached(
-        "INSERT INTO runs (run_id, flow, program, status, started_at, finished_at, parent, start_key, next, owner, \
-         token, sum, thread) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11, ?12)",
+        "INSERT INTO runs (run_id, flow, program, status, started_at, finished_at, parent, start_key, owner, \
+         token, sum, thread) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?11)",
     )?
     .execute(params![
         run.run_id.as_str(),
@@ -38,29 +37,19 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
         run.finished_at.as_deref(),
         run.parent.as_deref(),
         new.start_key.as_deref(),
-        next,
         desk.me,
-        sum::run(&run.run_id, &run.flow, &run.program, &run.started_at, next),
+        sum::run(&run.run_id, &run.flow, &run.program, &run.started_at),
         run.thread.as_deref(),
     ])?;
     let number = sql.last_insert_rowid();
-    for (seq, line) in (0..).zip(&new.lines) {
-        append::line(sql, number, &run.run_id, seq, line)?;
-    }
-    audit::append(sql, desk, &new.audit)?;
-    let known = Known {
-        number,
-        flow: run.flow.to_string(),
-        program: run.program.to_string(),
-        started_at: run.started_at.to_string(),
-        next,
-        owner: Some(desk.me.clone()),
-        token: 1,
-        thread: run.thread.as_deref().map(Into::into),
-    };
-    threads::append(sql, &known, &run.run_id, 0, next)?;
+    let (owner, thread) = (Some(desk.me.clone()), run.thread.as_deref().map(Into::into));
+    let mut known = Known { number, next: 0, last: None, owner, token: 1, thread };
+    rows::append(sql, &run.run_id, &mut known, new.lines.iter())?;
+    threads::append(sql, &known, &run.run_id, 0)?;
+    audit::append(desk, &new.audit);
+    desk.audit.is_due();
+    desk.last = Some((run.run_id.clone(), known.next));
     desk.known.insert(run.run_id.clone(), known);
-    desk.last = Some((run.run_id.clone(), next));
     Ok(Created::New)
 }
 

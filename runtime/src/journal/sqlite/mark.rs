@@ -1,13 +1,15 @@
-//! A witness beside the journal: the run that was made durable last, and how many lines it had. SQLite takes the damaged
+//! A witness beside the journal: the run that was made durable last, and how many lines it had; and the end of the audit. SQLite takes the damaged
 //! end of its write-ahead log for a commit that never was; with the witness, what is missing there is noticed. It needs
 //! no flush of its own: it never says more than what is durable.
 
 use super::append;
 use super::sum;
 use super::writer::Stop;
+use crate::audit::Head;
 use rusqlite::Connection;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use weir_stdlib::hex;
 
 /// The file `weir.db-mark`.
 pub(super) struct Mark {
@@ -42,9 +44,24 @@ impl Mark {
         }
     }
 
+    /// The end that the audit had then.
+    pub(super) fn audit(&self) -> Option<Head> {
+        let text = fs_err::read_to_string(&self.path).ok()?;
+        let [number, hash, found] = parts(text.lines().nth(1)?)?;
+        let number: u64 = number.parse().ok()?;
+        let pair = |at: usize| hash.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let bytes: Option<Vec<u8>> = (0..32).map(pair).collect();
+        (found == sum_of(hash, number)).then_some(())?;
+        Some(Head { number, hash: bytes?.try_into().ok()? })
+    }
+
     /// This is durable now.
-    pub(super) fn set(&mut self, run_id: &str, next: u64) {
-        let text = format!("{run_id} {next:020} {:016x}\n", sum::sum(&[run_id, &next.to_string()]));
+    pub(super) fn set(&mut self, run_id: &str, next: u64, audit: Option<Head>) {
+        let mut text = format!("{run_id} {next:020} {}\n", sum_of(run_id, next));
+        if let Some(Head { number, hash }) = audit {
+            let hash = hex(&hash);
+            text += &format!("{number:020} {hash} {}\n", sum_of(&hash, number));
+        }
         if self.file.is_none() {
             self.file = fs_err::OpenOptions::new().create(true).truncate(false).write(true).open(&self.path).ok();
         }
@@ -64,9 +81,15 @@ impl Mark {
 }
 
 fn read(text: &str) -> Option<(String, u64)> {
-    let mut parts = text.lines().next()?.split(' ');
-    let (run_id, next, found) = (parts.next()?, parts.next()?, parts.next()?);
-    let next: u64 = next.parse().ok()?;
-    let expected = format!("{:016x}", sum::sum(&[run_id, &next.to_string()]));
-    (found == expected).then(|| (run_id.to_owned(), next))
+    let [run_id, next, found] = parts(text.lines().next()?)?;
+    let next = next.parse().ok()?;
+    (found == sum_of(run_id, next)).then(|| (run_id.to_owned(), next))
+}
+
+fn parts(line: &str) -> Option<[&str; 3]> {
+    line.split(' ').collect::<Vec<_>>().try_into().ok()
+}
+
+fn sum_of(what: &str, number: u64) -> String {
+    format!("{:016x}", sum::sum(&[what, &number.to_string()]))
 }

@@ -9,14 +9,14 @@ use rusqlite_migration::{HookResult, M, Migrations};
 pub(super) const VERSION: i64 = 5;
 
 /// Version 1: plans, runs, events, keys. Version 2: checksums, large values, workers, posts. Version 3: the queue, limits,
-/// memory. Version 4: the audit. Version 5: the lists of threads.
+/// memory. Version 4: the audit. Version 5: a row for all lines that are written together, the lists of threads.
 pub(super) fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../migrations/journal_1.sql")),
         M::up_with_hook(include_str!("../migrations/journal_2.sql"), with_sums),
         M::up(include_str!("../migrations/journal_3.sql")),
         M::up(include_str!("../migrations/journal_4.sql")),
-        M::up_with_hook(include_str!("../migrations/journal_5.sql"), threads::fill),
+        M::up_with_hook(include_str!("../migrations/journal_5.sql"), with_threads),
     ])
 }
 
@@ -50,7 +50,7 @@ fn runs(sql: &Transaction<'_>) -> HookResult {
         let (status, started_at): (String, String) = (row.get(4)?, row.get(5)?);
         let finished_at: Option<String> = row.get(6)?;
         let next = events(sql, number, &run_id)?;
-        let sum = sum::run(&run_id, &flow, &program, &started_at, next);
+        let sum = sum::run_with_next(&run_id, &flow, &program, &started_at, next);
         sql.execute(
             "INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, ?8, NULL, 0, ?9)",
             params![number, run_id, flow, program, status, started_at, finished_at, next, sum],
@@ -69,7 +69,7 @@ fn events(sql: &Transaction<'_>, number: i64, run_id: &str) -> Result<u64, rusql
             number,
             seq,
             json,
-            sum::line(run_id, seq, &json, None)
+            sum::lines(run_id, seq, &json, None)
         ])?;
         next = seq + 1;
     }
@@ -89,5 +89,30 @@ fn keys(sql: &Transaction<'_>) -> HookResult {
             params![scope, key, args, run_id, text(4)?, text(5)?, value, sum, sum::sum(&[&scope, &key])],
         )?;
     }
+    Ok(())
+}
+
+/// Fills the lists of threads, and makes the sums anew.
+fn with_threads(sql: &Transaction<'_>) -> HookResult {
+    threads::fill(sql)?;
+    without_next(sql)
+}
+
+/// How many lines a run has stood in its record: what does not fit stays what does not fit.
+fn without_next(sql: &Transaction<'_>) -> HookResult {
+    let mut old = sql.prepare("SELECT number, run_id, flow, program, started_at, next, sum FROM runs")?;
+    let mut rows = old.query([])?;
+    while let Some(row) = rows.next()? {
+        let text = |at: usize| row.get::<_, String>(at);
+        let (run_id, flow, program, started_at) = (text(1)?, text(2)?, text(3)?, text(4)?);
+        if row.get::<_, i64>(6)? == sum::run_with_next(&run_id, &flow, &program, &started_at, row.get(5)?) {
+            let sum = sum::run(&run_id, &flow, &program, &started_at);
+            sql.prepare_cached("UPDATE runs SET sum = ?2 WHERE number = ?1")?
+                .execute(params![row.get::<_, i64>(0)?, sum])?;
+        }
+    }
+    drop(rows);
+    drop(old);
+    sql.execute_batch("ALTER TABLE runs DROP COLUMN next")?;
     Ok(())
 }

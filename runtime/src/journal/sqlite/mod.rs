@@ -12,6 +12,7 @@ mod migrate;
 mod queue;
 mod read;
 mod retain;
+mod rows;
 mod sum;
 mod threads;
 mod writer;
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::journal::Claimed;
 use inbox::{Haste, Inbox};
+use mark::Mark;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -140,7 +142,8 @@ impl SqliteJournal {
                     audit.extend(line.filter(|_| matches!(answer, Claimed::New)));
                     claimed.push(answer);
                 }
-                audit::append(sql, desk, &audit)?;
+                audit::append(desk, &audit);
+                desk.audit.is_due();
                 Ok(claimed)
             },
         )
@@ -205,11 +208,21 @@ impl Journal for SqliteJournal {
     }
 
     fn audit(&self, lines: Vec<String>) -> Ticket<()> {
-        self.submit(true, || "cannot write the audit".into(), move |sql, desk| audit::append(sql, desk, &lines))
+        self.submit(
+            true,
+            || "cannot write the audit".into(),
+            move |_, desk| {
+                audit::append(desk, &lines);
+                desk.audit.is_due();
+                Ok(())
+            },
+        )
     }
 
     fn audited(&self, after: u64, limit: usize) -> Result<AuditPage, JournalError> {
-        self.read("cannot read the audit", |sql| audit::page(sql, after, limit))
+        // Read before the records are: they are at least as many then.
+        let marked = Mark::open(&self.file).audit();
+        self.read("cannot read the audit", |sql| audit::page(sql, after, limit, marked))
     }
 
     fn is_shared(&self) -> bool {

@@ -3,8 +3,9 @@
 
 use super::append;
 use super::lease;
+use super::rows;
 use super::sum;
-use super::writer::{Known, Stop};
+use super::writer::Stop;
 use crate::journal::{Filter, Line, Loaded, NO_RUN, Post, RunRecord, Trouble};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params, params_from_iter};
 use std::path::Path;
@@ -27,7 +28,7 @@ pub(super) fn load(sql: &Connection, run_id: &str) -> Result<Option<Loaded>, Sto
     let query = format!("SELECT {RUN} FROM runs WHERE number = ?1");
     let run = transaction.prepare_cached(&query)?.query_row([known.number], record)?;
     let plan = plan(&transaction, &run)?;
-    let lines = lines(&transaction, &known, run_id, 0, None)?;
+    let lines = rows::from(&transaction, known.number, run_id, 0)?;
     Ok(Some(Loaded { run, plan, lines }))
 }
 
@@ -48,55 +49,7 @@ fn plan(sql: &Connection, run: &RunRecord) -> Result<String, Stop> {
 pub(super) fn from(sql: &Connection, run_id: &str, from: u64) -> Result<Vec<Line>, Stop> {
     let transaction = sql.unchecked_transaction()?;
     let known = append::look(&transaction, run_id)?.ok_or_else(|| Stop::Said(Trouble::NoRun, NO_RUN.into()))?;
-    lines(&transaction, &known, run_id, from, None)
-}
-
-/// The lines of a run from this one on, up to another one.
-pub(super) fn between(sql: &Connection, known: &Known, run_id: &str, from: u64, until: u64) -> Result<Vec<Line>, Stop> {
-    lines(sql, known, run_id, from, Some(until))
-}
-
-fn lines(sql: &Connection, known: &Known, run_id: &str, from: u64, until: Option<u64>) -> Result<Vec<Line>, Stop> {
-    let next = until.unwrap_or(known.next);
-    let mut statement = sql.prepare_cached(
-        "SELECT seq, events.json, large, sum, payloads.json FROM events LEFT JOIN payloads ON payloads.hash = large \
-         WHERE run = ?1 AND seq >= ?2 AND seq < ?3 ORDER BY seq",
-    )?;
-    let mut rows = statement.query(params![
-        known.number,
-        from,
-        until.map_or(i64::MAX, |until| i64::try_from(until).unwrap_or(i64::MAX))
-    ])?;
-    let mut lines = Vec::new();
-    while let Some(row) = rows.next()? {
-        let expected = from + lines.len() as u64;
-        if row.get::<_, u64>(0)? != expected {
-            return Err(Stop::damaged(format_args!("line {expected} of run {run_id} is missing")));
-        }
-        lines.push(line(row, run_id, expected)?);
-    }
-    match from + lines.len() as u64 {
-        found if found == next => Ok(lines),
-        found if found < next => Err(Stop::damaged(format_args!("line {found} of run {run_id} is missing"))),
-        _ => Err(Stop::damaged(format_args!("run {run_id} has lines behind line {next}, its last"))),
-    }
-}
-
-fn line(row: &Row<'_>, run_id: &str, seq: u64) -> Result<Line, Stop> {
-    let (text, name): (String, Option<String>) = (row.get(1)?, row.get(2)?);
-    if row.get::<_, i64>(3)? != sum::line(run_id, seq, &text, name.as_deref()) {
-        return Err(Stop::damaged(format_args!("line {seq} of run {run_id} does not fit its checksum")));
-    }
-    let large: Option<String> = row.get(4)?;
-    match (&name, &large) {
-        (Some(name), None) => {
-            Err(Stop::damaged(format_args!("the value {name} of line {seq} of run {run_id} is missing")))
-        }
-        (Some(name), Some(json)) if sum::name(json) != *name => {
-            Err(Stop::damaged(format_args!("the value {name} of line {seq} of run {run_id} does not fit its hash")))
-        }
-        _ => Ok(Line { text, large }),
-    }
+    rows::from(&transaction, known.number, run_id, from)
 }
 
 pub(super) fn list(sql: &Connection, filter: &Filter, file: &Path) -> Result<Vec<RunRecord>, Stop> {

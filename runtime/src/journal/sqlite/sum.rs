@@ -14,13 +14,18 @@ pub(super) fn sum(parts: &[&str]) -> i64 {
     digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | i64::from(*byte))
 }
 
-/// Of a line.
-pub(super) fn line(run_id: &str, seq: u64, json: &str, large: Option<&str>) -> i64 {
-    sum(&[run_id, &seq.to_string(), json, large.unwrap_or("")])
+/// Of lines that stand in one row, the first with the number `seq`.
+pub(super) fn lines(run_id: &str, seq: u64, lines: &str, large: Option<&str>) -> i64 {
+    sum(&[run_id, &seq.to_string(), lines, large.unwrap_or("")])
 }
 
 /// Of a run: what going on with it rests on.
-pub(super) fn run(run_id: &str, flow: &str, program: &str, started_at: &str, next: u64) -> i64 {
+pub(super) fn run(run_id: &str, flow: &str, program: &str, started_at: &str) -> i64 {
+    sum(&[run_id, flow, program, started_at])
+}
+
+/// The same as it was up to version 4 of the tables: with how many lines the run had.
+pub(super) fn run_with_next(run_id: &str, flow: &str, program: &str, started_at: &str, next: u64) -> i64 {
     sum(&[run_id, flow, program, started_at, &next.to_string()])
 }
 

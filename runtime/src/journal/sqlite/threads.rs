@@ -2,7 +2,7 @@
 //! the batch. A row stands for all lines of the batch, and refers to them by run and number.
 
 use super::append;
-use super::read;
+use super::rows;
 use super::sum;
 use super::writer::{Known, Stop};
 use crate::journal::{Line, ThreadLine};
@@ -23,10 +23,10 @@ struct Span {
     next: u64,
 }
 
-/// The lines from `first` on, up to `next`, were appended to a run.
-pub(super) fn append(sql: &Connection, known: &Known, run_id: &str, first: u64, next: u64) -> Result<(), Stop> {
-    match known.thread.as_deref().filter(|_| next > first) {
-        Some(thread) => Ok(insert(sql, thread, known.number, run_id, first, next)?),
+/// The lines of a run from `first` on were appended.
+pub(super) fn append(sql: &Connection, known: &Known, run_id: &str, first: u64) -> Result<(), Stop> {
+    match known.thread.as_deref().filter(|_| known.next > first) {
+        Some(thread) => Ok(insert(sql, thread, known.number, run_id, first, known.next)?),
         None => Ok(()),
     }
 }
@@ -168,12 +168,12 @@ impl Part {
         if behind.unwrap_or(known.next) != self.next {
             return Err(gap(thread, &self.run_id, self.next));
         }
-        self.lines = read::between(sql, &known, &self.run_id, self.from, self.next)?;
+        self.lines = rows::between(sql, run, &self.run_id, self.from, Some(self.next))?;
         Ok(())
     }
 }
 
-/// Fills the lists of a journal that had none: the lines of its threads by their times, as well as these tell.
+/// Fills the lists of a journal of version 4, each line of which has a row of its own: the lines of its threads by their times, as well as these tell.
 pub(super) fn fill(sql: &Transaction<'_>) -> HookResult {
     let mut look = sql.prepare("SELECT number, run_id, thread FROM runs WHERE thread IS NOT NULL ORDER BY number")?;
     let mut rows = look.query([])?;
@@ -201,7 +201,7 @@ pub(super) fn fill(sql: &Transaction<'_>) -> HookResult {
 
 /// When each line of a run was written, as its event says; one that does not say came with the one before it.
 fn times(sql: &Connection, run: i64, all: &mut Vec<(Timestamp, i64, u64)>) -> Result<(), rusqlite::Error> {
-    let mut look = sql.prepare_cached("SELECT seq, json FROM events WHERE run = ?1 ORDER BY seq")?;
+    let mut look = sql.prepare_cached("SELECT seq, lines FROM events WHERE run = ?1 ORDER BY seq")?;
     let mut rows = look.query([run])?;
     let mut last = Timestamp::UNIX_EPOCH;
     while let Some(row) = rows.next()? {

@@ -127,10 +127,10 @@ pub(super) struct Desk {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub number: i64,
-    pub flow: String,
-    pub program: String,
-    pub started_at: String,
+    /// How many lines it has.
     pub next: u64,
+    /// The number of the first line in its last row.
+    pub last: Option<u64>,
     pub owner: Option<String>,
     pub token: u64,
     pub thread: Option<String>,
@@ -174,6 +174,8 @@ impl Writer {
 
     /// Nobody can hand over work any more.
     pub(super) fn leave(&mut self) {
+        self.desk.audit.is_due();
+        let _ = audit::seal(&self.connection, &mut self.desk);
         lease::leave(&self.connection, &mut self.desk);
     }
 
@@ -192,7 +194,7 @@ impl Writer {
             self.desk.known.clear();
             self.desk.audit.forget();
         } else if sync && let Some((run_id, next)) = self.desk.last.take() {
-            self.mark.set(&run_id, next);
+            self.mark.set(&run_id, next, self.desk.audit.head());
         }
         for finish in finishes {
             finish(failed.clone());
@@ -229,6 +231,7 @@ impl Writer {
             self.desk.audit.forget();
         }
         if beats {
+            self.desk.audit.is_due();
             lease::beat(&transaction, &self.desk).map_err(told)?;
             self.beat = Instant::now();
         }
