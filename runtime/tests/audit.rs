@@ -239,7 +239,7 @@ async fn a_record_that_cannot_be_written_stops_the_run_before_its_call() {
         sql(
             &file(&folder),
             &format!(
-                "CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.lines LIKE '%{what}%' \
+                "CREATE TRIGGER full BEFORE INSERT ON log WHEN NEW.records LIKE '%{what}%' \
                  BEGIN SELECT RAISE(ABORT, 'the audit cannot be written'); END;"
             ),
         );
@@ -265,19 +265,26 @@ async fn a_record_that_cannot_be_written_stops_the_run_before_its_call() {
 #[tokio::test]
 async fn what_is_changed_in_the_file_is_found() {
     let cases = [
-        ("UPDATE audit SET lines = replace(lines, '\"n\":3', '\"n\":9')", 3, BreakKind::Altered),
-        ("UPDATE audit SET lines = replace(lines, '\"n\":2', '\"n\":9')", 3, BreakKind::Altered),
-        ("UPDATE audit SET lines = replace(lines, char(10), '') WHERE number = 2", 2, BreakKind::Altered),
-        ("DELETE FROM audit WHERE number = 2", 2, BreakKind::Missing),
-        ("DELETE FROM audit WHERE number > 2", 4, BreakKind::Truncated),
+        ("UPDATE log SET records = replace(records, '\"n\":3', '\"n\":9')", 3, BreakKind::Altered),
+        ("UPDATE log SET records = replace(records, '\"n\":2', '\"n\":9')", 3, BreakKind::Altered),
+        ("UPDATE log SET records = replace(records, char(10), '') WHERE record = 2", 2, BreakKind::Altered),
+        ("DELETE FROM log WHERE record = 2", 2, BreakKind::Missing),
+        ("UPDATE log SET record = NULL, records = NULL WHERE record = 2", 2, BreakKind::Missing),
+        ("DELETE FROM log WHERE record > 2", 4, BreakKind::Truncated),
         (
-            "UPDATE audit SET number = -1 WHERE number = 2; UPDATE audit SET number = 2 WHERE number = 4; \
-             UPDATE audit SET number = 4 WHERE number = -1",
+            "UPDATE log SET number = -1 WHERE record = 2; UPDATE log SET number = 2 WHERE record = 4; \
+             UPDATE log SET number = 3 WHERE number = -1",
             2,
-            BreakKind::Unlinked,
+            BreakKind::Missing,
         ),
-        ("UPDATE audit SET hash = x'00' WHERE number = 2", 3, BreakKind::Altered),
-        ("DELETE FROM audit", 1, BreakKind::Truncated),
+        (
+            "UPDATE log SET record = -1 WHERE record = 2; UPDATE log SET record = 2 WHERE record = 4; \
+             UPDATE log SET record = 3 WHERE record = -1",
+            2,
+            BreakKind::Missing,
+        ),
+        ("UPDATE log SET hash = x'00' WHERE record = 2", 3, BreakKind::Altered),
+        ("DELETE FROM log", 1, BreakKind::Truncated),
     ];
     for (change, number, kind) in cases {
         let folder = tempfile::tempdir().unwrap();

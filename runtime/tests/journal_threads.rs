@@ -83,8 +83,8 @@ fn damage_is_named_with_the_record() {
         ("UPDATE thread_events SET position = 9 WHERE position = 4", "position 9 of thread `t` does not fit"),
         ("UPDATE thread_events SET run = 7 WHERE position = 4", "the run at position 4 of thread `t` is missing"),
         ("UPDATE thread_events SET thread = 'u' WHERE position = 4", "line 2 of run r1 is missing in the list"),
-        ("DELETE FROM events WHERE run = 1 AND seq = 2", "line 2 of run r1 is missing"),
-        ("UPDATE events SET lines = '9' WHERE run = 2 AND seq = 0", "line 0 of run r2 does not fit its checksum"),
+        ("DELETE FROM log WHERE run = 1 AND seq = 2", "line 2 of run r1 is missing"),
+        ("UPDATE log SET lines = '9' WHERE run = 2 AND seq = 0", "line 0 of run r2 does not fit its checksum"),
         ("DELETE FROM runs WHERE number = 2", "the run at position 3 of thread `t` is missing"),
     ] {
         let why = harmed(sql);
@@ -168,7 +168,7 @@ fn a_page_reads_what_stands_on_it() {
     let page = |after| journal.thread_lines("t", after, 25);
     let middle = page(5_040).unwrap();
     assert_eq!(texts(&middle).first(), Some(&"r50-40"));
-    let others = "UPDATE events SET sum = 0 WHERE run <> 51 OR seq NOT IN (40, 50, 60, 90); \
+    let others = "UPDATE log SET sum = 0 WHERE run <> 51 OR seq NOT IN (40, 50, 60); \
                   UPDATE thread_events SET sum = 0 WHERE run <> 51";
     place.sql().execute_batch(others).unwrap();
     assert_eq!(page(5_040).unwrap(), middle);

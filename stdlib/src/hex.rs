@@ -5,7 +5,12 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// Two small digits a byte.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |half: u8| DIGITS.get(usize::from(half)).map_or('0', |digit| char::from(*digit));
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 #[cfg(test)]

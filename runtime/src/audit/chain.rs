@@ -40,10 +40,15 @@ pub fn hash(before: &Hash, number: u64, text: &str) -> Hash {
 impl Head {
     /// The next record, which becomes the end.
     pub fn next(&mut self, text: String) -> Link {
-        let (number, before) = (self.number + 1, self.hash);
-        let hash = hash(&before, number, &text);
-        *self = Head { number, hash };
-        Link { number, before, hash, text }
+        let before = self.hash;
+        self.follow(&text);
+        Link { number: self.number, before, hash: self.hash, text }
+    }
+
+    /// The end behind this record.
+    pub(crate) fn follow(&mut self, text: &str) {
+        let number = self.number + 1;
+        *self = Head { number, hash: hash(&self.hash, number, text) };
     }
 }
 

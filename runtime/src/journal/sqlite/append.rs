@@ -1,9 +1,8 @@
-//! Appending a batch to a run: its lines, its keys, its status.
+//! Appending a batch to a run: its lines with their records, its keys, its status.
 
-use super::audit;
 use super::keys;
+use super::log;
 use super::queue;
-use super::rows;
 use super::sum;
 use super::threads;
 use super::writer::{Desk, Known, Stop};
@@ -21,18 +20,18 @@ pub(super) fn append(sql: &Connection, desk: &mut Desk, batch: &Batch) -> Result
         return Err(Stop::Said(Trouble::Held, out_of_turn(known.next, batch.seq)));
     }
     keys::settle(sql, run_id, &batch.keys)?;
-    audit::append(desk, &batch.audit);
     let mut claimed = Vec::with_capacity(batch.calls.len());
     let mut due = Vec::with_capacity(batch.calls.len());
     for call in &batch.calls {
         let answer = keys::maybe(sql, run_id, call.claim.as_ref())?;
         if matches!(answer, Claimed::New) {
-            audit::append(desk, &call.audit);
-            due.extend(&call.line);
+            due.push(call);
         }
         claimed.push(answer);
     }
-    rows::append(sql, run_id, &mut known, batch.lines.iter().chain(due))?;
+    let lines = batch.lines.iter().chain(due.iter().filter_map(|call| call.line.as_ref()));
+    let records = batch.audit.iter().chain(due.iter().filter_map(|call| call.audit.as_ref()));
+    log::append(sql, desk, run_id, &mut known, lines, records)?;
     for post in &batch.posts {
         sql.prepare_cached("DELETE FROM posts WHERE number = ?1")?.execute([post])?;
     }
@@ -53,26 +52,23 @@ fn known(sql: &Connection, desk: &mut Desk, run_id: &str) -> Result<Known, Stop>
 /// The run as it stands in the file, if there is one.
 pub(super) fn look(sql: &Connection, run_id: &str) -> Result<Option<Known>, Stop> {
     let mut look = sql.prepare_cached(
-        "SELECT number, flow, program, started_at, owner, token, sum, begun, thread FROM runs WHERE run_id = ?1",
+        "SELECT number, flow, program, started_at, owner, token, sum, thread FROM runs WHERE run_id = ?1",
     )?;
     let found = look
         .query_row([run_id], |row| {
             let text = |at: usize| row.get::<_, String>(at);
             let fits = row.get::<_, i64>(6)? == sum::run(run_id, &text(1)?, &text(2)?, &text(3)?);
-            let (number, owner, token, thread) = (row.get(0)?, row.get(4)?, row.get(5)?, row.get(8)?);
-            let known = Known { number, owner, token, thread, next: 0, last: None };
-            Ok((fits, row.get::<_, bool>(7)?, known))
+            let (number, owner, token, thread) = (row.get(0)?, row.get(4)?, row.get(5)?, row.get(7)?);
+            let known = Known { number, owner, token, thread, next: 0, row: None };
+            Ok((fits, known))
         })
         .optional()?;
     match found {
-        Some((false, ..)) => Err(Stop::damaged(format_args!("the record of run {run_id} does not fit its checksum"))),
-        Some((_, begun, mut known)) => match rows::end(sql, known.number, run_id)? {
-            None if begun => Err(rows::missing(run_id, 0)),
-            end => {
-                (known.last, known.next) = end.map_or((None, 0), |(last, next)| (Some(last), next));
-                Ok(Some(known))
-            }
-        },
+        Some((false, _)) => Err(Stop::damaged(format_args!("the record of run {run_id} does not fit its checksum"))),
+        Some((true, mut known)) => {
+            (known.row, known.next) = log::end(sql, known.number, run_id)?;
+            Ok(Some(known))
+        }
         // The index may be what is damaged.
         None if sql.prepare_cached("SELECT 1 FROM runs NOT INDEXED WHERE run_id = ?1")?.exists([run_id])? => {
             Err(Stop::damaged(format_args!("run {run_id} is not where it has to be")))

@@ -1,10 +1,9 @@
 //! New runs, and word that is left for runs.
 
-use super::audit;
 use super::keys;
 use super::lease;
+use super::log;
 use super::queue;
-use super::rows;
 use super::sum;
 use super::threads;
 use super::writer::{Desk, Known, Stop};
@@ -43,10 +42,10 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
     ])?;
     let number = sql.last_insert_rowid();
     let (owner, thread) = (Some(desk.me.clone()), run.thread.as_deref().map(Into::into));
-    let mut known = Known { number, next: 0, last: None, owner, token: 1, thread };
-    rows::append(sql, &run.run_id, &mut known, new.lines.iter())?;
+    let mut known = Known { number, next: 0, row: None, owner, token: 1, thread };
+    log::begin(sql, number, &run.run_id)?;
+    log::append(sql, desk, &run.run_id, &mut known, new.lines.iter(), new.audit.iter())?;
     threads::append(sql, &known, &run.run_id, 0)?;
-    audit::append(desk, &new.audit);
     desk.audit.is_due();
     desk.last = Some((run.run_id.clone(), known.next));
     desk.known.insert(run.run_id.clone(), known);

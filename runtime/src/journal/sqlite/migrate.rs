@@ -9,7 +9,7 @@ use rusqlite_migration::{HookResult, M, Migrations};
 pub(super) const VERSION: i64 = 5;
 
 /// Version 1: plans, runs, events, keys. Version 2: checksums, large values, workers, posts. Version 3: the queue, limits,
-/// memory. Version 4: the audit. Version 5: a row for all lines that are written together, the lists of threads.
+/// memory. Version 4: the audit. Version 5: the log, the lists of threads.
 pub(super) fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../migrations/journal_1.sql")),
@@ -100,15 +100,19 @@ fn with_threads(sql: &Transaction<'_>) -> HookResult {
 
 /// How many lines a run has stood in its record: what does not fit stays what does not fit.
 fn without_next(sql: &Transaction<'_>) -> HookResult {
-    let mut old = sql.prepare("SELECT number, run_id, flow, program, started_at, next, sum FROM runs")?;
+    let mut old = sql.prepare(
+        "SELECT number, run_id, flow, program, started_at, runs.next, runs.sum, row FROM runs JOIN ends ON run = number",
+    )?;
     let mut rows = old.query([])?;
     while let Some(row) = rows.next()? {
         let text = |at: usize| row.get::<_, String>(at);
-        let (run_id, flow, program, started_at) = (text(1)?, text(2)?, text(3)?, text(4)?);
-        if row.get::<_, i64>(6)? == sum::run_with_next(&run_id, &flow, &program, &started_at, row.get(5)?) {
-            let sum = sum::run(&run_id, &flow, &program, &started_at);
+        let (number, run_id): (i64, String) = (row.get(0)?, row.get(1)?);
+        let (flow, program, started_at, next) = (text(2)?, text(3)?, text(4)?, row.get(5)?);
+        if row.get::<_, i64>(6)? == sum::run_with_next(&run_id, &flow, &program, &started_at, next) {
             sql.prepare_cached("UPDATE runs SET sum = ?2 WHERE number = ?1")?
-                .execute(params![row.get::<_, i64>(0)?, sum])?;
+                .execute(params![number, sum::run(&run_id, &flow, &program, &started_at)])?;
+            sql.prepare_cached("UPDATE ends SET sum = ?2 WHERE run = ?1")?
+                .execute(params![number, sum::end(&run_id, row.get(7)?, next)])?;
         }
     }
     drop(rows);

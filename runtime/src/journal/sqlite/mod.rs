@@ -7,12 +7,12 @@ mod create;
 mod inbox;
 mod keys;
 mod lease;
+mod log;
 mod mark;
 mod migrate;
 mod queue;
 mod read;
 mod retain;
-mod rows;
 mod sum;
 mod threads;
 mod writer;
@@ -26,7 +26,7 @@ use crate::journal::Claimed;
 use inbox::{Haste, Inbox};
 use mark::Mark;
 use rusqlite::Connection;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use writer::{Desk, Job, Stop, Writer};
@@ -55,7 +55,7 @@ pub struct SqliteJournal {
     thread: Option<JoinHandle<()>>,
     reader: Mutex<Option<Connection>>,
     me: String,
-    file: PathBuf,
+    file: Arc<Path>,
 }
 
 impl SqliteJournal {
@@ -84,7 +84,7 @@ impl SqliteJournal {
         let writes = Arc::clone(&inbox);
         let thread = std::thread::Builder::new().name("journal".into()).spawn(move || writes.run());
         let thread = thread.map_err(|error| failed(error.to_string()))?;
-        Ok(SqliteJournal { inbox, thread: Some(thread), reader: Mutex::new(Some(reader)), me, file })
+        Ok(SqliteJournal { inbox, thread: Some(thread), reader: Mutex::new(Some(reader)), me, file: file.into() })
     }
 
     /// Hands work to the writer. `what` says what could not be done, should it fail.
@@ -104,7 +104,7 @@ impl SqliteJournal {
         what: impl FnOnce() -> String + Send + 'static,
         work: impl FnOnce(&Connection, &mut Desk) -> Result<T, Stop> + Send + 'static,
     ) -> Ticket<T> {
-        let (job, ticket) = Job::new(sync, self.file.clone(), what, work);
+        let (job, ticket) = Job::new(sync, Arc::clone(&self.file), what, work);
         self.inbox.hand_in(job, haste);
         ticket
     }
@@ -142,7 +142,7 @@ impl SqliteJournal {
                     audit.extend(line.filter(|_| matches!(answer, Claimed::New)));
                     claimed.push(answer);
                 }
-                audit::append(desk, &audit);
+                log::record(sql, &mut desk.audit, audit.iter())?;
                 desk.audit.is_due();
                 Ok(claimed)
             },
@@ -211,10 +211,9 @@ impl Journal for SqliteJournal {
         self.submit(
             true,
             || "cannot write the audit".into(),
-            move |_, desk| {
-                audit::append(desk, &lines);
+            move |sql, desk| {
                 desk.audit.is_due();
-                Ok(())
+                log::record(sql, &mut desk.audit, lines.iter())
             },
         )
     }

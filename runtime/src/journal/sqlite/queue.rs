@@ -61,7 +61,7 @@ pub(super) fn sleep(sql: &Connection, number: i64, run_id: &str, until: i64) -> 
 pub(super) fn rouse(sql: &Connection, run_id: &str) -> Result<(), Stop> {
     sql.prepare_cached(
         "INSERT INTO queue (run, due, priority, source, sum) SELECT number, 0, 0, '', ?2 FROM runs \
-         WHERE run_id = ?1 AND owner IS NULL AND finished_at IS NULL AND begun = 1 \
+         WHERE run_id = ?1 AND owner IS NULL AND finished_at IS NULL AND EXISTS (SELECT 1 FROM ends WHERE run = number AND next > 0) \
          ON CONFLICT (run) DO UPDATE SET due = 0 WHERE started IS NULL",
     )?
     .execute(params![run_id, sum_of(run_id, None)])?;

@@ -3,7 +3,7 @@
 
 use super::append;
 use super::lease;
-use super::rows;
+use super::log;
 use super::sum;
 use super::writer::Stop;
 use crate::journal::{Filter, Line, Loaded, NO_RUN, Post, RunRecord, Trouble};
@@ -28,7 +28,7 @@ pub(super) fn load(sql: &Connection, run_id: &str) -> Result<Option<Loaded>, Sto
     let query = format!("SELECT {RUN} FROM runs WHERE number = ?1");
     let run = transaction.prepare_cached(&query)?.query_row([known.number], record)?;
     let plan = plan(&transaction, &run)?;
-    let lines = rows::from(&transaction, known.number, run_id, 0)?;
+    let lines = log::lines(&transaction, &known, run_id, 0)?;
     Ok(Some(Loaded { run, plan, lines }))
 }
 
@@ -49,7 +49,7 @@ fn plan(sql: &Connection, run: &RunRecord) -> Result<String, Stop> {
 pub(super) fn from(sql: &Connection, run_id: &str, from: u64) -> Result<Vec<Line>, Stop> {
     let transaction = sql.unchecked_transaction()?;
     let known = append::look(&transaction, run_id)?.ok_or_else(|| Stop::Said(Trouble::NoRun, NO_RUN.into()))?;
-    rows::from(&transaction, known.number, run_id, from)
+    log::lines(&transaction, &known, run_id, from)
 }
 
 pub(super) fn list(sql: &Connection, filter: &Filter, file: &Path) -> Result<Vec<RunRecord>, Stop> {

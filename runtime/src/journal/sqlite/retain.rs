@@ -2,9 +2,11 @@
 //! to the disk where the file allows it.
 
 use super::keys;
+use super::log;
 use super::threads;
 use super::writer::{Desk, Stop};
 use rusqlite::{Connection, params};
+use std::collections::BTreeSet;
 
 /// Pages given back beside those that became free now: what was free before goes too, little by little.
 const PAGES: i64 = 200;
@@ -18,12 +20,12 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
     let old: Vec<(i64, String, Option<String>)> = old
         .query_map(params![before, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
-    let before = free(sql)?;
+    let (before, mut large) = (free(sql)?, BTreeSet::new());
     for (number, run_id, start_key) in &old {
         if let Some(key) = start_key {
             keys::keep_start(sql, run_id, key)?;
         }
-        sql.prepare_cached("DELETE FROM events WHERE run = ?1")?.execute([number])?;
+        large.extend(log::forget(sql, *number)?);
         threads::forget(sql, *number)?;
         sql.prepare_cached("DELETE FROM posts WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM queue WHERE run = ?1")?.execute([number])?;
@@ -33,10 +35,12 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
     if !old.is_empty() {
         desk.forgot = true;
         sql.execute("DELETE FROM plans WHERE hash NOT IN (SELECT program FROM runs)", [])?;
-        sql.execute(
-            "DELETE FROM payloads WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.large = payloads.hash)",
-            [],
-        )?;
+        for name in large {
+            sql.prepare_cached(
+                "DELETE FROM payloads WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM log WHERE large = ?1)",
+            )?
+            .execute([name])?;
+        }
         let pages = PAGES + (free(sql)? - before).max(0);
         sql.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
     }

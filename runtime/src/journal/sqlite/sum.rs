@@ -24,7 +24,12 @@ pub(super) fn run(run_id: &str, flow: &str, program: &str, started_at: &str) -> 
     sum(&[run_id, flow, program, started_at])
 }
 
-/// The same as it was up to version 4 of the tables: with how many lines the run had.
+/// Of where a run ends.
+pub(super) fn end(run_id: &str, row: Option<i64>, next: u64) -> i64 {
+    sum(&[run_id, &row.unwrap_or_default().to_string(), &next.to_string()])
+}
+
+/// Of a run as it was up to version 4 of the tables: with how many lines the run had.
 pub(super) fn run_with_next(run_id: &str, flow: &str, program: &str, started_at: &str, next: u64) -> i64 {
     sum(&[run_id, flow, program, started_at, &next.to_string()])
 }

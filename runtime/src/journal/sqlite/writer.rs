@@ -5,9 +5,10 @@ use super::{Durability, KIND, audit, database, lease};
 use crate::journal::ticket::Reply;
 use crate::journal::{JournalError, Ticket, Trouble};
 use ecow::EcoString;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use rustc_hash::FxHashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a worker says that it lives.
@@ -72,7 +73,7 @@ pub(super) struct Job {
 impl Job {
     pub(super) fn new<T: Send + 'static>(
         sync: bool,
-        file: PathBuf,
+        file: Arc<Path>,
         what: impl FnOnce() -> String + Send + 'static,
         work: impl FnOnce(&Connection, &mut Desk) -> Result<T, Stop> + Send + 'static,
     ) -> (Job, Ticket<T>) {
@@ -129,8 +130,8 @@ pub(super) struct Known {
     pub number: i64,
     /// How many lines it has.
     pub next: u64,
-    /// The number of the first line in its last row.
-    pub last: Option<u64>,
+    /// Its last row in the log.
+    pub row: Option<i64>,
     pub owner: Option<String>,
     pub token: u64,
     pub thread: Option<String>,
@@ -164,11 +165,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn open(desk: Desk, durability: Durability) -> Result<Writer, JournalError> {
+    pub(super) fn open(mut desk: Desk, durability: Durability) -> Result<Writer, JournalError> {
         let connection = database::open(&desk.file, &KIND)?;
         let mark = Mark::open(&desk.file);
         let failed = |stop: Stop| stop.error("cannot go on", &desk.file);
         mark.check(&connection).map_err(failed)?;
+        desk.audit = audit::Tail::new(mark.audit());
         Ok(Writer { connection, desk, mark, durability, synced: true, seen: 0, others: false, beat: Instant::now() })
     }
 
@@ -216,7 +218,7 @@ impl Writer {
             jobs.for_each(|job| drop((job.work)(Err(why.clone()))));
             return Err(why);
         }
-        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        let transaction = match Transaction::begin(&self.connection) {
             Ok(transaction) => transaction,
             Err(error) => {
                 let why = told(error);
@@ -225,18 +227,18 @@ impl Writer {
             }
         };
         // Only now can no other process write any more.
-        self.others = others_wrote(&transaction, &mut self.seen).map_err(told)?;
+        self.others = others_wrote(transaction.0, &mut self.seen).map_err(told)?;
         if self.others {
             self.desk.known.clear();
             self.desk.audit.forget();
         }
         if beats {
             self.desk.audit.is_due();
-            lease::beat(&transaction, &self.desk).map_err(told)?;
+            lease::beat(transaction.0, &self.desk).map_err(told)?;
             self.beat = Instant::now();
         }
         while let Some(job) = jobs.next() {
-            match (job.work)(Ok((&transaction, &mut self.desk))) {
+            match (job.work)(Ok((transaction.0, &mut self.desk))) {
                 Ok(Some(finish)) => finishes.push(finish),
                 Ok(None) => {}
                 Err((why, finish)) => {
@@ -249,7 +251,7 @@ impl Writer {
         if std::mem::take(&mut self.desk.forgot) {
             self.mark.clear();
         }
-        audit::seal(&transaction, &mut self.desk).map_err(told)?;
+        audit::seal(transaction.0, &mut self.desk).map_err(told)?;
         transaction.commit().map_err(told)
     }
 
@@ -261,6 +263,28 @@ impl Writer {
             self.synced = sync;
         }
         Ok(())
+    }
+}
+
+/// A transaction that writes, from its beginning on; given up where it is not committed. Its statements are kept prepared.
+struct Transaction<'a>(&'a Connection);
+
+impl<'a> Transaction<'a> {
+    fn begin(sql: &'a Connection) -> Result<Self, rusqlite::Error> {
+        sql.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Transaction(sql))
+    }
+
+    fn commit(self) -> Result<(), rusqlite::Error> {
+        self.0.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
     }
 }
 
