@@ -85,6 +85,7 @@ fn damage_is_named_with_the_record() {
         ("UPDATE thread_events SET thread = 'u' WHERE position = 4", "line 2 of run r1 is missing in the list"),
         ("DELETE FROM log WHERE run = 1 AND seq = 2", "line 2 of run r1 is missing"),
         ("UPDATE log SET lines = '9' WHERE run = 2 AND seq = 0", "line 0 of run r2 does not fit its checksum"),
+        ("DELETE FROM thread_events", "line 0 of run r1 is missing in the list of thread `t`"),
         ("DELETE FROM runs WHERE number = 2", "the run at position 3 of thread `t` is missing"),
     ] {
         let why = harmed(sql);

@@ -78,6 +78,9 @@ pub(super) fn forget(sql: &Connection, run: i64) -> Result<(), rusqlite::Error> 
 pub(super) fn page(sql: &Connection, thread: &str, after: u64, limit: usize) -> Result<Vec<ThreadLine>, Stop> {
     let transaction = sql.unchecked_transaction()?;
     let spans = spans(&transaction, thread, after, limit)?;
+    if spans.is_empty() && after == 0 && limit > 0 {
+        empty(&transaction, thread)?;
+    }
     whole(&transaction, thread, &spans)?;
     let mut lines = Vec::new();
     for span in &spans {
@@ -124,6 +127,16 @@ fn span(row: &Row<'_>, asked: &str) -> Result<Span, Stop> {
     Ok(span)
 }
 
+/// A list is empty only where no run of the thread has a line.
+fn empty(sql: &Connection, thread: &str) -> Result<(), Stop> {
+    let mut look =
+        sql.prepare_cached("SELECT run_id FROM runs JOIN ends ON run = number WHERE thread = ?1 AND next > 0")?;
+    match look.query_row([thread], |row| row.get::<_, String>(0)).optional()? {
+        Some(run_id) => Err(gap(thread, &run_id, 0)),
+        None => Ok(()),
+    }
+}
+
 /// Whether nothing of the runs that stand on a page is missing in the list: before what stands there, between, and behind.
 fn whole(sql: &Connection, thread: &str, spans: &[Span]) -> Result<(), Stop> {
     let mut ends: BTreeMap<i64, &Span> = BTreeMap::new();
@@ -138,7 +151,7 @@ fn whole(sql: &Connection, thread: &str, spans: &[Span]) -> Result<(), Stop> {
         }
     }
     ends.into_values().try_for_each(|last| {
-        if ends_or_goes_on(sql, last)? { Ok(()) } else { Err(gap(thread, &last.run_id, last.next)) }
+        if ends_or_goes_on(sql, thread, last)? { Ok(()) } else { Err(gap(thread, &last.run_id, last.next)) }
     })
 }
 
@@ -147,15 +160,15 @@ fn stands_before(sql: &Connection, thread: &str, span: &Span) -> Result<bool, St
     Ok(before.exists(params![span.run, span.first, thread])?)
 }
 
-fn ends_or_goes_on(sql: &Connection, last: &Span) -> Result<bool, Stop> {
-    let mut behind =
-        sql.prepare_cached("SELECT first FROM thread_events WHERE run = ?1 AND next > ?2 ORDER BY next LIMIT 1")?;
-    let behind: Option<u64> = behind.query_row(params![last.run, last.next], |row| row.get(0)).optional()?;
-    let end = match behind {
-        Some(first) => Some(first),
-        None => append::look(sql, &last.run_id)?.map(|known| known.next),
-    };
-    Ok(end == Some(last.next))
+fn ends_or_goes_on(sql: &Connection, thread: &str, last: &Span) -> Result<bool, Stop> {
+    let mut behind = sql.prepare_cached(
+        "SELECT first, thread = ?3 FROM thread_events WHERE run = ?1 AND next > ?2 ORDER BY next LIMIT 1",
+    )?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, bool>(1)?));
+    Ok(match behind.query_row(params![last.run, last.next, thread], read).optional()? {
+        Some((first, same)) => same && first == last.next,
+        None => append::look(sql, &last.run_id)?.is_some_and(|known| known.next == last.next),
+    })
 }
 
 fn gap(thread: &str, run_id: &str, seq: u64) -> Stop {
