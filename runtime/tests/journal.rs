@@ -4,9 +4,10 @@
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use weir_runtime::audit::Chain;
 use weir_runtime::journal::{
     Admitted, Appended, Batch, Created, Depth, EphemeralJournal, Filter, Journal, JournalError, Line, MemoryJournal,
-    NewRun, RunRecord, SqliteJournal, Trouble, conformance,
+    NewRun, RunRecord, SqliteJournal, StatusChange, Trouble, conformance,
 };
 
 /// A place for a new journal under the build's own folder for tests.
@@ -269,4 +270,52 @@ fn a_lost_end_is_noticed() {
     // Once the witness is gone, what is there can be gone on with.
     std::fs::remove_file(folder.join("weir.db-mark")).unwrap();
     SqliteJournal::open(&copy).unwrap();
+}
+
+/// Many runs write at once, so their lines stand between each other's, beside records that stay.
+#[test]
+fn the_room_of_forgotten_runs_is_given_back_and_the_audit_stays_whole() {
+    let file = new_file();
+    let journal = SqliteJournal::open(&file).unwrap();
+    let runs: Vec<String> = (0..60).map(|number| format!("r{number}")).collect();
+    runs.iter().for_each(|run| create(&journal, run));
+    let text = |what: &str, seq: u64| format!("{{\"{what}\":{seq},\"text\":\"{}\"}}", "x".repeat(300));
+    for seq in 0..20 {
+        for run in &runs {
+            let line = Line { text: text("line", seq), large: None };
+            let (lines, audit) = (vec![line], vec![text("record", seq)]);
+            let batch = Batch { run_id: run.as_str().into(), token: 1, seq, lines, audit, ..Batch::default() };
+            drop(journal.append(batch));
+        }
+    }
+    let (lives, over) = runs.split_last().unwrap();
+    for run in over {
+        let status = StatusChange { status: "succeeded", finished_at: Some("2020-01-01T00:00:00Z".into()) };
+        let status = Some(status);
+        let batch = Batch { run_id: run.as_str().into(), token: 1, seq: 20, status, release: true, ..Batch::default() };
+        journal.append(Batch { sync: true, ..batch }).wait().unwrap();
+    }
+    let sql = Connection::open(&file).unwrap();
+    let number = |name: &str| sql.pragma_query_value(None, name, |row| row.get::<_, u64>(0)).unwrap();
+    let pages = || number("page_count") * 4_096;
+    let before = pages();
+    let links = |journal: &SqliteJournal| journal.audited(0, 10_000).unwrap().links;
+    let written = links(&journal);
+    assert_eq!(written.len(), 60 * 20);
+    while journal.forget("2021-01-01T00:00:00Z", 10).wait().unwrap() > 0 {}
+    let kept: u64 = written.iter().map(|link| link.text.len() as u64).sum();
+    // The lines were as long as the records.
+    assert!(before > 2 * kept, "{before} of {kept}");
+    assert_eq!(number("freelist_count"), 0);
+    assert!(pages() < before - kept, "{} of {before}, {kept} of it records", pages());
+    assert_eq!(links(&journal), written);
+    let mut chain = Chain::default();
+    written.iter().for_each(|link| chain.follow(link));
+    assert_eq!(chain.end(journal.audited(0, 1).unwrap().head).breaks, []);
+    for after in [0, 1, 7, 599, 1_199, 1_200] {
+        let page = journal.audited(after, 3).unwrap().links;
+        let numbers: Vec<u64> = page.iter().map(|link| link.number).collect();
+        assert_eq!(numbers, (after + 1..=1_200).take(3).collect::<Vec<_>>());
+    }
+    assert_eq!(journal.load(lives).unwrap().unwrap().lines.len(), 20);
 }

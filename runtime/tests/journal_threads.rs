@@ -98,7 +98,7 @@ fn damage_is_named_with_the_record() {
 fn a_journal_of_version_4_is_brought_up_with_its_threads_in_the_order_of_their_times() {
     let place = Place::new();
     std::fs::create_dir_all(place.file().parent().unwrap()).unwrap();
-    place.sql().execute_batch(include_str!("../../tests/data/journal-4.sql")).unwrap();
+    place.sql().execute_batch(include_str!("../../tests/data/journal-4-threads.sql")).unwrap();
     let journal = place.open();
     let of = |thread: &str| {
         let lines = journal.thread_lines(thread, 0, 100).unwrap();

@@ -27,6 +27,7 @@ mod graph;
 mod hostile;
 mod house;
 mod instances;
+mod kept;
 mod killed;
 mod mistakes;
 mod new;

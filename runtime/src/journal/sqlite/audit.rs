@@ -99,7 +99,8 @@ fn digest(row: &Row<'_>, at: usize) -> Result<Hash, rusqlite::Error> {
     Ok(row.get::<_, Option<Vec<u8>>>(at)?.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default())
 }
 
-const RECORDS: &str = "record, link, hash, records";
+/// The columns of [`Records`].
+pub(super) const RECORDS: &str = "record, link, hash, records";
 
 /// Records that stand in one row.
 pub(super) struct Records {
@@ -114,12 +115,13 @@ pub(super) struct Records {
 }
 
 impl Records {
-    fn of(row: &Row<'_>) -> Result<Records, rusqlite::Error> {
+    pub(super) fn of(row: &Row<'_>) -> Result<Records, rusqlite::Error> {
         let records = row.get::<_, Option<String>>(3)?.unwrap_or_default();
         Ok(Records { record: row.get(0)?, link: digest(row, 1)?, hash: digest(row, 2)?, records })
     }
 
-    fn end(&self) -> Head {
+    /// The last of them.
+    pub(super) fn end(&self) -> Head {
         Head { number: self.record.saturating_add(log::count(&self.records) - 1), hash: self.hash }
     }
 

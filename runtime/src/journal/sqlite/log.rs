@@ -1,16 +1,19 @@
 //! The log: lines of runs and records of the audit, what is written together in one row as far as it stays short. It grows
 //! at its end only; each row names the run's row before, and the end of each run is kept apart.
 
-use super::audit::Tail;
+use super::audit::{RECORDS, Records, Tail};
 use super::sum;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::Line;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::ops::Range;
 
 /// Bytes of lines, and of records, in a row of several: a longer row would take a page of its own.
 const TOGETHER: usize = 1_500;
+/// Bytes of records in a row that has no lines any more: a page holds one.
+const CLOSE: usize = 3_900;
 
 /// Lines of a run that stand in one row.
 struct Lines {
@@ -209,27 +212,78 @@ fn keep(sql: &Connection, large: Option<&str>) -> Result<Option<String>, Stop> {
     Ok(Some(name))
 }
 
-/// Forgets the lines of a run, also of a damaged one; what the audit tells of it stays. Gives the names of its large
-/// values.
-pub(super) fn forget(sql: &Connection, number: i64) -> Result<Vec<String>, Stop> {
-    let mut at = sql
-        .prepare_cached("SELECT row FROM ends WHERE run = ?1")?
-        .query_row([number], |row| row.get(0))
-        .optional()?
-        .flatten();
-    let mut look = sql.prepare_cached("SELECT before, large FROM log WHERE number = ?1 AND run = ?2")?;
-    let mut names = Vec::new();
+/// What a forgotten run leaves.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Rows that hold only records of the audit now.
+    pub rows: BTreeSet<i64>,
+    /// Names of large values that it had.
+    pub large: BTreeSet<String>,
+}
+
+/// Forgets the lines of a run, also of a damaged one; what the audit tells of it stays.
+pub(super) fn forget(sql: &Connection, number: i64, left: &mut Left) -> Result<(), Stop> {
+    let mut end = sql.prepare_cached("SELECT row FROM ends WHERE run = ?1")?;
+    let mut at: Option<i64> = end.query_row([number], |row| row.get(0)).optional()?.flatten();
+    let mut look =
+        sql.prepare_cached("SELECT before, large, records IS NULL FROM log WHERE number = ?1 AND run = ?2")?;
     while let Some(row) = at {
-        let found = look.query_row([row, number], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let Some((before, large)): Option<(Option<i64>, Option<String>)> = found else { break };
-        names.extend(large);
-        sql.prepare_cached("DELETE FROM log WHERE number = ?1 AND records IS NULL")?.execute([row])?;
-        sql.prepare_cached(
-            "UPDATE log SET run = NULL, seq = NULL, before = NULL, lines = NULL, large = NULL, sum = NULL WHERE number = ?1",
-        )?
-        .execute([row])?;
+        let found = look.query_row([row, number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+        let Some((before, large, empty)): Option<(Option<i64>, Option<String>, bool)> = found else { break };
+        left.large.extend(large);
+        if empty {
+            sql.prepare_cached("DELETE FROM log WHERE number = ?1")?.execute([row])?;
+        } else {
+            sql.prepare_cached(
+                "UPDATE log SET run = NULL, seq = NULL, before = NULL, lines = NULL, large = NULL, sum = NULL \
+                 WHERE number = ?1",
+            )?
+            .execute([row])?;
+            left.rows.insert(row);
+        }
         at = before.filter(|before| *before < row);
     }
     sql.prepare_cached("DELETE FROM ends WHERE run = ?1")?.execute([number])?;
-    Ok(names)
+    Ok(())
+}
+
+/// Brings records of the audit that stand alone in their rows together, so that the room of what was forgotten becomes
+/// free.
+pub(super) fn close_up(sql: &Connection, rows: &BTreeSet<i64>) -> Result<(), Stop> {
+    let mut before = sql.prepare_cached("SELECT max(number) FROM log WHERE number < ?1")?;
+    let mut behind = sql.prepare_cached("SELECT min(number) FROM log WHERE number > ?1")?;
+    for row in rows {
+        let first: Option<i64> = before.query_row([row], |found| found.get(0))?;
+        let at = match first {
+            Some(first) if close(sql, first, *row)? => first,
+            _ => *row,
+        };
+        while let Some(next) = behind.query_row([at], |found| found.get::<_, Option<i64>>(0))? {
+            if !close(sql, at, next)? {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes the records of the second row into the first, where both have no lines, the one follows the other and there is
+/// room.
+fn close(sql: &Connection, first: i64, second: i64) -> Result<bool, Stop> {
+    let mut look = sql.prepare_cached(&format!(
+        "SELECT {RECORDS} FROM log WHERE number = ?1 AND run IS NULL AND record IS NOT NULL"
+    ))?;
+    let mut records = |number: i64| look.query_row([number], Records::of).optional();
+    let (Some(one), Some(other)) = (records(first)?, records(second)?) else { return Ok(false) };
+    let follows = one.end().number + 1 == other.record && one.hash == other.link;
+    if !follows || one.records.len() + other.records.len() >= CLOSE {
+        return Ok(false);
+    }
+    sql.prepare_cached("UPDATE log SET records = ?2, hash = ?3 WHERE number = ?1")?.execute(params![
+        first,
+        format!("{}\n{}", one.records, other.records),
+        other.hash
+    ])?;
+    sql.prepare_cached("DELETE FROM log WHERE number = ?1")?.execute([second])?;
+    Ok(true)
 }

@@ -2,11 +2,10 @@
 //! to the disk where the file allows it.
 
 use super::keys;
-use super::log;
+use super::log::{self, Left};
 use super::threads;
 use super::writer::{Desk, Stop};
 use rusqlite::{Connection, params};
-use std::collections::BTreeSet;
 
 /// Pages given back beside those that became free now: what was free before goes too, little by little.
 const PAGES: i64 = 200;
@@ -20,12 +19,12 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
     let old: Vec<(i64, String, Option<String>)> = old
         .query_map(params![before, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
-    let (before, mut large) = (free(sql)?, BTreeSet::new());
+    let (before, mut left) = (free(sql)?, Left::default());
     for (number, run_id, start_key) in &old {
         if let Some(key) = start_key {
             keys::keep_start(sql, run_id, key)?;
         }
-        large.extend(log::forget(sql, *number)?);
+        log::forget(sql, *number, &mut left)?;
         threads::forget(sql, *number)?;
         sql.prepare_cached("DELETE FROM posts WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM queue WHERE run = ?1")?.execute([number])?;
@@ -35,14 +34,18 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
     if !old.is_empty() {
         desk.forgot = true;
         sql.execute("DELETE FROM plans WHERE hash NOT IN (SELECT program FROM runs)", [])?;
-        for name in large {
+        log::close_up(sql, &left.rows)?;
+        for name in left.large {
             sql.prepare_cached(
                 "DELETE FROM payloads WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM log WHERE large = ?1)",
             )?
             .execute([name])?;
         }
         let pages = PAGES + (free(sql)? - before).max(0);
-        sql.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
+        // Each row that it gives is a page.
+        let mut give_back = sql.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+        let mut given = give_back.query([])?;
+        while given.next()?.is_some() {}
     }
     Ok(old.len())
 }
