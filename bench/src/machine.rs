@@ -144,5 +144,6 @@ fn started(n: i64) -> Event {
         behind: None,
         seed: None,
         allowance: None,
+        beside: true,
     }))
 }

@@ -140,6 +140,7 @@ fn with_watcher(role: Role) -> Plan {
 fn a_monitor_never_fails_its_caller() {
     for fault in [Fault::clean("failed", "no"), Fault::open("timeout", "perhaps")] {
         let mut hand = Hand::start(with_watcher(Role::Monitor));
+        assert_eq!(hand.owing(), ["after", "watch/log"]);
         hand.fault("watch/log", fault);
         assert_eq!(hand.owing(), ["after"]);
         assert!(hand.noted("step.skipped")[0].contains("monitor `watcher` failed"));
@@ -153,7 +154,7 @@ fn a_monitors_sample_is_drawn_from_run_and_path() {
     let hand = Hand::start(plan.clone());
     assert_eq!(hand.owing(), ["after"]);
     plan.flows[1].clauses.sample = Some(1.0);
-    assert_eq!(Hand::start(plan).owing(), ["watch/log"]);
+    assert_eq!(Hand::start(plan).owing(), ["after", "watch/log"]);
 }
 
 #[test]

@@ -60,6 +60,16 @@ coordinator starts() -> string can t.write {
   return id
 }
 
+coordinator watched(n: int) -> int can t.write {
+  counts(n)
+  made = t.put(7)
+  return made.id
+}
+
+monitor counts(n: int) can t.write {
+  t.put(n)
+}
+
 delivery tells() can mail.send {
   key "k"
   mail.send(to: "ann@acme.test")
@@ -143,6 +153,8 @@ async fn prometheus_reads_the_metrics() {
     run(&engine, "main", Some(9)).await;
     run(&engine, "asks", None).await;
     run(&engine, "tells", None).await;
+    run(&engine, "watched", Some(1)).await;
+    run(&engine, "watched", Some(9)).await;
     while let Ok(one) = observed.try_recv() {
         metrics.see(&one);
     }
@@ -164,6 +176,10 @@ async fn prometheus_reads_the_metrics() {
         ("weir_step_duration_seconds_count flow=main,step=got,tool=t.get", 6.0),
         ("weir_steps_total flow=write,outcome=failed,step=made,tool=t.put", 1.0),
         ("weir_deliveries_gated_total flow=tells", 1.0),
+        // A monitor's step succeeds when the monitor has, and is skipped where it was left out.
+        ("weir_steps_total flow=watched,outcome=succeeded,step=counts", 1.0),
+        ("weir_steps_total flow=watched,outcome=skipped,step=counts", 1.0),
+        ("weir_runs_ended_total flow=watched,status=succeeded", 2.0),
         ("weir_breaker_state state=half_open,tool=t", 1.0),
         ("weir_breaker_state state=open,tool=t", 0.0),
     ] {
@@ -257,6 +273,22 @@ async fn runs_steps_and_attempts_are_spans() {
     assert_eq!(find("inner/made", 1).parent_span_id, inside.span_id);
     let ids: std::collections::BTreeSet<_> = spans.iter().map(|span| span.span_id.clone()).collect();
     assert_eq!(ids.len(), spans.len(), "each span once");
+}
+
+#[tokio::test]
+async fn a_monitor_that_was_left_out_has_its_span() {
+    let collector = Collector::default();
+    let address = collector.listen(Vec::new()).await;
+    let engine = engine(&Arc::new(MemoryJournal::new()));
+    let exporter = Exporter::start(otlp(&address), engine.watch()).unwrap();
+    let envelope = run(&engine, "watched", Some(9)).await;
+    assert_eq!(exporter.end(Duration::from_secs(30)).await, 0, "all were sent");
+    let spans = collector.spans();
+    let id = envelope.metadata.run_id.as_str();
+    let find = |step: &str| spans.iter().find(|span| span.span_id == span_id(id, step, 0)).unwrap();
+    let (whole, called, inside) = (find(""), find("counts"), find("counts/t.put"));
+    assert_eq!((whole.status.as_ref().unwrap().code, called.status.as_ref().unwrap().code), (1, 2));
+    assert_eq!((&called.parent_span_id, &inside.parent_span_id), (&whole.span_id, &called.span_id));
 }
 
 #[tokio::test]

@@ -196,6 +196,7 @@ impl RunLoop {
             behind: spawn.behind,
             seed: None,
             allowance: Some(spawn.allowance),
+            beside: true,
         };
         let (engine, sender, parent) = (self.engine.clone(), self.sender.clone(), self.run_id.clone());
         let key = spawn.key;

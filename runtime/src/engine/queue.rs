@@ -129,6 +129,7 @@ impl LocalEngine {
             behind: None,
             seed: None,
             allowance: Some(Allowance::default()),
+            beside: true,
         }
     }
 
@@ -354,6 +355,7 @@ impl RunLoop {
     pub(super) fn begin_now(&mut self, turn: &mut Turn) -> bool {
         let Some(mut started) = self.queued.take() else { return false };
         started.at = self.engine.inner.clock.now();
+        started.beside = true;
         let said = turn.audit.len();
         self.hear(turn, Event::Started(started));
         let begun = self.begun(None);

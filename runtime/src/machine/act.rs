@@ -17,9 +17,6 @@ use weir_lang::ast::Role;
 use weir_stdlib::pure::Pure;
 use weir_stdlib::value::Value;
 
-/// Time of a monitor's call, in milliseconds: whoever calls it does not wait longer for telemetry.
-const MONITOR_MS: u64 = 1_000;
-
 impl Machine {
     /// Begins a step with clauses. Its own failures go through its handlers, so it is a task from the start.
     pub(super) fn begin_act(&mut self, code: &Code, block: BlockId, node: u32, act: &ActCode) -> Fallible<Begun> {
@@ -83,7 +80,11 @@ impl Machine {
             Deed::Flow { flow, args } | Deed::Start { flow, args, .. } => {
                 let name = code.flow(*flow).map(|flow| flow.name.as_str()).unwrap_or_default();
                 let args = self.eval(code, block, name, args)?;
-                run.bound = self.bind_args(code, *flow, &args)?;
+                if matches!(act.target, Deed::Flow { .. }) && self.goes_beside(code, *flow) {
+                    run.args = Value0(args);
+                } else {
+                    run.bound = self.bind_args(code, *flow, &args)?;
+                }
                 if let Deed::Start { delay: Some(delay), .. } = &act.target {
                     let when = self.eval(code, block, "start", delay)?;
                     run.due = Some(ambient::moment(&when, self.run.now, "the time of a `start`")?);
@@ -149,6 +150,10 @@ impl Machine {
         }
         match &act.target {
             Deed::Tool { tool, .. } => self.attempt_call(code, id, flow, path, *tool, act),
+            Deed::Flow { flow: callee, .. } if self.goes_beside(code, *callee) => {
+                self.call_beside(code, id, flow, path, *callee);
+                Ok(())
+            }
             Deed::Flow { flow: callee, .. } => self.attempt_flow(code, id, flow, path, *callee),
             Deed::Ask { question, ty, from } => {
                 let question = self.eval(code, block, "ask", question)?;
@@ -182,6 +187,24 @@ impl Machine {
         tool: u32,
         act: &ActCode,
     ) -> Fallible<()> {
+        if self.is_beside(id) {
+            let name = code.tool(tool).map(|tool| tool.name.as_str()).unwrap_or_default();
+            self.stand_behind(id, name.split_once('.').map_or(name, |(server, _)| server));
+            return Ok(());
+        }
+        self.make_call(code, id, flow, path, tool, act)
+    }
+
+    /// Makes an attempt of a call, where it may be made.
+    pub(super) fn make_call(
+        &mut self,
+        code: &Code,
+        id: TaskId,
+        flow: FlowId,
+        path: EcoString,
+        tool: u32,
+        act: &ActCode,
+    ) -> Fallible<()> {
         let tool = code.tool(tool).ok_or_else(Box::<Failure>::default)?;
         let can = self.flows.get(flow).map(|flow| Arc::clone(&flow.can)).unwrap_or_default();
         let allowed = permitted(code, tool, &can, act.undo.as_ref(), &self.flow_name(flow));
@@ -191,12 +214,12 @@ impl Machine {
             self.gate(code, id, flow, &path, &tool.name);
             return Ok(());
         }
+        let most = self.time_beside(flow, role)?;
         let charged = self.charge(flow, tool);
         self.allowed(id, &path, &tool.name, charged)?;
         self.run.attempts += 1;
         let Some(task) = self.tasks.get(id) else { return Ok(()) };
         let Some(run) = &task.act else { return Ok(()) };
-        let most = if role == Some(Role::Monitor) { MONITOR_MS } else { u64::MAX };
         let claim = run.claim.clone();
         let effect = CallEffect {
             key: Key::new(path, task.attempt),

@@ -33,7 +33,8 @@ impl Machine {
     pub(super) fn escalate(&mut self, code: &Code, id: TaskId, act: &ActCode, failure: &Failure) -> bool {
         let arm = act.policy.iter().find(|arm| failure.taken_by(&arm.codes));
         let Some(PolicyEndPlan::Escalate(flow)) = arm.map(|arm| &arm.then) else { return false };
-        if failure.code == "unknown" {
+        // Nobody waits for a monitor, so nobody is asked about it.
+        if failure.code == "unknown" || self.is_beside(id) {
             return false;
         }
         let flow = *flow;

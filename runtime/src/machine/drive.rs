@@ -12,10 +12,12 @@ use weir_stdlib::value::Value;
 impl Machine {
     /// Everything that follows from what was told, until only events can bring the run further.
     pub(super) fn drive(&mut self, code: &Code) {
-        while let Some(work) = self.work.pop_front() {
-            match work {
-                Work::Pump(block) => self.pump(code, block),
-                Work::Undo(flow) => self.undo_next(code, flow),
+        loop {
+            match self.work.pop_front() {
+                Some(Work::Pump(block)) => self.pump(code, block),
+                Some(Work::Undo(flow)) => self.undo_next(code, flow),
+                None if self.next_beside(code) => {}
+                None => break,
             }
         }
     }

@@ -198,6 +198,9 @@ pub struct Started {
     /// held no start to a budget of depth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowance: Option<Allowance>,
+    /// Flows do not wait for the monitors that they call. An earlier Weir let them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
 }
 
 /// What a run has from the flow whose step started it.

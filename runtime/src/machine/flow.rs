@@ -16,6 +16,15 @@ use weir_stdlib::eval::{Env, apply, eval};
 use weir_stdlib::narrow::narrow_open;
 use weir_stdlib::value::Value;
 
+/// What a flow begins with, beside its arguments.
+pub(super) struct Born {
+    pub caller: Caller,
+    pub can: Arc<[EcoString]>,
+    pub depth: u64,
+    pub in_saga: bool,
+    pub exempt: bool,
+}
+
 /// The slots of a flow that is about to begin.
 struct Fresh<'a>(&'a [Value]);
 
@@ -114,8 +123,22 @@ impl Machine {
         if !exempt {
             self.deep_enough(code, around, depth)?;
         }
+        Ok(self.insert_flow(code, number, bound, place, Born { caller, can, depth, in_saga, exempt }))
+    }
+
+    /// Puts a flow in, and begins its steps.
+    pub(super) fn insert_flow(
+        &mut self,
+        code: &Code,
+        number: u32,
+        bound: Vec<Value>,
+        place: Place,
+        born: Born,
+    ) -> FlowId {
+        let Born { caller, can, depth, in_saga, exempt } = born;
+        let (most, root) = code.flow(number).map_or((0, 0), |plan| (usize::from(plan.slots), plan.root));
         let mut slots = bound;
-        slots.resize(usize::from(plan.slots).max(slots.len()), Value::NULL);
+        slots.resize(most.max(slots.len()), Value::NULL);
         let flow = self.flows.insert(Flow {
             code: number,
             frame: self.frames.dangling(),
@@ -138,19 +161,21 @@ impl Machine {
             cost: 0.0,
             clocks: Vec::new(),
             phase: Phase::Running(None),
+            called: None,
+            failed: None,
         });
         let frame = self.frames.insert(Frame { slots, up: None, place, round: None });
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.frame = frame;
         }
-        let root = self.open_block(code, plan.root, frame, flow, Owner::Flow(flow));
+        let root = self.open_block(code, root, frame, flow, Owner::Flow(flow));
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.phase = Phase::Running(Some(root));
         }
         if !exempt {
             self.wind_clocks(code, flow, number);
         }
-        Ok(flow)
+        flow
     }
 
     fn wind_clocks(&mut self, code: &Code, id: FlowId, number: u32) {
@@ -170,7 +195,7 @@ impl Machine {
     }
 
     /// Whether flows may be nested this deep.
-    fn deep_enough(&mut self, code: &Code, around: Option<FlowId>, depth: u64) -> Fallible<()> {
+    pub(super) fn deep_enough(&mut self, code: &Code, around: Option<FlowId>, depth: u64) -> Fallible<()> {
         self.within_depth(code, around, depth)?;
         if depth > DEPTH {
             return Err(Failure::new("budget", format!("flows are nested {DEPTH} deep, which is the most")));
@@ -271,11 +296,11 @@ impl Machine {
     fn flow_succeeded(&mut self, code: &Code, id: FlowId, value: Value) {
         let around = self.flow_around(id);
         self.hook(code, id, Ok(&value));
-        let Some(flow) = self.close_flow(id) else { return };
+        let Some(mut flow) = self.close_flow(id) else { return };
         if let Some(caller) = around.and_then(|around| self.flows.get_mut(around)) {
             caller.partial |= flow.partial;
             if caller.in_saga && !caller.passed_final {
-                caller.undos.extend(flow.undos);
+                caller.undos.append(&mut flow.undos);
             }
         }
         match flow.caller {
@@ -284,6 +309,7 @@ impl Machine {
             Caller::Check(task) => self.check_ended(code, task, None),
             Caller::Checks(task, index) => self.checks_ended(code, task, index, None),
             Caller::Undo(saga) => self.undo_done(saga),
+            Caller::Beside(_) => self.ended_beside(code, id, flow, Ok(())),
         }
     }
 
@@ -309,6 +335,7 @@ impl Machine {
             Caller::Check(task) => self.check_ended(code, task, Some(failure)),
             Caller::Checks(task, index) => self.checks_ended(code, task, index, Some(failure)),
             Caller::Undo(saga) => self.undo_failed(saga, &failure),
+            Caller::Beside(_) => self.ended_beside(code, id, flow, Err(&failure)),
         }
     }
 
@@ -353,6 +380,7 @@ impl Machine {
             let path = self.frame_path(frame);
             self.clocks.remove(&path);
         }
+        self.hand_on_beside(id);
         let flow = self.flows.remove(id)?;
         self.undoings -= usize::from(matches!(flow.phase, Phase::Undoing(_)));
         self.frames.remove(frame);

@@ -176,9 +176,10 @@ impl Machine {
         self.end_when_hooked();
     }
 
-    /// Ends the run, once every run that hangs on it exists, and is told where it is cancelled.
+    /// Ends the run, once every run that hangs on it exists, and is told where it is cancelled, and no monitor is under way.
     pub(super) fn end_when_hooked(&mut self) {
-        let Some(status) = self.ending.filter(|_| self.hooks.is_empty() && self.started.settled()) else { return };
+        let settled = self.hooks.is_empty() && self.started.settled() && self.beside.is_empty();
+        let Some(status) = self.ending.filter(|_| settled) else { return };
         self.run.ended = Some(status);
         self.run.finished_at = Some(self.run.now);
         if let Some(behind) = self.outbox.behind.clone().filter(|_| status != Status::Succeeded) {
@@ -256,7 +257,7 @@ impl Machine {
         }
         self.outbox.clock = None;
         let Some(args) = self.outbox.args.clone() else { return };
-        let place = Place::Undo { path: EcoString::new(), attempt: self.outbox.attempts + 1 };
+        let place = Place::At { path: EcoString::new(), attempt: self.outbox.attempts + 1 };
         match self.open_flow(code, code.plan.entry, args, place, Caller::Entry, None) {
             Ok(flow) => self.entry = Some(flow),
             Err(failure) => self.run_failed(failure, false, false),

@@ -9,6 +9,7 @@ mod act;
 mod allowance;
 mod ambient;
 mod attention;
+mod beside;
 mod check;
 mod code;
 mod drive;
@@ -43,6 +44,7 @@ pub use run::Status;
 pub(crate) use run::{Run, trace_id};
 
 use crate::envelope::Envelope;
+use beside::Beside;
 use ecow::EcoString;
 use hooks::Outbox;
 use jiff::Timestamp;
@@ -124,6 +126,8 @@ pub struct Machine {
     outbox: Outbox,
     /// Runs that its steps have started.
     started: StartedRuns,
+    /// Monitors that nobody waits for.
+    beside: Beside,
     /// Flows that undo.
     undoings: usize,
     /// How often something was stopped while steps of it were under way.
@@ -171,6 +175,7 @@ impl Machine {
             ending: None,
             outbox: Outbox::default(),
             started: StartedRuns::default(),
+            beside: Beside::default(),
             undoings: 0,
             stops: 0,
             out: Applied::default(),
@@ -239,7 +244,8 @@ impl Machine {
             return Status::Compensating;
         }
         let (mut waits, mut attends) = (false, false);
-        for effect in self.tasks.iter().flat_map(|task| task.owed.iter()) {
+        let tasks = self.tasks.iter().filter(|task| !self.is_in_monitor(task.block));
+        for effect in tasks.flat_map(|task| task.owed.iter()) {
             match effect {
                 Effect::Ask(_) | Effect::Receive(_) | Effect::Sleep { timer: Timer::Wait, .. } => waits = true,
                 Effect::Attend(_) => attends = true,

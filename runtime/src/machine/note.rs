@@ -212,7 +212,7 @@ impl Machine {
             return;
         }
         let Some(task) = self.tasks.get(id) else { return };
-        if matches!(task.state, State::Arm(_) | State::Loop(_)) && failure.is_none() {
+        if matches!(task.state, State::Arm(_) | State::Loop(_) | State::Beside) && failure.is_none() {
             return;
         }
         let path = self.task_path(id);

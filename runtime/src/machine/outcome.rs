@@ -132,6 +132,9 @@ impl Machine {
             at = at.min(within);
         }
         let next = task.attempt + 1;
+        if !self.may_sleep_beside(id, at) {
+            return self.until_failed(code, id, act, Failure::new("timeout", "its time is over"));
+        }
         let path = self.task_path(id);
         self.owe(id, Effect::Sleep { key: Key::new(path, next), timer: Timer::Poll, until: at });
     }

@@ -91,6 +91,8 @@ pub(crate) struct Run {
     pub grants: Vec<EcoString>,
     /// What it has from the flow whose step started it.
     pub allowance: Option<Allowance>,
+    /// As in [`Started::beside`].
+    pub beside: bool,
     /// Attempts and cost that count for its budget.
     pub charged: (u64, f64),
     pub now: Timestamp,
@@ -142,6 +144,7 @@ impl Run {
             flags: IndexMap::new(),
             grants: Vec::new(),
             allowance: None,
+            beside: false,
             charged: (0, 0.0),
             now: Timestamp::UNIX_EPOCH,
             started_at: None,
@@ -171,6 +174,7 @@ impl Run {
         self.flags = started.flags.clone();
         self.grants = started.grants.clone();
         self.allowance = started.allowance.clone();
+        self.beside = started.beside;
         self.started_at = Some(self.now);
     }
 

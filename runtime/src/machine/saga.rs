@@ -121,7 +121,8 @@ impl Machine {
     fn cannot_undo(&mut self, id: TaskId, why: EcoString) {
         let Some(block) = self.tasks.get(id).map(|task| task.block) else { return };
         let Some(flow) = self.blocks.get(block).map(|block| block.flow) else { return };
-        if !self.flows.get(flow).is_some_and(|flow| flow.in_saga && !flow.passed_final) {
+        let undoes = |flow: &super::state::Flow| flow.in_saga && !flow.passed_final && flow.called.is_none();
+        if !self.flows.get(flow).is_some_and(undoes) {
             return;
         }
         let step = self.task_path(id);
@@ -135,9 +136,13 @@ impl Machine {
 
     /// A flow has failed and everything in it is at rest: it takes back what it did, if it is in a saga.
     pub(super) fn flow_failed(&mut self, code: &Code, id: FlowId, failure: Box<Failure>) {
+        let Some(flow) = self.flows.get(id) else { return };
+        let may_undo = flow.in_saga && !flow.passed_final && flow.called.is_none();
+        if may_undo && self.waits_for_beside(id, &failure) {
+            return;
+        }
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let undoes = flow.in_saga && !flow.passed_final && !flow.undos.is_empty();
-        if !undoes {
+        if !may_undo || flow.undos.is_empty() {
             return self.flow_gave_up(code, id, failure);
         }
         let mut left = std::mem::take(&mut flow.undos);
@@ -212,7 +217,7 @@ impl Machine {
                 self.undo_owes(id, Effect::Call(Box::new(effect)));
             }
             Ok(UndoDeed::Flow { flow, args }) => {
-                let place = Place::Undo { path, attempt };
+                let place = Place::At { path, attempt };
                 let opened = self.bind_args(code, flow, &args).and_then(|bound| {
                     if let Some(function) = code.flow(flow).and_then(|flow| flow.function) {
                         return self.call_function(code, function, bound, &undo.step).map(|_| true);

@@ -137,7 +137,7 @@ impl Machine {
                 self.write_task(*task, out);
                 let _ = write!(out, "[{index}]");
             }
-            Place::Undo { path, attempt } => {
+            Place::At { path, attempt } => {
                 out.push_str(path);
                 push_attempt(out, *attempt);
             }
@@ -148,7 +148,7 @@ impl Machine {
     pub(super) fn flow_around(&self, flow: FlowId) -> Option<FlowId> {
         use super::state::Caller;
         let task = match self.flows.get(flow)?.caller {
-            Caller::Entry => return None,
+            Caller::Entry | Caller::Beside(_) => return None,
             Caller::Undo(flow) => return Some(flow),
             Caller::Act(task) | Caller::Check(task) | Caller::Checks(task, _) => task,
         };

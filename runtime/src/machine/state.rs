@@ -1,5 +1,6 @@
 //! What a machine remembers: frames of slots, running blocks, steps that wait, flows, sagas' undos.
 
+use super::beside::Called;
 use super::event::{Claim, Effect, Key};
 use super::failure::Failure;
 use super::slab::Id;
@@ -39,8 +40,8 @@ pub(super) enum Place {
         task: TaskId,
         index: usize,
     },
-    /// `step/undo`
-    Undo {
+    /// `step/undo`, and where a step is not waited for.
+    At {
         path: EcoString,
         attempt: u32,
     },
@@ -118,6 +119,8 @@ pub(super) enum State {
     Owed,
     /// A flow that it called.
     Flow(FlowId),
+    /// Nothing: the monitor that it called is carried on beside it.
+    Beside,
     /// A branch's arm.
     Arm(BlockId),
     /// A handler; whether it looks up an `unknown`.
@@ -241,6 +244,10 @@ pub(super) struct Flow {
     pub cost: f64,
     pub clocks: Vec<Effect>,
     pub phase: Phase,
+    /// A monitor that nobody waits for.
+    pub called: Option<Box<Called>>,
+    /// It has failed, and undoes when its monitors are at rest.
+    pub failed: Option<Box<Failure>>,
 }
 
 /// Who called a flow.
@@ -251,6 +258,8 @@ pub(super) enum Caller {
     Check(TaskId),
     Checks(TaskId, usize),
     Undo(FlowId),
+    /// The flow that is to undo what it did; nobody waits for it.
+    Beside(FlowId),
 }
 
 /// How far a flow is.

@@ -46,7 +46,7 @@ impl Machine {
     pub(super) fn abort_task(&mut self, code: &Code, id: TaskId, cause: &Stop) {
         let Some(task) = self.tasks.get(id) else { return };
         match &task.state {
-            State::Owed => {
+            State::Owed | State::Beside => {
                 if !self.in_flight(id) && !self.answer_nothing(id) {
                     if let Some((_, act)) = self.act_of(code, id) {
                         // It was to be tried again.
@@ -119,7 +119,7 @@ impl Machine {
                     match (code.flow(flow.code).map(|flow| flow.role), flow.caller) {
                         (Some(Role::Monitor | Role::Archiver), Caller::Act(_)) => return true,
                         (Some(Role::Saga), _) | (_, Caller::Entry) => return false,
-                        (_, Caller::Undo(_)) => return true,
+                        (_, Caller::Undo(_) | Caller::Beside(_)) => return true,
                         (_, Caller::Act(task) | Caller::Check(task) | Caller::Checks(task, _)) => task,
                     }
                 }

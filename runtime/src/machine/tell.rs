@@ -325,6 +325,7 @@ impl Machine {
         if self.leave_outbox(reason) {
             return;
         }
+        self.cancel_beside(code);
         let Some(entry) = self.entry else { return };
         if self.flows.get(entry).is_some_and(|flow| matches!(flow.phase, Phase::Running(_))) {
             self.abort_flow(code, entry, &Stop::Abort(cancelled(reason)));
@@ -348,6 +349,7 @@ impl Machine {
     fn finish(&mut self, status: Status, partial: bool) {
         self.run.partial = partial;
         self.ending = Some(status);
+        self.last_of_beside();
         self.end_when_hooked();
     }
 

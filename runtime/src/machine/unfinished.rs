@@ -37,7 +37,7 @@ impl Machine {
             let call = goes_on(call, left, None);
             return self.owe(id, Effect::Call(Box::new(call)));
         }
-        if self.stopping(block) {
+        if self.stopping(block) || self.is_beside(id) {
             let call = goes_on(call, left, Some(&Value::NULL));
             return self.owe(id, Effect::Call(Box::new(call)));
         }

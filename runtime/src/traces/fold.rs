@@ -49,6 +49,8 @@ impl Spans {
             }
             NoteKind::AttemptFailed if !one.tool.is_empty() => self.attempt_failed(one, at),
             NoteKind::StepSucceeded | NoteKind::StepFailed => self.step_ended(one, at),
+            // A monitor that was left out. Any other step that is skipped comes to its own end.
+            NoteKind::StepSkipped if one.duration_ms.is_some() => self.step_ended(one, at),
             NoteKind::StepUndone => vec![self.step(one, at, format!("undo {}", one.step))],
             NoteKind::RunSucceeded
             | NoteKind::RunBlocked

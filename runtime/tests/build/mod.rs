@@ -298,7 +298,7 @@ pub fn flow(role: Role, name: &str, body: BlockPlan) -> FlowPlan {
         role,
         params: Vec::new(),
         steered: Vec::new(),
-        returns: Some(Boundary::new(Type::Json)),
+        returns: (role != Role::Monitor).then(|| Boundary::new(Type::Json)),
         can,
         slots: 32,
         body,
@@ -404,6 +404,7 @@ pub fn started(args: Value) -> Started {
         behind: None,
         seed: None,
         allowance: Some(Allowance::default()),
+        beside: true,
     }
 }
 

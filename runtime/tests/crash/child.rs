@@ -28,7 +28,7 @@ struct Logged(PathBuf);
 #[async_trait]
 impl Tool for Logged {
     fn describe(&self) -> Vec<EcoString> {
-        ["get", "put", "del", "flaky", "send"].map(Into::into).to_vec()
+        ["get", "put", "del", "flaky", "send", "tell"].map(Into::into).to_vec()
     }
 
     async fn call(&self, call: &Call) -> Result<Value, Fault> {

@@ -15,6 +15,7 @@ tool t.put(n: string) -> { id: string } can t.write
 tool t.del(id: string) can t.write idempotent
 tool t.flaky(n: string) -> { id: string } can t.write idempotent
 tool t.send(to: trusted string) -> { id: string } can t.send
+tool t.tell(n: string) -> { id: string } can t.write idempotent
 "#;
 
 /// The plan of a flow by its name.
@@ -197,6 +198,21 @@ coordinator main() -> string can t.read, t.write {
   made = t.flaky(n: "a") retry 3 backoff 1ms..2ms on unavailable
   last = t.put(n: "b")
   return last.id
+}"#
+        }
+        "monitors" => {
+            r#"
+coordinator main() -> string can t.write {
+  tells(n: "begun")
+  a = t.put(n: "a")
+  tells(n: "half")
+  b = t.put(n: "b")
+  tells(n: "done")
+  return b.id
+}
+monitor tells(n: string) can t.write {
+  t.tell(n: n)
+  t.tell(n: "{n} again")
 }"#
         }
         "long_loop" => {

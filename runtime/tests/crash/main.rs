@@ -53,7 +53,7 @@ macro_rules! sweeps {
 
 sweeps! {
     saga nested_saga compensates parallel_loop approval timer receive delivery sub_runs thread schedule campaign keyed retries
-    long_loop
+    long_loop monitors
 }
 
 #[test]

@@ -15,10 +15,12 @@ tool t.set(n: string) -> { id: string } can t.write idempotent
 tool t.pay(n: string, request?: string) -> { id: string } can t.write accepts key request
 tool t.del(id: string) can t.write idempotent
 tool t.send(to: trusted string) -> { id: string } can t.send
+tool t.tell(n: string) -> { id: string } can t.write
+tool t.count(n: string) -> { id: string } can t.write idempotent
 "#;
 
 /// Name and text; the entry is `main`.
-const FLOWS: [(&str, &str); 21] = [
+const FLOWS: [(&str, &str); 23] = [
     (
         "saga",
         r#"
@@ -295,6 +297,52 @@ coordinator main() -> int can t.read, t.write timeout 10m {
     yield made.id
   }
   return len(all)
+}"#,
+    ),
+    (
+        "monitors",
+        r#"
+coordinator main() -> string can t.write {
+  tells(n: "begun")
+  made = t.put(n: "a")
+  all = for n in range(1, 8) parallel 3 {
+    counts(n: "{n}")
+    yield n
+  }
+  wait 1500ms
+  counts(n: "done")
+  tells(n: "done")
+  return made.id
+}
+monitor tells(n: string) can t.write {
+  t.tell(n: n)
+  t.tell(n: "{n} again") optional
+}
+monitor counts(n: string) can t.write {
+  t.count(n: n)
+}"#,
+    ),
+    (
+        "monitors_in_a_saga",
+        r#"
+saga main() can t.write {
+  counts(n: "begun")
+  a = t.put(n: "a")
+    undo t.del(id: a.id)
+  part()
+  counts(n: "failed")
+  fail conflict "as planned"
+}
+saga part() can t.write {
+  counts(n: "part")
+  b = t.set(n: "b")
+    undo t.del(id: b.id)
+}
+monitor counts(n: string) can t.write {
+  one = t.count(n: n)
+    undo t.del(id: one.id)
+  two = t.tell(n: n)
+    undo t.del(id: two.id)
 }"#,
     ),
 ];

@@ -44,6 +44,9 @@ impl Writer<'_> {
     }
 
     fn step(&mut self, saga: bool, depth: u32) -> String {
+        if self.chance.percent(15) {
+            return self.monitor(saga);
+        }
         match self.chance.below(if depth == 0 { 7 } else { 10 }) {
             0 | 1 => self.call("put", saga),
             2 => self.call("set", saga),
@@ -72,6 +75,21 @@ impl Writer<'_> {
         let undo = if saga { format!("\n    undo t.del(id: {name}.id)") } else { String::new() };
         let binding = if saga { format!("{name} = ") } else { String::new() };
         format!("  {binding}t.{tool}(n: \"{name}\"){key}{clauses}{undo}\n")
+    }
+
+    /// A monitor that tells of this place; nobody waits for it.
+    fn monitor(&mut self, saga: bool) -> String {
+        let name = format!("tells_{}", self.name());
+        let mut body = String::new();
+        for _ in 0..self.chance.between(1, 3) {
+            let (made, tool) = (self.name(), *self.chance.pick(&["tell", "count"]));
+            let _ = match saga {
+                true => writeln!(body, "  {made} = t.{tool}(n: \"{made}\")\n    undo t.del(id: {made}.id)"),
+                false => writeln!(body, "  t.{tool}(n: \"{made}\")"),
+            };
+        }
+        let _ = write!(self.flows, "monitor {name}() can t.write {{\n{body}}}\n");
+        format!("  {name}()\n")
     }
 
     fn question(&mut self) -> String {

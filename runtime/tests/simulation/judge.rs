@@ -116,7 +116,7 @@ impl Case<'_> {
         }
         for (id, thing) in &things {
             let (run_id, step) = &thing.place;
-            if claimed.contains(&thing.place) || self.is_left(run_id, step) || !thing.exists {
+            if claimed.contains(&thing.place) || self.is_left(run_id, step) || !thing.exists || thing.told {
                 continue;
             }
             wrong.push(format!("run {run_id} says nothing of `{id}`, which its step `{step}` made"));
@@ -167,7 +167,9 @@ impl Case<'_> {
             let exempt = self.program(run_id).is_none_or(|program| program.name == "final_step");
             let failed = [Status::Compensated, Status::Failed, Status::Blocked, Status::Cancelled].contains(&status);
             if self.is_saga(run_id) && failed && !exempt {
-                let stays = things.iter().filter(|thing| thing.place.0 == *run_id && thing.exists);
+                let effects = &envelope.metadata.side_effects;
+                let known = |thing: &Thing| !thing.told || effects.iter().any(|effect| effect.step == thing.place.1);
+                let stays = things.iter().filter(|thing| thing.place.0 == *run_id && thing.exists && known(thing));
                 let stays: Vec<&EcoString> = stays.map(|thing| &thing.place.1).collect();
                 if !stays.is_empty() {
                     wrong.push(format!("run {run_id} is {status:?}, and {stays:?} were not undone"));

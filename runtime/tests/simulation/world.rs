@@ -25,6 +25,8 @@ pub struct Thing {
     /// Recognised by its server, or by how flows use its tool.
     pub key: Option<String>,
     pub exists: bool,
+    /// By a monitor: where its answer is lost, nobody speaks of it any more.
+    pub told: bool,
 }
 
 /// How the last call of a step stands, as far as its caller can know.
@@ -132,7 +134,9 @@ impl World {
                 }
                 Value::NULL
             }
-            "set" => state.make(format!("set {} {}", place.0, place.1), place, "set", (text("n"), None)),
+            set @ ("set" | "count") => {
+                state.make(format!("{set} {} {}", place.0, place.1), place, set, (text("n"), None))
+            }
             "pay" => {
                 let key = call.key.as_ref().map(ToString::to_string);
                 let known = state.things.iter().find(|(_, thing)| thing.exists && key.is_some() && thing.key == key);
@@ -143,13 +147,13 @@ impl World {
             }
             "once" => state.make_once(place, "once", text("n")),
             "send" => state.make_once(place, "send", text("to")),
-            _ => {
+            put => {
                 let count = state.effects.entry(place.clone()).or_default();
                 *count += 1;
                 if *count > 1 {
-                    state.wrong.push(format!("`put` of {place:?} had its effect more than once"));
+                    state.wrong.push(format!("`{put}` of {place:?} had its effect more than once"));
                 }
-                state.make_new(place, "put", (text("n"), None))
+                state.make_new(place, put, (text("n"), None))
             }
         }
     }
@@ -163,7 +167,8 @@ impl World {
 impl State {
     fn make(&mut self, id: String, place: Place, tool: &str, (name, key): (String, Option<String>)) -> Value {
         let value = Value::record([("id", Value::text(id.as_str()))]);
-        self.things.insert(id, Thing { place, tool: tool.into(), name, key, exists: true });
+        let told = ["tell", "count"].contains(&tool);
+        self.things.insert(id, Thing { place, tool: tool.into(), name, key, exists: true, told });
         value
     }
 
@@ -184,7 +189,7 @@ impl State {
 
 /// Not repeatable.
 fn is_once(tool: &str) -> bool {
-    ["put", "once", "send"].contains(&tool)
+    ["put", "once", "send", "tell"].contains(&tool)
 }
 
 /// The tools, as one process reaches them.
@@ -219,7 +224,7 @@ impl Drop for OnItsWay<'_> {
 #[async_trait]
 impl Tool for Server {
     fn describe(&self) -> Vec<EcoString> {
-        ["get", "find", "put", "once", "set", "pay", "send", "del"].map(Into::into).to_vec()
+        ["get", "find", "put", "once", "set", "pay", "send", "del", "tell", "count"].map(Into::into).to_vec()
     }
 
     async fn call(&self, call: &Call) -> Result<Value, Fault> {
