@@ -8,6 +8,7 @@ use crate::journal::Line;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeSet;
 use std::iter::Peekable;
+use std::ops::Range;
 
 /// Bytes of lines, and of records, in a row of several: a longer row would take a page of its own.
 const TOGETHER: usize = 1_500;
@@ -68,15 +69,26 @@ fn missing(run_id: &str, seq: u64) -> Stop {
 
 /// The lines of a run from this one on, read from its end.
 pub(super) fn lines(sql: &Connection, known: &Known, run_id: &str, from: u64) -> Result<Vec<Line>, Stop> {
+    between(sql, known.number, run_id, from..known.next, known.row)
+}
+
+/// These lines of a run, the last of which ends the row `at`.
+pub(super) fn between(
+    sql: &Connection,
+    run: i64,
+    run_id: &str,
+    lines: Range<u64>,
+    mut at: Option<i64>,
+) -> Result<Vec<Line>, Stop> {
     let mut look = sql.prepare_cached("SELECT run, seq, before, lines, large, sum FROM log WHERE number = ?1")?;
-    let (mut found, mut next, mut at) = (Vec::new(), known.next, known.row);
+    let (from, mut next, mut found) = (lines.start, lines.end, Vec::new());
     while next > from {
         let row = at.map(|number| look.query_row([number], Lines::of).optional()).transpose()?.flatten();
         let row = row.ok_or_else(|| missing(run_id, next - 1))?;
         if row.sum != sum::lines(run_id, row.seq, &row.text, row.large.as_deref()) {
             return Err(Stop::damaged(format_args!("line {} of run {run_id} does not fit its checksum", row.seq)));
         }
-        if row.run != Some(known.number) || row.next() != next {
+        if row.run != Some(run) || row.next() != next {
             return Err(missing(run_id, next - 1));
         }
         (next, at) = (row.seq, row.before);
