@@ -94,7 +94,7 @@ pub struct LocalEngine {
 
 pub(super) struct Inner {
     pub journal: Arc<dyn Journal>,
-    pub tools: Toolbox,
+    pub tools: Arc<Toolbox>,
     /// By server; what is not limited has none.
     pub gates: BTreeMap<EcoString, Arc<Gate>>,
     pub clock: Arc<dyn Clock>,
@@ -172,7 +172,7 @@ impl LocalEngine {
         let inner = Inner {
             gates: gates(&tools, &clock, &journal),
             journal,
-            tools,
+            tools: Arc::new(tools),
             clock,
             answerer: None,
             stays: false,
@@ -204,7 +204,7 @@ impl LocalEngine {
         let old = &self.inner;
         let mut inner = Inner {
             journal: Arc::clone(&old.journal),
-            tools: old.tools.clone(),
+            tools: Arc::clone(&old.tools),
             gates: BTreeMap::new(),
             clock: Arc::clone(&old.clock),
             answerer: old.answerer.clone(),

@@ -179,21 +179,22 @@ pub(super) fn record<'a>(
 /// The next lines that go into one row, and the large value of the only one.
 fn together<'a>(lines: &mut Peekable<impl Iterator<Item = &'a Line>>) -> Option<(String, Option<&'a str>)> {
     let first = lines.next()?;
-    let mut text = first.text.clone();
-    if first.large.is_none() {
-        join(&mut text, lines, |line| line.large.is_none().then_some(line.text.as_str()));
-    }
+    let text = match first.large {
+        None => joined(&first.text, lines, |line| line.large.is_none().then_some(line.text.as_str())),
+        Some(_) => first.text.clone(),
+    };
     Some((text, first.large.as_deref()))
 }
 
-/// Adds what follows, as long as it fits.
-pub(super) fn join<'a, T>(
-    text: &mut String,
+/// A text with those that follow, as long as they fit.
+pub(super) fn joined<'a, T: 'a>(
+    first: &str,
     rest: &mut Peekable<impl Iterator<Item = &'a T>>,
-    mut one: impl FnMut(&'a T) -> Option<&'a str>,
-) where
-    T: 'a,
-{
+    one: impl Fn(&'a T) -> Option<&'a str>,
+) -> String {
+    // Mostly two of them.
+    let mut text = String::with_capacity(first.len() + rest.peek().and_then(|next| one(next)).map_or(0, str::len) + 1);
+    text.push_str(first);
     while let Some(next) = rest.peek().and_then(|next| one(next))
         && text.len() + next.len() < TOGETHER
     {
@@ -201,6 +202,7 @@ pub(super) fn join<'a, T>(
         text.push_str(next);
         rest.next();
     }
+    text
 }
 
 /// Keeps a large value under its name.
