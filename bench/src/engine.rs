@@ -75,7 +75,8 @@ pub fn run() {
     }
 }
 
-/// Warms up, then takes the best of a few, in turns with the bare loop: a disk has better and worse moments.
+/// Warms up, then measures S and P in turns with the bare loop, since a disk has better and worse moments: the median of
+/// thirty. M is the best of eight, D of sixty.
 async fn measure(
     lab: &Lab,
     durability: Durability,
@@ -87,28 +88,34 @@ async fn measure(
     let Some(engine) = lab.engine(durability, Arc::new(Instant)) else { return };
     best(&engine, sequential, 20, 1, 3).await;
     bare.commits(20, 2);
-    let (mut s, mut p, mut m) = ([Duration::MAX; 2], [Duration::MAX; 2], [Duration::MAX; 2]);
+    let (mut s, mut p, mut m) = ([vec![], vec![]], [vec![], vec![]], [vec![], vec![]]);
     for _ in 0..30 {
-        s = least(s, [best(&engine, sequential, 100, 1, 1).await, bare.commits(100, 2)]);
-        p = least(p, [best(&engine, parallel, 100, 1, 1).await, bare.commits(2, 200)]);
+        note(&mut s, [best(&engine, sequential, 100, 1, 1).await, bare.commits(100, 2)]);
+        note(&mut p, [best(&engine, parallel, 100, 1, 1).await, bare.commits(2, 200)]);
     }
     for _ in 0..8 {
-        m = least(m, [best(&engine, sequential, 10, 200, 1).await, bare.commits(10, 400)]);
+        note(&mut m, [best(&engine, sequential, 10, 200, 1).await, bare.commits(10, 400)]);
     }
     let d = best(&engine, sequential, 1, 1, 60).await;
-    let figures = |at: usize| {
-        let of = |times: [Duration; 2]| times.get(at).copied().unwrap_or_default();
-        let (s, p, m) = (ms(of(s)) / 100.0, ms(of(p)), 2_000.0 / of(m).as_secs_f64());
+    let [s, s_bare] = s.map(median);
+    let [p, p_bare] = p.map(median);
+    let [m, m_bare] = m.map(|times| times.into_iter().min().unwrap_or_default());
+    let figures = |s: Duration, p: Duration, m: Duration| {
+        let (s, p, m) = (ms(s) / 100.0, ms(p), 2_000.0 / m.as_secs_f64());
         format!("S {s:>7.3} ms a step   P {p:>7.2} ms   M {m:>7.0} steps/s")
     };
-    let times = ms(s[0]) / ms(s[1]);
-    line(&format!("  {kind:<7} {}   D {:>6.3} ms   S is {times:.2} x bare", figures(0), ms(d)));
-    line(&format!("  bare    {}", figures(1)));
+    let times = ms(s) / ms(s_bare);
+    line(&format!("  {kind:<7} {}   D {:>6.3} ms   S is {times:.2} x bare", figures(s, p, m), ms(d)));
+    line(&format!("  bare    {}", figures(s_bare, p_bare, m_bare)));
 }
 
-/// The shorter of each.
-fn least(one: [Duration; 2], other: [Duration; 2]) -> [Duration; 2] {
-    [one[0].min(other[0]), one[1].min(other[1])]
+fn note(times: &mut [Vec<Duration>; 2], now: [Duration; 2]) {
+    times.iter_mut().zip(now).for_each(|(times, now)| times.push(now));
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// The shortest time of `rounds`, each with `runs` runs of `n` steps started together.

@@ -133,8 +133,8 @@ fn damage_is_refused_with_the_record_named() {
         create(&journal, "r1");
         append(&journal, "r1", 0, &["0", "1", "2"]).unwrap();
         let large = vec![Line { text: "3".into(), large: Some("\"big\"".into()) }];
-        let batch = Batch { run_id: "r1".into(), token: 1, seq: 3, lines: large, sync: true, ..Batch::default() };
-        journal.append(batch).wait().unwrap();
+        let batch = Batch { run_id: "r1".into(), token: 1, seq: 3, lines: large, ..Batch::default() };
+        journal.append(Batch { sync: true, release: true, ..batch }).wait().unwrap();
         Connection::open(&file).unwrap().execute_batch(sql).unwrap();
         let error = journal.load("r1").unwrap_err();
         assert_eq!(error.trouble, Trouble::Damaged, "{sql}: {error}");
@@ -318,4 +318,45 @@ fn the_room_of_forgotten_runs_is_given_back_and_the_audit_stays_whole() {
         assert_eq!(numbers, (after + 1..=1_200).take(3).collect::<Vec<_>>());
     }
     assert_eq!(journal.load(lives).unwrap().unwrap().lines.len(), 20);
+}
+
+/// A run that goes on alone does not say with each row where it ends; whoever looks finds it all the same.
+#[test]
+fn the_end_of_a_run_that_goes_on_alone_is_found_by_everybody() {
+    let file = new_file();
+    let journal = SqliteJournal::open(&file).unwrap();
+    create(&journal, "r1");
+    create(&journal, "r2");
+    let sql = Connection::open(&file).unwrap();
+    let said = |run: i64| {
+        let said = sql.query_row("SELECT next FROM ends WHERE run = ?1", [run], |row| row.get::<_, u64>(0));
+        said.unwrap()
+    };
+    let lines = |journal: &SqliteJournal, run: &str| journal.load(run).unwrap().unwrap().lines.len() as u64;
+    for seq in 0..100 {
+        append(&journal, "r1", seq, &["1"]).unwrap();
+        assert_eq!(lines(&journal, "r1"), seq + 1);
+        assert!(said(1) + 32 >= seq, "{} of {seq}", said(1));
+    }
+    assert!(said(1) < 100);
+    // Another run's turn, and another process's: what was not said is said first.
+    append(&journal, "r2", 0, &["1"]).unwrap();
+    assert_eq!((said(1), said(2)), (100, 0));
+    append(&journal, "r2", 1, &["1", "2"]).unwrap();
+    let other = SqliteJournal::open(&file).unwrap();
+    assert_eq!((lines(&other, "r2"), said(2)), (3, 0));
+    for turn in 0..70 {
+        create(&other, &format!("o{turn}"));
+        assert_eq!((lines(&journal, "r2"), said(2)), (3, 3));
+    }
+    append(&journal, "r2", 3, &["3"]).unwrap();
+    assert_eq!((lines(&other, "r2"), said(2)), (4, 3));
+    // What is missing behind the end that was said is missed, as far as something stands behind it.
+    append(&journal, "r2", 4, &["4"]).unwrap();
+    sql.execute("DELETE FROM log WHERE run = 2 AND seq = 3", []).unwrap();
+    let error = other.load("r2").unwrap_err();
+    assert!(error.why.contains("line 3 of run r2 is missing"), "{error}");
+    // Where the end itself is missing, the witness tells whoever opens the journal.
+    sql.execute("DELETE FROM log WHERE run = 2 AND seq > 2", []).unwrap();
+    assert!(refusal(&file).why.contains("run r2 has 3 lines of the 5 that were written"), "{}", refusal(&file));
 }

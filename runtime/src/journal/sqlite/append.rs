@@ -1,5 +1,6 @@
 //! Appending a batch to a run: its lines with their records, its keys, its status.
 
+use super::ends;
 use super::keys;
 use super::log;
 use super::queue;
@@ -31,7 +32,9 @@ pub(super) fn append(sql: &Connection, desk: &mut Desk, batch: &Batch) -> Result
     }
     let lines = batch.lines.iter().chain(due.iter().filter_map(|call| call.line.as_ref()));
     let records = batch.audit.iter().chain(due.iter().filter_map(|call| call.audit.as_ref()));
-    log::append(sql, desk, run_id, &mut known, lines, records)?;
+    ends::turn_to(sql, desk, Some(known.number))?;
+    let rows = log::append(sql, desk, run_id, &mut known, lines, records)?;
+    ends::goes_on(sql, desk, run_id, &known, rows)?;
     for post in &batch.posts {
         sql.prepare_cached("DELETE FROM posts WHERE number = ?1")?.execute([post])?;
     }
@@ -66,7 +69,7 @@ pub(super) fn look(sql: &Connection, run_id: &str) -> Result<Option<Known>, Stop
     match found {
         Some((false, _)) => Err(Stop::damaged(format_args!("the record of run {run_id} does not fit its checksum"))),
         Some((true, mut known)) => {
-            (known.row, known.next) = log::end(sql, known.number, run_id)?;
+            (known.row, known.next) = ends::of(sql, known.number, run_id, known.owner.is_none())?;
             Ok(Some(known))
         }
         // The index may be what is damaged.
@@ -104,6 +107,7 @@ fn finish(sql: &Connection, desk: &mut Desk, batch: &Batch, known: Known) -> Res
         desk.audit.is_due();
     }
     if batch.release {
+        ends::say(sql, desk)?;
         sql.prepare_cached("UPDATE runs SET owner = NULL WHERE number = ?1")?.execute([known.number])?;
     }
     if batch.release || batch.seq == 0 {

@@ -1,5 +1,6 @@
 //! New runs, and word that is left for runs.
 
+use super::ends;
 use super::keys;
 use super::lease;
 use super::log;
@@ -43,8 +44,9 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
     let number = sql.last_insert_rowid();
     let (owner, thread) = (Some(desk.me.clone()), run.thread.as_deref().map(Into::into));
     let mut known = Known { number, next: 0, row: None, owner, token: 1, thread };
-    log::begin(sql, number, &run.run_id)?;
+    ends::turn_to(sql, desk, None)?;
     log::append(sql, desk, &run.run_id, &mut known, new.lines.iter(), new.audit.iter())?;
+    ends::begin(sql, &run.run_id, &known)?;
     threads::append(sql, &known, &run.run_id, 0)?;
     desk.audit.is_due();
     desk.last = Some((run.run_id.clone(), known.next));

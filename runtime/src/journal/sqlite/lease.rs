@@ -3,6 +3,7 @@
 //! before, and what comes with an older token is refused.
 
 use super::append;
+use super::ends;
 use super::queue;
 use super::writer::{Desk, Stop};
 use crate::journal::{NO_RUN, Trouble};
@@ -41,6 +42,7 @@ pub(super) fn claim(sql: &Connection, desk: &mut Desk, run_id: &str) -> Result<u
 }
 
 pub(super) fn release(sql: &Connection, desk: &mut Desk, run_id: &str, token: u64) -> Result<(), Stop> {
+    ends::say(sql, desk)?;
     let mut release =
         sql.prepare_cached("UPDATE runs SET owner = NULL WHERE run_id = ?1 AND owner = ?2 AND token = ?3")?;
     let released = release.execute(params![run_id, desk.me, token])?;

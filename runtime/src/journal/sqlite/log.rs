@@ -2,6 +2,7 @@
 //! at its end only; each row names the run's row before, and the end of each run is kept apart.
 
 use super::audit::{RECORDS, Records, Tail};
+use super::ends;
 use super::sum;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::Line;
@@ -16,11 +17,12 @@ const TOGETHER: usize = 1_500;
 const CLOSE: usize = 3_900;
 
 /// Lines of a run that stand in one row.
-struct Lines {
+pub(super) struct Lines {
     run: Option<i64>,
     /// Number of the first.
-    seq: u64,
-    before: Option<i64>,
+    pub seq: u64,
+    /// The run's row before.
+    pub before: Option<i64>,
     text: String,
     large: Option<String>,
     sum: i64,
@@ -28,7 +30,7 @@ struct Lines {
 
 impl Lines {
     /// The columns `run, seq, before, lines, large, sum`.
-    fn of(row: &Row<'_>) -> Result<Lines, rusqlite::Error> {
+    pub fn of(row: &Row<'_>) -> Result<Lines, rusqlite::Error> {
         Ok(Lines {
             run: row.get(0)?,
             seq: row.get::<_, Option<u64>>(1)?.unwrap_or_default(),
@@ -39,8 +41,16 @@ impl Lines {
         })
     }
 
+    /// Whether they are what was written, where it was written.
+    pub fn fits(&self, run_id: &str) -> Result<(), Stop> {
+        if self.sum == sum::lines(run_id, self.seq, &self.text, self.large.as_deref()) {
+            return Ok(());
+        }
+        Err(Stop::damaged(format_args!("line {} of run {run_id} does not fit its checksum", self.seq)))
+    }
+
     /// Number of the line behind the last.
-    fn next(&self) -> u64 {
+    pub fn next(&self) -> u64 {
         self.seq + count(&self.text)
     }
 
@@ -63,7 +73,7 @@ pub(super) fn count(text: &str) -> u64 {
 }
 
 /// What is said of a line that has to be there.
-fn missing(run_id: &str, seq: u64) -> Stop {
+pub(super) fn missing(run_id: &str, seq: u64) -> Stop {
     Stop::damaged(format_args!("line {seq} of run {run_id} is missing"))
 }
 
@@ -85,9 +95,7 @@ pub(super) fn between(
     while next > from {
         let row = at.map(|number| look.query_row([number], Lines::of).optional()).transpose()?.flatten();
         let row = row.ok_or_else(|| missing(run_id, next - 1))?;
-        if row.sum != sum::lines(run_id, row.seq, &row.text, row.large.as_deref()) {
-            return Err(Stop::damaged(format_args!("line {} of run {run_id} does not fit its checksum", row.seq)));
-        }
+        row.fits(run_id)?;
         if row.run != Some(run) || row.next() != next {
             return Err(missing(run_id, next - 1));
         }
@@ -104,24 +112,7 @@ pub(super) fn between(
     Ok(lines)
 }
 
-/// Where a run ends: its last row and how many lines it has.
-pub(super) fn end(sql: &Connection, number: i64, run_id: &str) -> Result<(Option<i64>, u64), Stop> {
-    let mut look = sql.prepare_cached("SELECT row, next, sum FROM ends WHERE run = ?1")?;
-    let end = look.query_row([number], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?))).optional()?;
-    match end {
-        Some((row, next, found)) if found == sum::end(run_id, row, next) => Ok((row, next)),
-        _ => Err(Stop::damaged(format_args!("the end of run {run_id} is not what was written"))),
-    }
-}
-
-/// A run that has no lines yet.
-pub(super) fn begin(sql: &Connection, number: i64, run_id: &str) -> Result<(), Stop> {
-    sql.prepare_cached("INSERT OR REPLACE INTO ends (run, row, next, sum) VALUES (?1, NULL, 0, ?2)")?
-        .execute(params![number, sum::end(run_id, None, 0)])?;
-    Ok(())
-}
-
-/// Appends lines to a run, and records to the audit.
+/// Appends lines to a run, and records to the audit. Gives how many rows they took.
 pub(super) fn append<'a>(
     sql: &Connection,
     desk: &mut Desk,
@@ -129,9 +120,9 @@ pub(super) fn append<'a>(
     known: &mut Known,
     lines: impl Iterator<Item = &'a Line>,
     records: impl Iterator<Item = &'a String>,
-) -> Result<(), Stop> {
+) -> Result<i64, Stop> {
     let (mut lines, mut records) = (lines.peekable(), records.peekable());
-    let begun = known.next;
+    let mut rows = 0;
     while let Some((text, large)) = together(&mut lines) {
         let name = keep(sql, large)?;
         let sum = sum::lines(run_id, known.next, &text, name.as_deref());
@@ -154,26 +145,30 @@ pub(super) fn append<'a>(
         ])?;
         known.row = Some(sql.last_insert_rowid());
         known.next += count(&text);
+        rows += 1;
     }
-    if known.next > begun {
-        let end = params![known.number, known.row, known.next, sum::end(run_id, known.row, known.next)];
-        sql.prepare_cached("UPDATE ends SET row = ?2, next = ?3, sum = ?4 WHERE run = ?1")?.execute(end)?;
-    }
-    record(sql, &mut desk.audit, records)
+    Ok(rows + beside(sql, &mut desk.audit, records)?)
 }
 
-/// Appends records to the audit that stand beside no line.
+/// Appends records to the audit that belong to no run.
 pub(super) fn record<'a>(
     sql: &Connection,
-    audit: &mut Tail,
+    desk: &mut Desk,
     records: impl Iterator<Item = &'a String>,
 ) -> Result<(), Stop> {
-    let mut records = records.peekable();
+    ends::turn_to(sql, desk, None)?;
+    beside(sql, &mut desk.audit, records).map(drop)
+}
+
+/// Appends records that stand beside no line.
+fn beside<'a>(sql: &Connection, audit: &mut Tail, records: impl Iterator<Item = &'a String>) -> Result<i64, Stop> {
+    let (mut records, mut rows) = (records.peekable(), 0);
     while let Some(row) = audit.together(sql, &mut records)? {
         sql.prepare_cached("INSERT INTO log (record, link, hash, records) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![row.record, row.link, row.hash, row.records])?;
+        rows += 1;
     }
-    Ok(())
+    Ok(rows)
 }
 
 /// The next lines that go into one row, and the large value of the only one.

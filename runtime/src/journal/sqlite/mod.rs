@@ -4,6 +4,7 @@
 mod append;
 mod audit;
 mod create;
+mod ends;
 mod inbox;
 mod keys;
 mod lease;
@@ -142,7 +143,7 @@ impl SqliteJournal {
                     audit.extend(line.filter(|_| matches!(answer, Claimed::New)));
                     claimed.push(answer);
                 }
-                log::record(sql, &mut desk.audit, audit.iter())?;
+                log::record(sql, desk, audit.iter())?;
                 desk.audit.is_due();
                 Ok(claimed)
             },
@@ -213,7 +214,7 @@ impl Journal for SqliteJournal {
             || "cannot write the audit".into(),
             move |sql, desk| {
                 desk.audit.is_due();
-                log::record(sql, &mut desk.audit, lines.iter())
+                log::record(sql, desk, lines.iter())
             },
         )
     }

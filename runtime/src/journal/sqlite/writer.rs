@@ -1,7 +1,7 @@
 //! Who writes takes what has come in meanwhile, does it in one transaction, commits once, and then answers everybody.
 
 use super::mark::Mark;
-use super::{Durability, KIND, audit, database, lease};
+use super::{Durability, KIND, audit, database, ends, lease};
 use crate::journal::ticket::Reply;
 use crate::journal::{JournalError, Ticket, Trouble};
 use ecow::EcoString;
@@ -120,6 +120,8 @@ pub(super) struct Desk {
     pub last: Option<(EcoString, u64)>,
     /// The end of the audit.
     pub audit: audit::Tail,
+    /// Ends of runs that are not written down.
+    pub ends: ends::Unsaid,
     /// Runs were forgotten: the witness may speak of one of them.
     pub forgot: bool,
 }
@@ -146,8 +148,16 @@ impl Desk {
             known: FxHashMap::default(),
             last: None,
             audit: audit::Tail::default(),
+            ends: ends::Unsaid::default(),
             forgot: false,
         }
+    }
+
+    /// What was known of the file may be otherwise by now.
+    fn forget(&mut self) {
+        self.known.clear();
+        self.audit.forget();
+        self.ends.forget();
     }
 }
 
@@ -177,6 +187,7 @@ impl Writer {
     /// Nobody can hand over work any more.
     pub(super) fn leave(&mut self) {
         self.desk.audit.is_due();
+        let _ = ends::say(&self.connection, &mut self.desk);
         let _ = audit::seal(&self.connection, &mut self.desk);
         lease::leave(&self.connection, &mut self.desk);
     }
@@ -193,8 +204,7 @@ impl Writer {
         let mut finishes = Vec::with_capacity(jobs.len());
         let failed = self.transact(jobs, sync, beats, &mut finishes).err();
         if failed.is_some() {
-            self.desk.known.clear();
-            self.desk.audit.forget();
+            self.desk.forget();
         } else if sync && let Some((run_id, next)) = self.desk.last.take() {
             self.mark.set(&run_id, next, self.desk.audit.head());
         }
@@ -213,30 +223,25 @@ impl Writer {
     ) -> Result<(), (Trouble, String)> {
         let mut jobs = jobs.into_iter();
         let told = |error: rusqlite::Error| Stop::Sql(error).told();
-        if let Err(error) = self.prepare(sync) {
-            let why = told(error);
-            jobs.for_each(|job| drop((job.work)(Err(why.clone()))));
-            return Err(why);
-        }
-        let transaction = match Transaction::begin(&self.connection) {
+        let prepared = self.prepare(sync).and_then(|()| Transaction::begin(&self.connection));
+        let begun = prepared.map_err(Stop::Sql).and_then(|transaction| {
+            // Only now can no other process write any more.
+            self.others = catch_up(transaction.0, &mut self.desk, &mut self.seen)?;
+            if beats {
+                self.desk.audit.is_due();
+                lease::beat(transaction.0, &self.desk)?;
+                self.beat = Instant::now();
+            }
+            Ok(transaction)
+        });
+        let transaction = match begun {
             Ok(transaction) => transaction,
-            Err(error) => {
-                let why = told(error);
+            Err(stop) => {
+                let why = stop.told();
                 jobs.for_each(|job| drop((job.work)(Err(why.clone()))));
                 return Err(why);
             }
         };
-        // Only now can no other process write any more.
-        self.others = others_wrote(transaction.0, &mut self.seen).map_err(told)?;
-        if self.others {
-            self.desk.known.clear();
-            self.desk.audit.forget();
-        }
-        if beats {
-            self.desk.audit.is_due();
-            lease::beat(transaction.0, &self.desk).map_err(told)?;
-            self.beat = Instant::now();
-        }
         while let Some(job) = jobs.next() {
             match (job.work)(Ok((transaction.0, &mut self.desk))) {
                 Ok(Some(finish)) => finishes.push(finish),
@@ -288,8 +293,13 @@ impl Drop for Transaction<'_> {
     }
 }
 
-/// Whether another process has written since this was asked last.
-fn others_wrote(sql: &Connection, seen: &mut i64) -> Result<bool, rusqlite::Error> {
+/// Takes note of what others have written since this was asked last. Gives whether any have.
+fn catch_up(sql: &Connection, desk: &mut Desk, seen: &mut i64) -> Result<bool, Stop> {
     let version = sql.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-    Ok(std::mem::replace(seen, version) != version)
+    let others = std::mem::replace(seen, version) != version;
+    if others {
+        desk.forget();
+    }
+    ends::settle(sql, desk)?;
+    Ok(others)
 }
