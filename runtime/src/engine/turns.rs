@@ -131,6 +131,8 @@ impl RunLoop {
             attempt: Some(key.attempt),
             reason: Some(reason),
             tool: self.calls.get(key).map(|call| call.tool.clone()).unwrap_or_default(),
+            calls: 0,
+            arm: None,
             retry_in_ms: None,
             duration_ms: None,
             at: self.engine.inner.clock.now(),
