@@ -327,10 +327,10 @@ pub enum RunsCommand {
     List(RunsListArgs),
     /// How a run is: its steps, why it waits, and what would move it
     Show(RunArg),
-    /// Every decision in a run, in order
-    Events(RunArg),
-    /// Follow a run until it ends or rests
-    Watch(RunArg),
+    /// Every decision in a run, or in all runs of a thread, in order
+    Events(RunsEventsArgs),
+    /// Follow a run, or all runs of a thread, until they end or rest
+    Watch(RunsEventsArgs),
     /// Answer a question, or decide about a step that waits for an operator; then go on
     Answer(RunsAnswerArgs),
     /// Send an event to a run; then go on
@@ -367,6 +367,20 @@ pub struct ServeArgs {
 pub struct RunArg {
     /// Its id, or the beginning of it
     pub id: String,
+}
+
+/// `weir runs events` and `weir runs watch`
+#[derive(Parser)]
+pub struct RunsEventsArgs {
+    /// The run's id, or the beginning of it
+    #[arg(required_unless_present = "thread", conflicts_with_all = ["thread", "after"])]
+    pub id: Option<String>,
+    /// All runs of this thread: of one conversation or subject
+    #[arg(long, value_name = "THREAD")]
+    pub thread: Option<String>,
+    /// Only what stands behind this position of the thread
+    #[arg(long, value_name = "POSITION", requires = "thread")]
+    pub after: Option<u64>,
 }
 
 /// `weir runs list`

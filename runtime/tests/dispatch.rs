@@ -514,7 +514,7 @@ impl Full {
 impl Journal for Full {
     pass_on! { (write) create append claim release admit }
 
-    pass_on! { [journal] post posts load list forget audit audited enqueue queued due depth remember recall }
+    pass_on! { [journal] post posts load list thread_lines forget audit audited enqueue queued due depth remember recall }
 }
 
 /// Whichever write fails, the run is gone on with by itself when the disk has room again.

@@ -436,7 +436,7 @@ impl Journal for Failing {
         self.journal.append(batch)
     }
 
-    pass_on! { [journal] create claim release post posts load list forget audit audited enqueue admit queued due depth remember recall }
+    pass_on! { [journal] create claim release post posts load list thread_lines forget audit audited enqueue admit queued due depth remember recall }
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use weir_compiler::plan::Plan;
 use weir_runtime::engine::conformance::{Home, check};
-use weir_runtime::engine::{Begun, Engine, EngineError, History, LocalEngine, Signal, StartRequest, Toolbox};
+use weir_runtime::engine::{
+    Begun, Engine, EngineError, History, LocalEngine, Signal, StartRequest, ThreadEvent, ThreadStream, Toolbox,
+};
 use weir_runtime::envelope::Envelope;
 use weir_runtime::journal::{Filter, Journal, MemoryJournal, RunRecord, SqliteJournal};
 use weir_runtime::machine::Decision;
@@ -59,6 +61,10 @@ enum Wrong {
     CountsTwice,
     /// It goes on with a paused run without being told.
     GoesOn,
+    /// It reads a thread from the start whatever is asked.
+    StartsOver,
+    /// Who follows a thread hears nothing of runs that begin later.
+    HearsNoMore,
     /// Its next process knows of nothing.
     Forgets,
 }
@@ -142,6 +148,23 @@ impl Engine for Broken {
         self.0.history(run_id).await
     }
 
+    async fn thread_events(&self, thread: &str, after: u64, limit: usize) -> Done<Vec<ThreadEvent>> {
+        match self.1 {
+            Wrong::StartsOver if limit < usize::MAX => self.0.thread_events(thread, after / 2, limit).await,
+            _ => self.0.thread_events(thread, after, limit).await,
+        }
+    }
+
+    async fn follow_thread(&self, thread: &str, after: u64) -> Done<ThreadStream> {
+        match self.1 {
+            Wrong::HearsNoMore => {
+                let events = self.0.thread_events(thread, after, usize::MAX).await?;
+                Ok(Box::pin(futures_util::stream::iter(events.into_iter().map(Ok))))
+            }
+            _ => self.0.follow_thread(thread, after).await,
+        }
+    }
+
     async fn status(&self, run_id: &str) -> Done<Envelope> {
         self.0.status(run_id).await
     }
@@ -158,6 +181,8 @@ async fn engines_that_break_a_promise_are_found() {
         (Wrong::NeverCancels, "cancelling takes back"),
         (Wrong::CountsTwice, "an event is kept"),
         (Wrong::GoesOn, "a paused run"),
+        (Wrong::StartsOver, "the events of a thread"),
+        (Wrong::HearsNoMore, "a thread is followed"),
         (Wrong::Forgets, "one start key is one run"),
     ] {
         let found = check(&|| Ok(Box::new(BrokenHome(Arc::default(), wrong)))).await.unwrap_err();

@@ -45,12 +45,13 @@ fn run(id: &str) -> RunRecord {
     }
 }
 
-/// Two runs, one with a large value and a key.
+/// Two runs, one with a large value, a key and a thread.
 fn fill(folder: &Path) {
     let journal = SqliteJournal::open(folder.join("weir.db")).unwrap();
     let first =
         NewRun { run: run("r1"), plan: "{\"plan\":1}".into(), start_key: None, lines: vec![line("0")], audit: vec![] };
-    journal.create(first.clone()).wait().unwrap();
+    let of_thread = RunRecord { thread: Some("t".into()), ..run("r1") };
+    journal.create(NewRun { run: of_thread, ..first.clone() }).wait().unwrap();
     journal.create(NewRun { run: run("r2"), ..first }).wait().unwrap();
     let call = DueCall { line: Some(line("\"claimed\"")), claim: Some(key("k")), audit: None };
     let batch = Batch { run_id: "r1".into(), token: 1, seq: 1, calls: vec![call], sync: true, ..Batch::default() };
@@ -71,6 +72,7 @@ fn look(folder: &Path) -> Result<Vec<String>, JournalError> {
         seen.push(format!("{loaded:?}"));
     }
     seen.push(journal.list(&Filter::default())?.len().to_string());
+    seen.push(format!("{:?}", journal.thread_lines("t", 0, 100)?));
     let token = journal.claim("r1").wait()?;
     let call = DueCall { line: Some(line("\"again\"")), claim: Some(key("k")), audit: None };
     let batch = Batch { run_id: "r1".into(), token, seq: 3, calls: vec![call], sync: true, ..Batch::default() };

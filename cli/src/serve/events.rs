@@ -1,11 +1,13 @@
 //! Events as a stream (server-sent events). Those of one run are always read from its journal, so that they are the same
-//! whoever carries the run on and however often a reader comes back; what is observed here only wakes the reader. Those
-//! of all runs are told as they come, and from the journals where a reader comes back too late for that.
+//! whoever carries the run on and however often a reader comes back; what is observed here only wakes the reader. So are
+//! those of a thread. Those of all runs are told as they come, and from the journals where a reader comes back too late for that.
 
 mod all;
 mod one;
+mod thread;
 
 pub use all::of_all;
+pub use thread::of_thread;
 
 use super::asked::Asked;
 use super::problem::Problem;
@@ -83,7 +85,7 @@ fn listed(history: &History, after: u64) -> Vec<Json> {
 }
 
 /// An event with its number.
-pub fn numbered(event: &Observed) -> Json {
+fn numbered(event: &Observed) -> Json {
     let mut json = json!({ "seq": event.seq });
     if let (Some(fields), Ok(Json::Object(rest))) = (json.as_object_mut(), serde_json::to_value(event)) {
         fields.extend(rest);
@@ -93,7 +95,12 @@ pub fn numbered(event: &Observed) -> Json {
 
 /// An event as it is sent.
 fn sent(event: &Observed, id: Option<String>) -> Event {
-    let text = crate::escape::json(&numbered(event).to_string()).into_owned();
+    written(&numbered(event), id)
+}
+
+/// The same of an event that is JSON already.
+fn written(event: &Json, id: Option<String>) -> Event {
+    let text = crate::escape::json(&event.to_string()).into_owned();
     let sent = Event::default().data(text);
     match id {
         Some(id) => sent.id(id),

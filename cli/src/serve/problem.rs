@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde_json::json;
 use weir_runtime::engine::EngineError;
+use weir_runtime::journal::Trouble;
 
 /// Why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,13 @@ impl Problem {
             .help("`GET /v1/runs` lists those that there are; an id is written in full")
     }
 
+    /// No run is of that thread.
+    pub fn no_thread(thread: &str) -> Self {
+        let shown = crate::escape::short(thread, 80);
+        Problem::new(StatusCode::NOT_FOUND, "no_thread", format!("there is no thread `{shown}`"))
+            .help("a run is put into one by `thread` when it is started")
+    }
+
     /// Everything on one line, for those who get no JSON.
     pub fn line(&self) -> String {
         let mut line = self.message.clone();
@@ -78,6 +86,14 @@ impl From<EngineError> for Problem {
         match error {
             EngineError::Refused(lines) => conflict("refused", "nothing was started".into()).details(lines),
             EngineError::NoRun(run_id) => Problem::no_run(&run_id),
+            EngineError::NoThread(thread) => Problem::no_thread(&thread),
+            EngineError::Unread(ref source) if source.trouble == Trouble::Damaged => {
+                let problem = "the journal is damaged".into();
+                broken(&error, StatusCode::INTERNAL_SERVER_ERROR, "damaged", problem)
+            }
+            EngineError::Unread(_) => {
+                broken(&error, StatusCode::SERVICE_UNAVAILABLE, "journal", "the journal cannot be read".into())
+            }
             EngineError::Ended { run_id, status } => {
                 conflict("ended", format!("run {run_id} has ended: it is {status}"))
             }

@@ -1,13 +1,11 @@
 //! Looking at runs.
 
 use super::asked::Asked;
-use super::events::numbered;
 use super::problem::Problem;
 use super::{App, raw};
 use crate::moves::moves;
 use crate::suggest::did_you_mean;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -82,23 +80,4 @@ pub fn snapshot(journal: &dyn Journal, history: &History) -> Json {
         fields.insert("moves".into(), json!(moves(journal, history)));
     }
     all
-}
-
-/// `GET /v1/threads/{thread}/events`
-pub async fn thread(State(app): State<Arc<App>>, Path(thread): Path<String>) -> Result<Response, Problem> {
-    let filter = Filter { thread: Some(thread.as_str().into()), limit: MOST, ..Filter::default() };
-    let runs = app.engine.list(&filter).await?;
-    if runs.is_empty() {
-        let shown = crate::escape::short(&thread, 80);
-        return Err(Problem::new(StatusCode::NOT_FOUND, "no_thread", format!("there is no thread `{shown}`"))
-            .help("a run is put into one by `thread` when it is started"));
-    }
-    let mut events = Vec::new();
-    for run in runs.iter().rev() {
-        events.extend(app.history(&run.run_id).await?.events);
-    }
-    // Stable: those of one run keep their order.
-    events.sort_by_key(|event| event.at);
-    let events: Vec<Json> = events.iter().map(numbered).collect();
-    Ok(raw(json!({ "thread": thread, "events": events })))
 }

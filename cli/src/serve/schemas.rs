@@ -116,7 +116,14 @@ fn told() -> Json {
 /// Answers about runs.
 fn runs() -> Json {
     let status = json!({ "enum": STATUSES });
-    let events = json!({ "type": "array", "items": named("Event") });
+    let list = |item| json!({ "type": "array", "items": named(item) });
+    let event = json!({
+        "type": "object", "required": ["seq", "event", "run_id", "flow", "at", "trace_id"],
+        "properties": {
+            "seq": count(), "event": text(), "run_id": text(), "flow": text(), "step": text(),
+            "attempt": count(), "reason": text(), "duration_ms": { "type": "integer" }, "at": text(), "trace_id": text()
+        }
+    });
     json!({
         "Begun": object(json!({
             "run_id": text(), "status": status,
@@ -131,15 +138,15 @@ fn runs() -> Json {
             "finished_at": maybe_text(), "parent": maybe_text()
         })), json!({ "progress": named("Progress") })),
         "Runs": object(json!({ "runs": { "type": "array", "items": named("Run") } })),
-        "Event": {
-            "type": "object", "required": ["seq", "event", "run_id", "flow", "at", "trace_id"],
-            "properties": {
-                "seq": count(), "event": text(), "run_id": text(), "flow": text(), "step": text(),
-                "attempt": count(), "reason": text(), "duration_ms": { "type": "integer" }, "at": text(), "trace_id": text()
-            }
+        "Event": event,
+        "ThreadEvent": {
+            "allOf": [named("Event")], "required": ["position"],
+            "properties": { "position": {
+                "type": "integer", "minimum": 1, "description": "where it stands in the thread; what was decided at once stands at one position"
+            } }
         },
-        "Events": object(json!({ "events": events })),
-        "ThreadEvents": object(json!({ "thread": text(), "events": events })),
+        "Events": object(json!({ "events": list("Event") })),
+        "ThreadEvents": object(json!({ "thread": text(), "events": list("ThreadEvent") })),
         "Step": {
             "type": "object", "required": ["step", "flow", "state", "attempts", "started_at"],
             "properties": {

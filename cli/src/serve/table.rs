@@ -222,13 +222,22 @@ pub const ROUTES: &[Route] = &[
         method: "get",
         path: "/v1/threads/{thread}/events",
         name: "thread_events",
-        summary: "Every decision in the runs of a thread, in the order of their times; nothing in it ever changes, it only grows",
+        summary: "Every decision in the runs of a thread, in the order in which they were written down. With `Accept: text/event-stream` \
+                  they are sent as they come, also those of runs that begin later",
         role: VIEWER,
-        params: &[],
+        params: &[
+            query("after", "integer", "Only events behind this position"),
+            query(
+                "limit",
+                "integer",
+                "A page has so many, up to 1000, and those at the position of the last one; default: 100",
+            ),
+            LAST_EVENT,
+        ],
         body: None,
-        answers: &[(200, "ThreadEvents")],
-        problems: &[404],
-        handler: || get(runs::thread),
+        answers: &[(200, "ThreadEvents"), (200, "events")],
+        problems: &[400, 404],
+        handler: || get(events::of_thread),
     },
     Route {
         method: "post",

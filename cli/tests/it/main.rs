@@ -45,4 +45,5 @@ mod signals;
 mod standing;
 mod stdlib_page;
 mod support;
+mod threads;
 mod tools;

@@ -198,12 +198,12 @@ fn in_the_middle() -> (Folder, Begun) {
 fn a_run_that_cannot_be_written_down_any_more_gives_its_envelope_all_the_same() {
     for (change, says) in [
         (
-            "CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT raise(abort, 'no'); END",
+            "CREATE TRIGGER no BEFORE INSERT ON log BEGIN SELECT raise(abort, 'no'); END",
             "another program has changed it",
         ),
         // Somebody else has taken it over.
         ("UPDATE runs SET token = token + 1, owner = 'other'", "another process"),
-        ("DROP TABLE audit", "bring a copy back"),
+        ("DROP TABLE log", "bring a copy back"),
     ] {
         let (here, begun) = in_the_middle();
         database(&here).execute_batch(change).unwrap();

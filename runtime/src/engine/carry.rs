@@ -86,7 +86,7 @@ impl RunLoop {
 
     /// Makes one attempt of a call in a task of its own. A panic in a tool is a fault like any other.
     pub(super) fn call(&mut self, call: CallEffect, permit: Option<Permit>) {
-        let tools = self.engine.inner.tools.clone();
+        let tools = Arc::clone(&self.engine.inner.tools);
         let sender = self.sender.clone();
         let timeout = self.time_left(&call);
         let name = call.tool.clone();
@@ -118,7 +118,7 @@ impl RunLoop {
             (permit, self.engine.clone(), told)
         });
         let attempt =
-            Attempt { key, name: name.clone(), timeout, plan: Arc::clone(&plan), tools: tools.clone(), gated };
+            Attempt { key, name: name.clone(), timeout, plan: Arc::clone(&plan), tools: Arc::clone(&tools), gated };
         let make = async move {
             let tool = plan.tools.get(&name).map(|tool| (tool, &plan.types));
             tools.call(&name, &ask, rest.as_deref(), tool).await
@@ -236,7 +236,7 @@ struct Attempt {
     name: EcoString,
     timeout: Duration,
     plan: Arc<Plan>,
-    tools: Toolbox,
+    tools: Arc<Toolbox>,
     gated: Option<(Permit, LocalEngine, Observed)>,
 }
 

@@ -25,6 +25,7 @@ mod lab;
 mod people;
 mod runs;
 mod sub_runs;
+mod threads;
 
 pub use lab::{Home, Verdict};
 
@@ -48,7 +49,9 @@ pub async fn check(new: &(dyn Fn() -> Result<Box<dyn Home>, String> + Sync)) -> 
         "a saga that fails takes back what it did, newest first": runs::compensates;
         "a retried run does again only what failed": runs::retry;
         "nothing is known of a run that never was": runs::unknown_run;
-        "runs of one thread are listed together": runs::threads;
+        "runs of one thread are listed together": threads::listed;
+        "the events of a thread stand in one list, in order, and are read on from any position": threads::events;
+        "a thread is followed, runs that begin later included": threads::followed;
         "cancelling takes back what a saga did, once": people::cancel;
         "a paused run ends its call and makes no other until it is resumed": people::pause;
         "a question waits for an answer that fits, in whichever process": people::answer;

@@ -4,7 +4,8 @@ use super::carry::{Message, go};
 use super::queue::{Taken, When, is_limited};
 use super::retry::Anew;
 use super::run::RunLoop;
-use super::{Begun, Engine, EngineError, History, Signal, StartRequest, Toolbox};
+use super::threads::{self, Followers, ThreadReader};
+use super::{Begun, Engine, EngineError, History, Signal, StartRequest, ThreadEvent, ThreadStream, Toolbox};
 use crate::envelope::Envelope;
 use crate::journal::{Appended, Batch, Created, Filter, Journal, NewRun, RunRecord, Ticket};
 use crate::limits::{Gate, GateState};
@@ -93,7 +94,7 @@ pub struct LocalEngine {
 
 pub(super) struct Inner {
     pub journal: Arc<dyn Journal>,
-    pub tools: Toolbox,
+    pub tools: Arc<Toolbox>,
     /// By server; what is not limited has none.
     pub gates: BTreeMap<EcoString, Arc<Gate>>,
     pub clock: Arc<dyn Clock>,
@@ -116,6 +117,8 @@ pub(super) struct Inner {
     pub worked_out: Mutex<Option<WorkedOut>>,
     /// The run that broke off last, as it was known.
     pub broke: Mutex<Option<Envelope>>,
+    /// Who follows a thread.
+    pub followers: Followers,
 }
 
 /// A plan, worked out.
@@ -169,7 +172,7 @@ impl LocalEngine {
         let inner = Inner {
             gates: gates(&tools, &clock, &journal),
             journal,
-            tools,
+            tools: Arc::new(tools),
             clock,
             answerer: None,
             stays: false,
@@ -182,6 +185,7 @@ impl LocalEngine {
             news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
             broke: Mutex::default(),
+            followers: Followers::default(),
         };
         LocalEngine { inner: Arc::new(inner), by: None }
     }
@@ -200,7 +204,7 @@ impl LocalEngine {
         let old = &self.inner;
         let mut inner = Inner {
             journal: Arc::clone(&old.journal),
-            tools: old.tools.clone(),
+            tools: Arc::clone(&old.tools),
             gates: BTreeMap::new(),
             clock: Arc::clone(&old.clock),
             answerer: old.answerer.clone(),
@@ -214,6 +218,7 @@ impl LocalEngine {
             news: tokio::sync::Notify::new(),
             worked_out: Mutex::default(),
             broke: Mutex::default(),
+            followers: Followers::default(),
         };
         change(&mut inner);
         inner.gates = gates(&inner.tools, &inner.clock, &inner.journal);
@@ -716,6 +721,14 @@ impl Engine for LocalEngine {
         let questions = questions.collect();
         let rounds = run.machine.rounds();
         Ok(History { record: loaded.run, envelope, lines: loaded.lines.len(), plan, events, questions, held, rounds })
+    }
+
+    async fn thread_events(&self, thread: &str, after: u64, limit: usize) -> Result<Vec<ThreadEvent>, EngineError> {
+        ThreadReader::new(self, thread, after)?.read(limit).await.map(|(_, events)| events)
+    }
+
+    async fn follow_thread(&self, thread: &str, after: u64) -> Result<ThreadStream, EngineError> {
+        ThreadReader::new(self, thread, after).map(threads::follow)
     }
 
     fn watch(&self) -> UnboundedReceiver<Observed> {

@@ -16,6 +16,7 @@ mod retry;
 mod run;
 mod standing;
 mod started;
+mod threads;
 mod timers;
 mod toolbox;
 mod turn;
@@ -26,6 +27,7 @@ pub use followed::Followed;
 pub use local::{Answerer, Clock, LocalEngine, Question, SystemClock};
 pub(crate) use look::ended_call;
 pub use queue::{Queued, When};
+pub use threads::ThreadReader;
 pub use toolbox::Toolbox;
 pub use validate::{check_args, from_outside, validate};
 
@@ -35,7 +37,9 @@ use crate::machine::Decision;
 use crate::observe::Observed;
 use async_trait::async_trait;
 use ecow::EcoString;
+use futures_util::Stream;
 use indexmap::IndexMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use weir_compiler::plan::Plan;
@@ -130,6 +134,21 @@ pub trait Engine: Send + Sync {
     /// No such run, a damaged journal.
     async fn history(&self, run_id: &str) -> Result<History, EngineError>;
 
+    /// The events of a thread, those of all its runs, in the order in which they were written down: those behind this
+    /// position, as many as are wanted and those that stand at the position of the last of them. Where there are none, the
+    /// list ends there; it only grows at its end, and loses the events of runs that are forgotten.
+    ///
+    /// # Errors
+    /// No such thread, a damaged journal.
+    async fn thread_events(&self, thread: &str, after: u64, limit: usize) -> Result<Vec<ThreadEvent>, EngineError>;
+
+    /// The events of a thread behind this position, as they come: also those of runs that begin later, and of runs that
+    /// others carry on. It ends with an error only.
+    ///
+    /// # Errors
+    /// No such thread, a damaged journal.
+    async fn follow_thread(&self, thread: &str, after: u64) -> Result<ThreadStream, EngineError>;
+
     /// How a run is.
     ///
     /// # Errors
@@ -148,6 +167,20 @@ pub struct Begun {
     /// It was started under this key before, so nothing was started now.
     pub known: bool,
 }
+
+/// An event of a run, as it stands in the list of the run's thread.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ThreadEvent {
+    /// Where it stands. Positions rise, with gaps, and none is used twice; what was decided at once stands at one position,
+    /// in the order of `seq`.
+    pub position: u64,
+    /// What was decided.
+    #[serde(flatten)]
+    pub event: Observed,
+}
+
+/// The events of a thread as they come.
+pub type ThreadStream = Pin<Box<dyn Stream<Item = Result<ThreadEvent, EngineError>> + Send>>;
 
 /// Everything that is known about a run.
 #[derive(Clone, Debug)]
@@ -242,6 +275,12 @@ pub enum EngineError {
     /// There is no run of that id.
     #[error("there is no run {0}: `weir runs list` shows those that there are")]
     NoRun(EcoString),
+    /// No run is of that thread.
+    #[error("there is no thread `{0}`: a run is put into one when it is started, with `--thread` or `thread`")]
+    NoThread(EcoString),
+    /// A list of events, or of runs, that cannot be read.
+    #[error("{0}")]
+    Unread(JournalError),
     /// The run has ended.
     #[error("run {run_id} has ended: it is {status}")]
     Ended {

@@ -153,6 +153,9 @@ impl RunLoop {
         }
         let claimed = self.write(&mut turn, due.records).await?;
         self.tell(std::mem::take(&mut turn.notes));
+        if let Some(thread) = &self.thread {
+            self.engine.inner.followers.wake(thread);
+        }
         self.carry_out(rest);
         for ((call, permit), claimed) in due.calls.into_iter().zip(claimed) {
             self.begin(call, permit, claimed);

@@ -1,6 +1,7 @@
 //! What every journal must do, as a suite that any implementation can be held to.
 
 mod queue;
+mod threads;
 
 use super::{
     Appended, Batch, Claimed, Created, DueCall, Filter, Journal, JournalError, KeyChange, KeyClaim, Line, Loaded,
@@ -19,7 +20,7 @@ pub type Verdict = Result<(), String>;
 /// The first promise that it breaks.
 pub fn check(new: &dyn Fn() -> Box<dyn Journal>) -> Verdict {
     type Promise = (&'static str, fn(&dyn Journal) -> Verdict);
-    let promises: [Promise; 22] = [
+    let promises: [Promise; 27] = [
         ("a run comes back as it was written", comes_back),
         ("one id is one run", one_id_one_run),
         ("one start key is one run", one_key_one_run),
@@ -42,6 +43,11 @@ pub fn check(new: &dyn Fn() -> Box<dyn Journal>) -> Verdict {
         ("a run that rests is woken", queue::wakes),
         ("a run that is let go of in the middle is found", queue::found),
         ("what is remembered is known", queue::remembers),
+        ("the lines of a thread stand in the order in which they were written, and no others", threads::order),
+        ("a thread is read on from any position", threads::pages),
+        ("what was not written stands in no thread", threads::only_written),
+        ("a queued run stands in its thread once it has lines", threads::queued),
+        ("runs that are forgotten leave their thread, and their positions are not used again", threads::forgotten),
     ];
     promises.iter().try_for_each(|(name, promise)| promise(&*new()).map_err(|why| format!("{name}: {why}")))
 }

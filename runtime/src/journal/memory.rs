@@ -1,16 +1,18 @@
 //! Journals in memory: for tests, and for runs that leave no trace but their keys.
 
 mod queue;
+mod threads;
 
 use super::{
     Admitted, Appended, AuditPage, Batch, Claimed, Created, Depth, Due, Filter, Journal, JournalError, KeyChange,
-    KeyClaim, Line, Loaded, NO_RUN, NewRun, Place, Post, RUN_EXISTS, RunRecord, SqliteJournal, Standing, Ticket,
-    Trouble,
+    KeyClaim, Line, Loaded, NO_RUN, NewRun, Place, Post, RUN_EXISTS, RunRecord, SqliteJournal, Standing, ThreadLine,
+    Ticket, Trouble,
 };
 use ecow::EcoString;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use threads::Threads;
 use weir_stdlib::value::{Hash, Value};
 
 /// Runs and keys in memory, gone with the process. Whoever uses it is one and the same owner.
@@ -32,6 +34,7 @@ struct State {
     begun: Vec<(EcoString, i64)>,
     memory: BTreeMap<String, String>,
     audit: AuditPage,
+    threads: Threads,
 }
 
 struct Run {
@@ -84,6 +87,7 @@ impl State {
         if let Some(key) = new.start_key {
             self.starts.insert(key, run_id.clone());
         }
+        self.threads.append(new.run.thread.as_ref(), &run_id, 0..new.lines.len() as u64);
         self.runs
             .insert(run_id, Run { record: new.run, lines: new.lines, token: 1, held: true, holds: false, slot: None });
         self.audit(new.audit);
@@ -120,6 +124,7 @@ impl State {
         self.posts.retain(|post| !batch.posts.contains(&post.number));
         let Some(run) = self.runs.get_mut(&batch.run_id) else { return Err(no_run(String::new())) };
         run.lines.append(&mut lines);
+        self.threads.append(run.record.thread.as_ref(), &batch.run_id, batch.seq..run.lines.len() as u64);
         if let Some(change) = batch.status {
             run.record.status = change.status.into();
             run.record.finished_at = change.finished_at;
@@ -254,6 +259,10 @@ impl Journal for MemoryJournal {
         }))
     }
 
+    fn thread_lines(&self, thread: &str, after: u64, limit: usize) -> Result<Vec<ThreadLine>, JournalError> {
+        Ok(self.state().thread_lines(thread, after, limit))
+    }
+
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {
         Ok(self.state().list(filter))
     }
@@ -276,6 +285,7 @@ impl Journal for MemoryJournal {
             state.runs.values().filter(|run| old(run)).take(limit).map(|run| run.record.run_id.clone()).collect();
         ids.iter().for_each(|id| drop(state.runs.shift_remove(id)));
         ids.iter().for_each(|id| drop(state.queue.shift_remove(id)));
+        state.threads.forget(&ids);
         Ticket::known(Ok(ids.len()))
     }
 
@@ -385,6 +395,10 @@ impl Journal for EphemeralJournal {
 
     fn load(&self, run_id: &str) -> Result<Option<Loaded>, JournalError> {
         self.runs.load(run_id)
+    }
+
+    fn thread_lines(&self, thread: &str, after: u64, limit: usize) -> Result<Vec<ThreadLine>, JournalError> {
+        self.runs.thread_lines(thread, after, limit)
     }
 
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {

@@ -9,11 +9,13 @@ pub(crate) mod database;
 mod memory;
 mod queue;
 mod sqlite;
+mod threads;
 mod ticket;
 
 pub use memory::{EphemeralJournal, MemoryJournal};
 pub use queue::{Admitted, Depth, Due, Place, Standing};
 pub use sqlite::{Durability, SqliteJournal};
+pub use threads::ThreadLine;
 pub use ticket::{Reply, Ticket};
 
 use crate::audit::{Head, Link};
@@ -67,6 +69,14 @@ pub trait Journal: Send + Sync {
         })?;
         Ok(loaded.lines.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect())
     }
+
+    /// At most so many lines of the runs of a thread behind this position, in the order in which they were committed. Every
+    /// line of a run that has a thread stands there once, from the commit on that wrote it down; those of runs that were
+    /// forgotten no more. Nothing where there is no such thread.
+    ///
+    /// # Errors
+    /// A journal that cannot be read, or is damaged: the record is named.
+    fn thread_lines(&self, thread: &str, after: u64, limit: usize) -> Result<Vec<ThreadLine>, JournalError>;
 
     /// Newest runs first.
     ///

@@ -5,7 +5,7 @@ use super::world::World;
 use crate::engine::ended_call;
 use crate::journal::{
     Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Loaded, MemoryJournal,
-    NewRun, Place, Post, RunRecord, Ticket,
+    NewRun, Place, Post, RunRecord, ThreadLine, Ticket,
 };
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,6 +73,10 @@ impl Journal for CutJournal {
 
     fn load(&self, run_id: &str) -> Result<Option<Loaded>, JournalError> {
         self.runs.load(run_id)
+    }
+
+    fn thread_lines(&self, thread: &str, after: u64, limit: usize) -> Result<Vec<ThreadLine>, JournalError> {
+        self.runs.thread_lines(thread, after, limit)
     }
 
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {

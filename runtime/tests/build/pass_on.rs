@@ -15,6 +15,9 @@ macro_rules! pass_on {
     (@ list $to:tt) => {
         pass_on!(# $to list(filter: &weir_runtime::journal::Filter) -> Result<Vec<weir_runtime::journal::RunRecord>, JournalError>);
     };
+    (@ thread_lines $to:tt) => {
+        pass_on!(# $to thread_lines(thread: &str, after: u64, limit: usize) -> Result<Vec<weir_runtime::journal::ThreadLine>, JournalError>);
+    };
     (@ forget $to:tt) => { pass_on!(# $to forget(before: &str, limit: usize) -> Ticket<usize>); };
     (@ audit $to:tt) => { pass_on!(# $to audit(lines: Vec<String>) -> Ticket<()>); };
     (@ audited $to:tt) => {

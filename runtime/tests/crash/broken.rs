@@ -64,7 +64,7 @@ impl Broken {
 }
 
 impl Journal for Broken {
-    pass_on! { [journal] create claim release post posts list audit audited forget enqueue admit queued due depth remember recall }
+    pass_on! { [journal] create claim release post posts list audit audited thread_lines forget enqueue admit queued due depth remember recall }
 
     fn append(&self, mut batch: Batch) -> Ticket<Appended> {
         match self.which {

@@ -56,6 +56,9 @@ impl Answerer for Yes {
     }
 }
 
+/// The flow whose runs belong to a thread, and that thread.
+const THREAD: &str = "thread";
+
 /// Ends the process: 0 when all is done, 3 when the journal could not be written.
 pub fn run(folder: &Path) {
     // Whoever watches is ready now.
@@ -89,12 +92,17 @@ async fn go(folder: &Path) -> Result<Vec<String>, String> {
     }
     let plan: Plan = serde_json::from_str(&std::fs::read_to_string(folder.join("plan.json")).unwrap()).unwrap();
     let grants = ["t.read", "t.write", "t.send"].map(Into::into).to_vec();
-    let request = StartRequest { key: Some("once".into()), grants, delivery: true, ..StartRequest::new("crash") };
+    let threaded = std::env::var("WEIR_CRASH_FLOW").is_ok_and(|name| name == THREAD);
+    let (key, thread) = (Some("once".into()), threaded.then(|| THREAD.into()));
+    let request = StartRequest { key, thread, grants, delivery: true, ..StartRequest::new("crash") };
     let said = |error: EngineError| error.to_string();
     engine.start(Arc::new(plan), request).await.map_err(said)?;
     for _ in 0..50 {
         let open = engine.list(&Filter { unfinished: true, ..Filter::default() }).await.map_err(said)?;
         if open.is_empty() {
+            if threaded {
+                listed(&engine).await?;
+            }
             return outcome(&engine).await.map_err(said);
         }
         for run in open {
@@ -128,6 +136,21 @@ pub async fn help(engine: &LocalEngine, envelope: &Envelope, folder: &Path) -> R
         }
     }
     Ok(())
+}
+
+/// The list of the thread holds every event of every run, once and in its order.
+async fn listed(engine: &LocalEngine) -> Result<(), String> {
+    let said = |error: EngineError| error.to_string();
+    let mut left = engine.thread_events(THREAD, 0, usize::MAX).await.map_err(said)?;
+    for run in engine.list(&Filter::default()).await.map_err(said)? {
+        let of_run = left.extract_if(.., |one| one.event.run_id == run.run_id);
+        let told: Vec<_> = of_run.map(|one| one.event).collect();
+        let events = engine.history(&run.run_id).await.map_err(said)?.events;
+        if told != events {
+            return Err(format!("run {} stands in its thread as {told:?}, not {events:?}", run.run_id));
+        }
+    }
+    if left.is_empty() { Ok(()) } else { Err(format!("the thread has more than its runs: {left:?}")) }
 }
 
 /// How each run ended, without its id.

@@ -145,6 +145,17 @@ coordinator last(n: string) can t.write {
   t.put(n: n)
 }"#
         }
+        "thread" => {
+            r#"
+coordinator main() -> string can t.write {
+  start part()
+  last = t.put(n: "main")
+  return last.id
+}
+coordinator part() can t.write {
+  t.put(n: "part")
+}"#
+        }
         "schedule" => {
             r#"
 coordinator main() -> string can t.write {

@@ -52,7 +52,7 @@ macro_rules! sweeps {
 }
 
 sweeps! {
-    saga nested_saga compensates parallel_loop approval timer receive delivery sub_runs schedule campaign keyed retries
+    saga nested_saga compensates parallel_loop approval timer receive delivery sub_runs thread schedule campaign keyed retries
     long_loop monitors
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use weir_runtime::journal::{
     Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, Line, Loaded, NewRun,
-    Place, Post, RunRecord, Ticket, Trouble,
+    Place, Post, RunRecord, ThreadLine, Ticket, Trouble,
 };
 
 /// A journal that knows how much of it a loss of power leaves.
@@ -192,6 +192,10 @@ impl Journal for Disk {
 
     fn lines(&self, run_id: &str, from: u64) -> Result<Vec<Line>, JournalError> {
         self.read(|journal| journal.lines(run_id, from))
+    }
+
+    fn thread_lines(&self, thread: &str, after: u64, limit: usize) -> Result<Vec<ThreadLine>, JournalError> {
+        self.read(|journal| journal.thread_lines(thread, after, limit))
     }
 
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {

@@ -102,5 +102,5 @@ impl Journal for Owned {
         Ok(found)
     }
 
-    pass_on! { [inner] create append claim release post posts load forget audit audited enqueue admit queued due depth remember recall }
+    pass_on! { [inner] create append claim release post posts load thread_lines forget audit audited enqueue admit queued due depth remember recall }
 }

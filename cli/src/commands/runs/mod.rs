@@ -5,6 +5,7 @@ mod answer;
 mod follow;
 mod list;
 mod show;
+mod thread;
 
 pub use list::seconds;
 
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use weir_compiler::project::Config;
 use weir_compiler::registry::Lock;
 use weir_runtime::engine::{Engine, EngineError, LocalEngine, Toolbox};
-use weir_runtime::journal::{Filter, Journal};
+use weir_runtime::journal::{Filter, Journal, Trouble};
 
 /// The project whose runs are meant.
 pub struct Here {
@@ -47,8 +48,14 @@ fn done(args: &RunsArgs) -> Outcome {
     match &args.command {
         RunsCommand::List(args) => list::run(&here, args),
         RunsCommand::Show(args) => show::show(&here, &args.id),
-        RunsCommand::Events(args) => show::events(&here, &args.id),
-        RunsCommand::Watch(args) => follow::watch(&here, &args.id),
+        RunsCommand::Events(args) => match &args.thread {
+            Some(name) => thread::events(&here, name, args.after.unwrap_or(0)),
+            None => show::events(&here, args.id.as_deref().unwrap_or_default()),
+        },
+        RunsCommand::Watch(args) => match &args.thread {
+            Some(name) => thread::watch(&here, name, args.after.unwrap_or(0)),
+            None => follow::watch(&here, args.id.as_deref().unwrap_or_default()),
+        },
         RunsCommand::Answer(args) => answer::run(here, args),
         RunsCommand::Signal(args) => follow::signal(here, args),
         RunsCommand::Pause(args) => follow::pause(&here, &args.id),
@@ -120,6 +127,9 @@ pub fn said(error: EngineError) -> Error {
     let text = error.to_string();
     match error {
         EngineError::NoRun(_) => Error::usage(text).code("no_run"),
+        EngineError::NoThread(_) => Error::usage(text).code("no_thread"),
+        EngineError::Unread(source) if source.trouble == Trouble::Damaged => Error::failed(text).code("damaged"),
+        EngineError::Unread(_) => Error::failed(text).code("journal"),
         EngineError::Unfit(_) => Error::usage(text).code("unfit"),
         EngineError::Ended { .. } => Error::usage(text).code("ended"),
         EngineError::Refused(messages) => {

@@ -62,6 +62,8 @@ fn every_route_and_its_answers_are_described() {
     held.holds("post", "/v1/events", &server.post("/v1/events", &json!({ "event": "none" })));
     held.holds("post", "/hooks/{path}", &server.post("/hooks/none", &json!({})));
     held.holds("get", "/v1/threads/{thread}/events", &server.get("/v1/threads/t/events"));
+    held.holds("get", "/v1/threads/{thread}/events", &server.get("/v1/threads/t/events?after=1&limit=2"));
+    held.holds("get", "/v1/threads/{thread}/events", &server.get("/v1/threads/t/events?after=x"));
     held.holds("get", "/v1/threads/{thread}/events", &server.get("/v1/threads/none/events"));
     held.holds("get", "/v1/runs", &server.get("/v1/runs?x=1"));
     held.holds("get", "/v1/runs/{run_id}", &server.get(&format!("/v1/runs/{run_id}")));

@@ -10,3 +10,4 @@ mod mcp;
 mod operating;
 mod sdk;
 pub mod support;
+mod threads;

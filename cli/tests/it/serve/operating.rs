@@ -158,7 +158,7 @@ fn whatever_is_too_old_is_forgotten_however_much_it_is() {
     let here = server.kill();
     // As many as no single bite takes.
     let database = rusqlite::Connection::open(here.path(".weir/weir.db")).unwrap();
-    let columns = "flow, program, status, started_at, finished_at, next, token, sum";
+    let columns = "flow, program, status, started_at, finished_at, token, sum";
     let many = format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
          INSERT INTO runs (run_id, {columns}) SELECT run_id || i, {columns} FROM n, runs"

@@ -28,7 +28,7 @@ pub trait Home: Send + Sync {
 }
 
 /// How long something is waited for that has to come: a guard, not a promise.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(2);
 

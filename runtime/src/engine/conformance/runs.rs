@@ -157,24 +157,3 @@ pub(super) async fn unknown_run(lab: &Lab) -> Verdict {
     refuse("a pause", engine.pause(nobody).await, none)?;
     same("the list", ok(engine.list(&Filter::default()).await)?.len(), 0)
 }
-
-pub(super) async fn threads(lab: &Lab) -> Verdict {
-    let engine = lab.open()?;
-    let text = r#"
-coordinator main() can t.write {
-  start part()
-}
-coordinator part() can t.write {
-  t.put(n: "part")
-}"#;
-    let of = |thread: &str| StartRequest { thread: Some(thread.into()), ..request() };
-    let one = ok(engine.start(plan(text)?, of("one")).await)?;
-    ok(engine.start(plan(TWO_CALLS)?, of("two")).await)?;
-    ok(engine.start(plan(TWO_CALLS)?, request()).await)?;
-    let listed = ok(engine.list(&Filter { thread: Some("one".into()), ..Filter::default() }).await)?;
-    let flows: Vec<&str> = listed.iter().map(|run| &*run.flow).collect();
-    same("the runs of the thread, newest first", flows, vec!["part", "main"])?;
-    let first = listed.last().map(|run| run.run_id.clone());
-    same("the first of them", first, Some(one.metadata.run_id))?;
-    same("all runs", ok(engine.list(&Filter::default()).await)?.len(), 4)
-}

@@ -57,3 +57,19 @@ SELECT log.record + one.key AS number, one.value AS record
 FROM log
 JOIN json_each('[' || replace(log.records, char(10), ',') || ']') AS one
 ORDER BY log.number, one.key;
+
+-- The list of a thread's events: each row the lines that one batch brought. Only runs that have a thread stand in it.
+-- position: of the last of the lines, which stand close together before it; never given out again. first, next: these lines
+-- of the run, the second one not included. row: of the log, where the last of them stands. sum: over position, thread,
+-- run_id, first, next and row.
+CREATE TABLE thread_events (
+  position INTEGER PRIMARY KEY AUTOINCREMENT,
+  thread   TEXT NOT NULL,
+  run      INTEGER NOT NULL,
+  first    INTEGER NOT NULL,
+  next     INTEGER NOT NULL,
+  row      INTEGER NOT NULL,
+  sum      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX thread_events_thread ON thread_events (thread);
+CREATE UNIQUE INDEX thread_events_run ON thread_events (run, next);

@@ -4,6 +4,7 @@ use super::keys;
 use super::log;
 use super::queue;
 use super::sum;
+use super::threads;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::{Appended, Batch, Claimed, NO_RUN, Trouble, out_of_turn, overtaken};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -34,6 +35,7 @@ pub(super) fn append(sql: &Connection, desk: &mut Desk, batch: &Batch) -> Result
     for post in &batch.posts {
         sql.prepare_cached("DELETE FROM posts WHERE number = ?1")?.execute([post])?;
     }
+    threads::append(sql, &known, run_id, batch.seq)?;
     let seq = known.next;
     finish(sql, desk, batch, known)?;
     Ok(Appended { seq, claimed })
@@ -49,13 +51,15 @@ fn known(sql: &Connection, desk: &mut Desk, run_id: &str) -> Result<Known, Stop>
 
 /// The run as it stands in the file, if there is one.
 pub(super) fn look(sql: &Connection, run_id: &str) -> Result<Option<Known>, Stop> {
-    let mut look =
-        sql.prepare_cached("SELECT number, flow, program, started_at, owner, token, sum FROM runs WHERE run_id = ?1")?;
+    let mut look = sql.prepare_cached(
+        "SELECT number, flow, program, started_at, owner, token, sum, thread FROM runs WHERE run_id = ?1",
+    )?;
     let found = look
         .query_row([run_id], |row| {
             let text = |at: usize| row.get::<_, String>(at);
             let fits = row.get::<_, i64>(6)? == sum::run(run_id, &text(1)?, &text(2)?, &text(3)?);
-            let known = Known { number: row.get(0)?, owner: row.get(4)?, token: row.get(5)?, next: 0, row: None };
+            let (number, owner, token, thread) = (row.get(0)?, row.get(4)?, row.get(5)?, row.get(7)?);
+            let known = Known { number, owner, token, thread, next: 0, row: None };
             Ok((fits, known))
         })
         .optional()?;

@@ -57,8 +57,7 @@ impl Tail {
             None => end(sql, self.marked)?,
         };
         let (record, link) = (head.number + 1, head.hash);
-        let mut text = first.clone();
-        log::join(&mut text, records, |next| Some(next.as_str()));
+        let text = log::joined(first, records, |next| Some(next.as_str()));
         text.split('\n').for_each(|one| head.follow(one));
         self.head = Some(head);
         Ok(Some(Records { record, link, hash: head.hash, records: text }))

@@ -5,6 +5,7 @@ use super::lease;
 use super::log;
 use super::queue;
 use super::sum;
+use super::threads;
 use super::writer::{Desk, Known, Stop};
 use crate::journal::{Created, NO_RUN, NewRun, RUN_EXISTS, Trouble};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -40,9 +41,11 @@ pub(super) fn create(sql: &Connection, desk: &mut Desk, new: &NewRun) -> Result<
         run.thread.as_deref(),
     ])?;
     let number = sql.last_insert_rowid();
-    let mut known = Known { number, next: 0, row: None, owner: Some(desk.me.clone()), token: 1 };
+    let (owner, thread) = (Some(desk.me.clone()), run.thread.as_deref().map(Into::into));
+    let mut known = Known { number, next: 0, row: None, owner, token: 1, thread };
     log::begin(sql, number, &run.run_id)?;
     log::append(sql, desk, &run.run_id, &mut known, new.lines.iter(), new.audit.iter())?;
+    threads::append(sql, &known, &run.run_id, 0)?;
     desk.audit.is_due();
     desk.last = Some((run.run_id.clone(), known.next));
     desk.known.insert(run.run_id.clone(), known);

@@ -8,6 +8,7 @@ use crate::journal::Line;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeSet;
 use std::iter::Peekable;
+use std::ops::Range;
 
 /// Bytes of lines, and of records, in a row of several: a longer row would take a page of its own.
 const TOGETHER: usize = 1_500;
@@ -68,15 +69,26 @@ fn missing(run_id: &str, seq: u64) -> Stop {
 
 /// The lines of a run from this one on, read from its end.
 pub(super) fn lines(sql: &Connection, known: &Known, run_id: &str, from: u64) -> Result<Vec<Line>, Stop> {
+    between(sql, known.number, run_id, from..known.next, known.row)
+}
+
+/// These lines of a run, the last of which ends the row `at`.
+pub(super) fn between(
+    sql: &Connection,
+    run: i64,
+    run_id: &str,
+    lines: Range<u64>,
+    mut at: Option<i64>,
+) -> Result<Vec<Line>, Stop> {
     let mut look = sql.prepare_cached("SELECT run, seq, before, lines, large, sum FROM log WHERE number = ?1")?;
-    let (mut found, mut next, mut at) = (Vec::new(), known.next, known.row);
+    let (from, mut next, mut found) = (lines.start, lines.end, Vec::new());
     while next > from {
         let row = at.map(|number| look.query_row([number], Lines::of).optional()).transpose()?.flatten();
         let row = row.ok_or_else(|| missing(run_id, next - 1))?;
         if row.sum != sum::lines(run_id, row.seq, &row.text, row.large.as_deref()) {
             return Err(Stop::damaged(format_args!("line {} of run {run_id} does not fit its checksum", row.seq)));
         }
-        if row.run != Some(known.number) || row.next() != next {
+        if row.run != Some(run) || row.next() != next {
             return Err(missing(run_id, next - 1));
         }
         (next, at) = (row.seq, row.before);
@@ -167,21 +179,22 @@ pub(super) fn record<'a>(
 /// The next lines that go into one row, and the large value of the only one.
 fn together<'a>(lines: &mut Peekable<impl Iterator<Item = &'a Line>>) -> Option<(String, Option<&'a str>)> {
     let first = lines.next()?;
-    let mut text = first.text.clone();
-    if first.large.is_none() {
-        join(&mut text, lines, |line| line.large.is_none().then_some(line.text.as_str()));
-    }
+    let text = match first.large {
+        None => joined(&first.text, lines, |line| line.large.is_none().then_some(line.text.as_str())),
+        Some(_) => first.text.clone(),
+    };
     Some((text, first.large.as_deref()))
 }
 
-/// Adds what follows, as long as it fits.
-pub(super) fn join<'a, T>(
-    text: &mut String,
+/// A text with those that follow, as long as they fit.
+pub(super) fn joined<'a, T: 'a>(
+    first: &str,
     rest: &mut Peekable<impl Iterator<Item = &'a T>>,
-    mut one: impl FnMut(&'a T) -> Option<&'a str>,
-) where
-    T: 'a,
-{
+    one: impl Fn(&'a T) -> Option<&'a str>,
+) -> String {
+    // Mostly two of them.
+    let mut text = String::with_capacity(first.len() + rest.peek().and_then(|next| one(next)).map_or(0, str::len) + 1);
+    text.push_str(first);
     while let Some(next) = rest.peek().and_then(|next| one(next))
         && text.len() + next.len() < TOGETHER
     {
@@ -189,6 +202,7 @@ pub(super) fn join<'a, T>(
         text.push_str(next);
         rest.next();
     }
+    text
 }
 
 /// Keeps a large value under its name.

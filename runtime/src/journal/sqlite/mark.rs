@@ -6,7 +6,9 @@ use super::append;
 use super::sum;
 use super::writer::Stop;
 use crate::audit::Head;
+use ecow::eco_format;
 use rusqlite::Connection;
+use std::fmt::Write as _;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use weir_stdlib::hex;
@@ -15,13 +17,15 @@ use weir_stdlib::hex;
 pub(super) struct Mark {
     path: PathBuf,
     file: Option<fs_err::File>,
+    /// What it says.
+    text: String,
 }
 
 impl Mark {
     pub(super) fn open(journal: &Path) -> Mark {
         let mut path = journal.as_os_str().to_owned();
         path.push("-mark");
-        Mark { path: path.into(), file: None }
+        Mark { path: path.into(), file: None, text: String::new() }
     }
 
     /// Refuses a journal that has lost what was durable. A witness that cannot be read says nothing.
@@ -51,22 +55,23 @@ impl Mark {
         let number: u64 = number.parse().ok()?;
         let pair = |at: usize| hash.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
         let bytes: Option<Vec<u8>> = (0..32).map(pair).collect();
-        (found == sum_of(hash, number)).then_some(())?;
+        is_sum_of(found, hash, number).then_some(())?;
         Some(Head { number, hash: bytes?.try_into().ok()? })
     }
 
     /// This is durable now.
     pub(super) fn set(&mut self, run_id: &str, next: u64, audit: Option<Head>) {
-        let mut text = format!("{run_id} {next:020} {}\n", sum_of(run_id, next));
+        self.text.clear();
+        let _ = writeln!(self.text, "{run_id} {next:020} {:016x}", sum_of(run_id, next));
         if let Some(Head { number, hash }) = audit {
             let hash = hex(&hash);
-            text += &format!("{number:020} {hash} {}\n", sum_of(&hash, number));
+            let _ = writeln!(self.text, "{number:020} {hash} {:016x}", sum_of(&hash, number));
         }
         if self.file.is_none() {
             self.file = fs_err::OpenOptions::new().create(true).truncate(false).write(true).open(&self.path).ok();
         }
         if let Some(file) = &mut self.file {
-            let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(text.as_bytes()));
+            let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(self.text.as_bytes()));
             if written.is_err() {
                 self.clear();
             }
@@ -83,13 +88,17 @@ impl Mark {
 fn read(text: &str) -> Option<(String, u64)> {
     let [run_id, next, found] = parts(text.lines().next()?)?;
     let next = next.parse().ok()?;
-    (found == sum_of(run_id, next)).then(|| (run_id.to_owned(), next))
+    is_sum_of(found, run_id, next).then(|| (run_id.to_owned(), next))
 }
 
 fn parts(line: &str) -> Option<[&str; 3]> {
     line.split(' ').collect::<Vec<_>>().try_into().ok()
 }
 
-fn sum_of(what: &str, number: u64) -> String {
-    format!("{:016x}", sum::sum(&[what, &number.to_string()]))
+fn sum_of(what: &str, number: u64) -> i64 {
+    sum::sum(&[what, &eco_format!("{number}")])
+}
+
+fn is_sum_of(found: &str, what: &str, number: u64) -> bool {
+    found == eco_format!("{:016x}", sum_of(what, number))
 }

@@ -1,6 +1,7 @@
 //! From each earlier version of the journal's tables to the newest.
 
 use super::sum;
+use super::threads;
 use rusqlite::{Transaction, params};
 use rusqlite_migration::{HookResult, M, Migrations};
 
@@ -8,14 +9,14 @@ use rusqlite_migration::{HookResult, M, Migrations};
 pub(super) const VERSION: i64 = 5;
 
 /// Version 1: plans, runs, events, keys. Version 2: checksums, large values, workers, posts. Version 3: the queue, limits,
-/// memory. Version 4: the audit. Version 5: the log.
+/// memory. Version 4: the audit. Version 5: the log, the lists of threads.
 pub(super) fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("../migrations/journal_1.sql")),
         M::up_with_hook(include_str!("../migrations/journal_2.sql"), with_sums),
         M::up(include_str!("../migrations/journal_3.sql")),
         M::up(include_str!("../migrations/journal_4.sql")),
-        M::up_with_hook(include_str!("../migrations/journal_5.sql"), without_next),
+        M::up_with_hook(include_str!("../migrations/journal_5.sql"), with_threads),
     ])
 }
 
@@ -89,6 +90,12 @@ fn keys(sql: &Transaction<'_>) -> HookResult {
         )?;
     }
     Ok(())
+}
+
+/// Fills the lists of threads, and makes the sums anew.
+fn with_threads(sql: &Transaction<'_>) -> HookResult {
+    threads::fill(sql)?;
+    without_next(sql)
 }
 
 /// How many lines a run has stood in its record: what does not fit stays what does not fit.

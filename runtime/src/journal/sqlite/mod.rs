@@ -14,12 +14,13 @@ mod queue;
 mod read;
 mod retain;
 mod sum;
+mod threads;
 mod writer;
 
 use super::database::{self, Kind};
 use super::{
     Admitted, Appended, AuditPage, Batch, Created, Depth, Due, Filter, Journal, JournalError, KeyChange, KeyClaim,
-    Loaded, NewRun, Place, Post, RunRecord, Standing, Ticket, Trouble,
+    Loaded, NewRun, Place, Post, RunRecord, Standing, ThreadLine, Ticket, Trouble,
 };
 use crate::journal::Claimed;
 use inbox::{Haste, Inbox};
@@ -196,6 +197,10 @@ impl Journal for SqliteJournal {
 
     fn lines(&self, run_id: &str, from: u64) -> Result<Vec<crate::journal::Line>, JournalError> {
         self.read(&format!("cannot read run {run_id}"), |sql| read::from(sql, run_id, from))
+    }
+
+    fn thread_lines(&self, thread: &str, after: u64, limit: usize) -> Result<Vec<ThreadLine>, JournalError> {
+        self.read(&format!("cannot read thread `{thread}`"), |sql| threads::page(sql, thread, after, limit))
     }
 
     fn list(&self, filter: &Filter) -> Result<Vec<RunRecord>, JournalError> {

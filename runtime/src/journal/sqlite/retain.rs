@@ -3,6 +3,7 @@
 
 use super::keys;
 use super::log::{self, Left};
+use super::threads;
 use super::writer::{Desk, Stop};
 use rusqlite::{Connection, params};
 
@@ -24,6 +25,7 @@ pub(super) fn forget(sql: &Connection, desk: &mut Desk, before: &str, limit: usi
             keys::keep_start(sql, run_id, key)?;
         }
         log::forget(sql, *number, &mut left)?;
+        threads::forget(sql, *number)?;
         sql.prepare_cached("DELETE FROM posts WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM queue WHERE run = ?1")?.execute([number])?;
         sql.prepare_cached("DELETE FROM runs WHERE number = ?1")?.execute([number])?;

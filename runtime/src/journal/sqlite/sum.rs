@@ -1,5 +1,6 @@
 //! The checksum of a record: what it says, and where it stands, so that records that changed places are noticed too.
 
+use ecow::eco_format;
 use sha2::{Digest, Sha256};
 use weir_stdlib::hex;
 
@@ -16,7 +17,7 @@ pub(super) fn sum(parts: &[&str]) -> i64 {
 
 /// Of lines that stand in one row, the first with the number `seq`.
 pub(super) fn lines(run_id: &str, seq: u64, lines: &str, large: Option<&str>) -> i64 {
-    sum(&[run_id, &seq.to_string(), lines, large.unwrap_or("")])
+    sum(&[run_id, &eco_format!("{seq}"), lines, large.unwrap_or("")])
 }
 
 /// Of a run: what going on with it rests on.
@@ -26,7 +27,7 @@ pub(super) fn run(run_id: &str, flow: &str, program: &str, started_at: &str) -> 
 
 /// Of where a run ends.
 pub(super) fn end(run_id: &str, row: Option<i64>, next: u64) -> i64 {
-    sum(&[run_id, &row.unwrap_or_default().to_string(), &next.to_string()])
+    sum(&[run_id, &eco_format!("{}", row.unwrap_or_default()), &eco_format!("{next}")])
 }
 
 /// Of a run as it was up to version 4 of the tables: with how many lines the run had.

@@ -134,6 +134,7 @@ pub(super) struct Known {
     pub row: Option<i64>,
     pub owner: Option<String>,
     pub token: u64,
+    pub thread: Option<String>,
 }
 
 impl Desk {
