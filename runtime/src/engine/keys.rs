@@ -114,7 +114,9 @@ impl RunLoop {
         let again = self.may_call_again(&call.tool, call.repeatable);
         let Some(claim) = call.claim else {
             // Refused at the gate. An earlier attempt may have held the key: the step calls no more.
-            self.held.retain(|_, holder| holder.ended || !again || holder.call.step != key.step);
+            if again && outcome.is_err() {
+                self.held.retain(|_, holder| holder.ended || holder.call.step != key.step);
+            }
             return None;
         };
         let place = (claim.scope.clone(), claim.key.clone());
