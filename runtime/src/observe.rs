@@ -32,6 +32,12 @@ pub struct Observed {
     /// The tool that the step calls.
     #[serde(skip_serializing_if = "EcoString::is_empty")]
     pub tool: EcoString,
+    /// How many calls of it the step has made. Not shown: attempts are.
+    #[serde(skip)]
+    pub calls: u32,
+    /// The arm that a branch took. Not shown: the reason says it.
+    #[serde(skip)]
+    pub arm: Option<EcoString>,
     /// Which instance of its server, where there are several.
     #[serde(skip_serializing_if = "EcoString::is_empty")]
     pub instance: EcoString,
@@ -60,6 +66,8 @@ impl Observed {
             attempt: note.attempt,
             reason: note.reason,
             tool: note.tool,
+            calls: note.calls,
+            arm: note.arm,
             instance: EcoString::new(),
             retry_in_ms: note.retry_in_ms,
             duration_ms: note.duration_ms,

@@ -83,10 +83,7 @@ impl<'a> Happened<'a> {
         self.begun.insert(step);
         match event.event {
             NoteKind::StepSucceeded | NoteKind::StepFailed | NoteKind::StepSkipped => drop(self.ended.insert(step)),
-            NoteKind::Routing => {
-                let label = event.reason.as_deref().and_then(|reason| reason.strip_prefix("took `"));
-                self.took.extend(label.and_then(|label| label.strip_suffix('`')).map(|label| (step, label)));
-            }
+            NoteKind::Routing => self.took.extend(event.arm.as_deref().map(|arm| (step, arm))),
             _ => {}
         }
         for (at, _) in step.match_indices('[') {

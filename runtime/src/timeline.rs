@@ -56,7 +56,8 @@ pub fn timeline(events: &[Observed]) -> Vec<StepLine> {
     // For look-ups only.
     let mut places: FxHashMap<EcoString, usize> = FxHashMap::default();
     for event in events.iter().filter(|event| !event.step.is_empty()) {
-        let state = if decides(event) { Some("succeeded") } else { state(event.event) };
+        // That a branch has chosen is all that its own step does.
+        let state = if event.arm.is_some() { Some("succeeded") } else { state(event.event) };
         let at = places.get(&event.step).copied();
         let line = match at.and_then(|at| lines.get_mut(at)) {
             Some(line) => line,
@@ -86,11 +87,6 @@ fn begun(event: &Observed) -> StepLine {
         duration_ms: None,
         reasons: Vec::new(),
     }
-}
-
-/// Whether a branch has chosen: that is all that its own step does.
-fn decides(event: &Observed) -> bool {
-    event.event == NoteKind::Routing && event.reason.as_ref().is_some_and(|reason| reason.starts_with("took `"))
 }
 
 fn state(kind: NoteKind) -> Option<&'static str> {

@@ -11,6 +11,7 @@
 use async_trait::async_trait;
 use ecow::EcoString;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_compiler::plan::Plan;
@@ -18,7 +19,7 @@ use weir_compiler::project::{ProjectSource, SourceFile};
 use weir_runtime::engine::{Engine, LocalEngine, StartRequest, Toolbox};
 use weir_runtime::envelope::Envelope;
 use weir_runtime::journal::{Journal, MemoryJournal, NewRun};
-use weir_runtime::machine::Decision;
+use weir_runtime::machine::{Decision, NoteKind};
 use weir_runtime::tool::{Call, Fault, Tool};
 use weir_stdlib::value::Value;
 
@@ -37,6 +38,10 @@ const RUN: &str = "00000000-0001-7000-8000-000000000000";
 /// Gives an id made of tool and argument, unless the step's first call is to hang until the process dies.
 struct Server {
     hangs: Vec<&'static str>,
+    /// What a step's calls fail with.
+    fails: Option<(&'static str, Fault)>,
+    /// Nothing is answered meanwhile.
+    shut: AtomicBool,
     calls: Mutex<Vec<String>>,
 }
 
@@ -52,13 +57,24 @@ impl Tool for Server {
             return std::future::pending().await;
         }
         tokio::task::yield_now().await;
+        while self.shut.load(Ordering::Acquire) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        if let Some((_, fault)) = self.fails.as_ref().filter(|(step, _)| *step == call.step) {
+            return Err(fault.clone());
+        }
         Ok(Value::record([("id", Value::text(format!("{}-{}", call.tool, call.step)))]))
     }
 }
 
 impl Server {
     fn new(hangs: &[&'static str]) -> Arc<Server> {
-        Arc::new(Server { hangs: hangs.to_vec(), calls: Mutex::default() })
+        Arc::new(Server { hangs: hangs.to_vec(), fails: None, shut: AtomicBool::new(false), calls: Mutex::default() })
+    }
+
+    fn answering(step: &'static str, fault: Fault) -> Arc<Server> {
+        let calls = Mutex::default();
+        Arc::new(Server { hangs: Vec::new(), fails: Some((step, fault)), shut: AtomicBool::new(false), calls })
     }
 
     fn calls(&self) -> Vec<String> {
@@ -188,46 +204,158 @@ async fn a_call_under_way_when_the_process_died_is_made_again_though_the_run_sto
     assert!(left.len() == 1 && left[0].starts_with(&format!("`{put}`")), "{left:?}");
 }
 
-/// The step that was refused has no say about the key.
-#[tokio::test]
-async fn a_key_is_recorded_though_another_step_was_refused_while_it_was_held() {
-    let plan = plan(
+/// Three rounds want one key at once.
+fn three(tool: &str, clauses: &str) -> Arc<Plan> {
+    plan(&format!(
         r#"
-coordinator main() can t.write {
-  for n in ["a", "b"] parallel 2 {
-    t.pay(n: "same") key "k"
-  }
-}"#,
-    );
-    let (journal, server) = (Arc::new(MemoryJournal::new()), Server::new(&[]));
-    let engine = engine(&journal, &server);
-    let envelope = guard(engine.start(plan, request())).await.unwrap();
-    let waits: Vec<&str> = envelope.metadata.waiting.iter().map(|wait| wait.step.as_str()).collect();
-    assert_eq!(waits, ["for[1]/t.pay"], "{}", envelope.to_json());
-    engine.decide(RUN, "for[1]/t.pay", Decision::Again).await.unwrap();
-    let envelope = guard(engine.resume(RUN)).await.unwrap();
-    assert_eq!(envelope.exit_code(), 0, "{}", envelope.to_json());
-    assert_eq!(server.calls(), ["for[0]/t.pay"], "what was recorded under the key is replayed");
+coordinator main() can t.write {{
+  for n in ["a", "b", "c"] parallel 3 {{
+    t.{tool}(n: "same") key "k" {clauses}
+  }}
+  ask "Go on?" as bool
+  t.{tool}(n: "same") key "k"
+}}"#
+    ))
 }
 
-/// Nor does it hold the key in the next process.
 #[tokio::test]
-async fn a_step_that_was_refused_a_key_does_not_hold_it_when_the_run_goes_on() {
+async fn a_step_waits_for_the_one_that_holds_its_key_and_takes_what_is_recorded() {
+    let (journal, server) = (Arc::new(MemoryJournal::new()), Server::new(&[]));
+    let engine = engine(&journal, &server);
+    let mut watch = engine.watch();
+    let envelope = guard(engine.start(three("put", ""), request())).await.unwrap();
+    assert_eq!(envelope.metadata.status.word(), "waiting", "{}", envelope.to_json());
+    let mut said = Vec::new();
+    while let Ok(one) = watch.try_recv() {
+        if one.event == NoteKind::StepQueued {
+            said.push(format!("{} of {}: {}", one.step, one.tool, one.reason.unwrap()));
+        }
+    }
+    let why = "step `for[0]/t.put` is calling under the same key, `k`";
+    assert_eq!(said, [1, 2].map(|n| format!("for[{n}]/t.put of t.put: {why}")));
+    engine.answer(RUN, "ask", Value::bool(true)).await.unwrap();
+    let envelope = guard(engine.resume(RUN)).await.unwrap();
+    assert_eq!(envelope.exit_code(), 0, "{}", envelope.to_json());
+    assert_eq!(server.calls(), ["for[0]/t.put"], "what was recorded under the key is replayed");
+}
+
+#[tokio::test]
+async fn where_the_first_did_nothing_the_next_one_calls_and_other_arguments_are_a_conflict() {
+    let server = Server::answering("for[0]/t.put", Fault::clean("not_found", "it is not there"));
+    let engine = engine(&Arc::new(MemoryJournal::new()), &server);
+    let envelope = guard(engine.start(three("put", "optional"), request())).await.unwrap();
+    assert_eq!(envelope.metadata.status.word(), "waiting", "{}", envelope.to_json());
+    assert_eq!(server.calls(), ["for[0]/t.put", "for[1]/t.put"]);
     let plan = plan(
         r#"
 coordinator main() can t.write {
   for n in ["a", "b"] parallel 2 {
-    t.put(n: "same") key "k" catch { unknown => null }
+    t.put(n: n) key "k"
   }
-  ask "Go on?" as bool
-  t.put(n: "same") key "k"
 }"#,
     );
-    let (journal, server) = (Arc::new(MemoryJournal::new()), Server::new(&[]));
-    guard(engine(&journal, &server).start(plan, request())).await.unwrap();
+    let server = Server::new(&[]);
+    let envelope = guard(self::engine(&Arc::new(MemoryJournal::new()), &server).start(plan, request())).await.unwrap();
+    assert_eq!(envelope.metadata.error.unwrap().code, "conflict");
+    assert_eq!(server.calls(), ["for[0]/t.put"]);
+}
+
+/// The step that was refused has no say about the key, in the next process either.
+#[tokio::test]
+async fn where_the_first_may_have_happened_nobody_else_calls() {
+    let plan = three("put", "catch { unknown => null }");
+    let server = Server::answering("for[0]/t.put", Fault::open("timeout", "no answer"));
+    let journal = Arc::new(MemoryJournal::new());
+    let envelope = guard(engine(&journal, &server).start(plan, request())).await.unwrap();
+    assert_eq!(envelope.metadata.status.word(), "waiting", "{}", envelope.to_json());
     let next = engine(&journal, &server);
     next.answer(RUN, "ask", Value::bool(true)).await.unwrap();
     let envelope = guard(next.resume(RUN)).await.unwrap();
-    assert_eq!(envelope.exit_code(), 0, "{}", envelope.to_json());
+    let waits: Vec<&str> = envelope.metadata.waiting.iter().filter_map(|wait| wait.question.as_deref()).collect();
+    assert!(waits.len() == 1 && waits[0].contains("step `for[0]/t.put` of this run called"), "{waits:?}");
     assert_eq!(server.calls(), ["for[0]/t.put"]);
+}
+
+/// Nobody knows, an operator says that it happened: then the others need not call.
+#[tokio::test]
+async fn what_an_operator_says_of_the_first_holds_for_the_others() {
+    let server = Server::answering("for[0]/t.put", Fault::open("timeout", "no answer"));
+    let engine = engine(&Arc::new(MemoryJournal::new()), &server);
+    let envelope = guard(engine.start(three("put", ""), request())).await.unwrap();
+    assert_eq!(envelope.metadata.status.word(), "needs_attention", "{}", envelope.to_json());
+    let waits: Vec<&str> = envelope.metadata.waiting.iter().map(|wait| wait.step.as_str()).collect();
+    assert_eq!(waits, ["for[0]/t.put"], "one question is enough");
+    let happened = Decision::Happened(Value::record([("id", Value::text("x"))]));
+    engine.decide(RUN, "for[0]/t.put", happened).await.unwrap();
+    let envelope = guard(engine.resume(RUN)).await.unwrap();
+    assert_eq!(envelope.metadata.status.word(), "waiting", "{}", envelope.to_json());
+    assert_eq!(server.calls(), ["for[0]/t.put"]);
+}
+
+/// The process dies while the first is calling and the others wait: none of them has claimed anything.
+#[tokio::test]
+async fn after_a_crash_the_others_wait_again() {
+    let plan = three("pay", "");
+    let first = "for[0]/t.pay";
+    let journal = dies_in(&plan, &Server::new(&[first]), &[first]).await;
+    let claimed = journal.load(RUN).unwrap().unwrap().lines;
+    assert_eq!(claimed.iter().filter(|line| line.text.contains("\"claimed\"")).count(), 1);
+    let server = Server::new(&[]);
+    let envelope = guard(engine(&journal, &server).resume(RUN)).await.unwrap();
+    assert_eq!(envelope.metadata.status.word(), "waiting", "{}", envelope.to_json());
+    assert_eq!(server.calls(), [first]);
+}
+
+#[tokio::test]
+async fn a_run_that_is_paused_or_cancelled_meanwhile_calls_no_more() {
+    for cancels in [false, true] {
+        let (journal, server) = (Arc::new(MemoryJournal::new()), Server::new(&[]));
+        server.shut.store(true, Ordering::Release);
+        let engine = engine(&journal, &server);
+        let life = tokio::spawn({
+            let engine = engine.clone();
+            async move { engine.start(three("put", ""), request()).await }
+        });
+        server.is_asked(&["for[0]/t.put"]).await;
+        let history = engine.history(RUN).await.unwrap();
+        let lines: Vec<&str> = history.envelope.metadata.waiting.iter().map(|wait| wait.step.as_str()).collect();
+        assert_eq!(lines, ["for[1]/t.put", "for[2]/t.put"]);
+        match cancels {
+            false => engine.pause(RUN).await.map(drop).unwrap(),
+            true => engine.cancel(RUN, "enough").await.map(drop).unwrap(),
+        }
+        server.shut.store(false, Ordering::Release);
+        let mut envelope = guard(life).await.unwrap().unwrap();
+        if !cancels {
+            assert_eq!(envelope.metadata.status.word(), "paused");
+            envelope = guard(engine.resume(RUN)).await.unwrap();
+        }
+        let ends = if cancels { "cancelled" } else { "waiting" };
+        assert_eq!(envelope.metadata.status.word(), ends, "{}", envelope.to_json());
+        assert_eq!(server.calls(), ["for[0]/t.put"]);
+    }
+}
+
+#[tokio::test]
+async fn a_monitor_does_not_wait_for_a_key() {
+    let plan = plan(
+        r#"
+coordinator main() can t.write {
+  for n in ["a", "b"] parallel 2 {
+    if n == "a" { t.put(n: "same") key "k" } else { counts() }
+  }
+}
+
+monitor counts() can t.write {
+  t.put(n: "same") key "k"
+}"#,
+    );
+    let server = Server::new(&[]);
+    let engine = engine(&Arc::new(MemoryJournal::new()), &server);
+    let envelope = guard(engine.start(plan, request())).await.unwrap();
+    assert_eq!(envelope.exit_code(), 0, "{}", envelope.to_json());
+    assert_eq!(server.calls().len(), 1, "{:?}", server.calls());
+    let reasons: Vec<String> =
+        engine.history(RUN).await.unwrap().events.into_iter().filter_map(|one| one.reason).collect();
+    assert!(reasons.iter().any(|reason| reason.contains("and a monitor does not wait")), "{reasons:#?}");
 }

@@ -415,6 +415,8 @@ async fn each_has_its_breaker_and_the_answer_to_a_question_closes_it() {
     assert_eq!(stands(&engine), ("closed", "open closed".to_owned()));
     let opened = seen(&mut watch, NoteKind::BreakerOpened);
     assert!(opened[0].reason.as_ref().unwrap().starts_with("`src` at a is not called for 30000 ms"));
+    assert!(opened.len() == 1 && opened[0].instance == "a" && opened[0].tool.starts_with("src."), "{opened:?}");
+    assert!(opened[0].to_json().contains(r#""instance":"a""#), "{}", opened[0].to_json());
     fleet.set("b", Does::Refuses);
     let envelope = engine.start(in_turn(1), request("two")).await.unwrap();
     assert_eq!((envelope.metadata.status, stands(&engine).0), (Status::Failed, "open"));
@@ -427,7 +429,8 @@ async fn each_has_its_breaker_and_the_answer_to_a_question_closes_it() {
     assert_eq!(stands(&engine), ("closed", "open closed".to_owned()));
     engine.start(in_turn(2), request("four")).await.unwrap();
     assert_eq!(fleet.went(), format!("{before}bb"));
-    assert_eq!(seen(&mut watch, NoteKind::BreakerClosed).len(), 1);
+    let closed = seen(&mut watch, NoteKind::BreakerClosed);
+    assert_eq!(closed.iter().map(|one| one.instance.as_str()).collect::<Vec<_>>(), ["b"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,6 +45,11 @@ coordinator main(n: int) -> int can t.read, t.write {
   return len(xs) + inner
 }
 
+coordinator poor(n: int) -> int can t.read budget 2 calls {
+  got = t.get(n)
+  return got.n
+}
+
 coordinator write(n: int) -> int can t.write {
   made = t.put(n)
   return made.id
@@ -96,6 +101,9 @@ impl Tool for Fake {
         let n = call.args.field("n").to_json();
         if call.tool == "get" && n == "2" && call.attempt < 3 {
             return Err(Fault::clean("unavailable", "down"));
+        }
+        if n == "8" {
+            return Err(Fault::clean("budget", "the server's own is used up"));
         }
         if n == "9" {
             return Err(Fault::clean("not_found", "there is no 9"));
@@ -187,6 +195,29 @@ async fn prometheus_reads_the_metrics() {
     }
     let labels = |name: &str| samples.keys().filter(|sample| sample.contains(name)).count();
     assert_eq!(labels("got["), 0, "a round is no label of its own");
+}
+
+#[tokio::test]
+async fn an_attempt_that_a_budget_or_a_grant_refuses_is_none() {
+    let engine = engine(&Arc::new(MemoryJournal::new()));
+    let metrics = Metrics::new();
+    let mut observed = engine.watch();
+    let mut attempts = Vec::new();
+    // Down twice, with the third attempt refused; a tool with a budget of its own; no grant.
+    for (n, grants) in [(2, &["t.read"][..]), (8, &["t.read"]), (1, &[])] {
+        let grants = grants.iter().copied().map(Into::into).collect();
+        let args = Value::record([("n", Value::int(n))]);
+        let request = StartRequest { args, grants, ..StartRequest::new("test") };
+        assert_eq!(engine.start(plan("poor"), request).await.unwrap().metadata.status.word(), "failed");
+        while let Ok(one) = observed.try_recv() {
+            assert!(!one.to_json().contains("\"calls\":"), "{}", one.to_json());
+            metrics.see(&one);
+        }
+        let text = metrics.text(&MemoryJournal::new());
+        let counted = text.lines().find(|line| line.starts_with("weir_step_attempts_total{flow=\"poor\""));
+        attempts.push(counted.unwrap().rsplit(' ').next().unwrap().to_owned());
+    }
+    assert_eq!(attempts, ["2", "3", "3"]);
 }
 
 /// What a collector has been sent.

@@ -22,12 +22,16 @@ pub fn run(args: &TestArgs) -> Outcome {
     let places = if places.is_empty() { &around[..] } else { &places[..] };
     let mut asked = Vec::new();
     for place in places {
-        ask(place, &mut asked)?;
+        ask(place, &mut asked).map_err(|error| names.iter().find_map(|name| no_place(name)).unwrap_or(error))?;
     }
     let checked: Vec<Reported> = asked.into_iter().map(|one| one.check(false)).collect();
     let (broken, sound): (Vec<&Reported>, Vec<&Reported>) = checked.iter().partition(|one| one.checked.has_errors());
     let projects: Vec<Project<'_>> = sound.into_iter().filter_map(Project::of).collect();
     let picked = pick(&projects, &names);
+    let unknown = names.iter().filter(|name| broken.is_empty() && pick(&projects, &[name]).is_empty());
+    if let Some(error) = unknown.filter_map(|name| no_place(name)).next() {
+        return Err(error);
+    }
     if picked.is_empty() && broken.is_empty() && !names.is_empty() {
         return Err(none_called(&projects, &names));
     }
@@ -47,6 +51,12 @@ fn split(patterns: &[String]) -> (Vec<PathBuf>, Vec<&str>) {
     };
     let (places, names): (Vec<&String>, Vec<&String>) = patterns.iter().partition(is_place);
     (places.into_iter().map(PathBuf::from).collect(), names.into_iter().map(String::as_str).collect())
+}
+
+/// What is wrong with a place; `None` where the text does not look like one.
+fn no_place(text: &str) -> Option<Error> {
+    let looks = text.contains(['/', std::path::MAIN_SEPARATOR]);
+    looks.then(|| ask(Path::new(text), &mut Vec::new()).err()).flatten()
 }
 
 /// A project without errors.

@@ -125,6 +125,8 @@ mod tests {
             attempt: None,
             reason: None,
             tool: EcoString::new(),
+            calls: 0,
+            arm: None,
             instance: EcoString::new(),
             retry_in_ms: None,
             duration_ms: None,

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use weir_compiler::STATUSES;
 use weir_runtime::engine::{Engine, History};
-use weir_runtime::journal::{Filter, Journal};
+use weir_runtime::journal::{Filter, Journal, RunRecord};
 use weir_runtime::progress::Progress;
 use weir_runtime::timeline::steps;
 
@@ -22,7 +22,7 @@ const MOST: usize = 1_000;
 
 /// `GET /v1/runs`
 pub async fn list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, Problem> {
-    let asked = asked.only(&["status", "flow", "parent", "thread", "unfinished", "limit"])?;
+    let asked = asked.only(&["status", "flow", "parent", "thread", "unfinished", "progress", "limit"])?;
     let statuses: Vec<&str> = asked.text("status").map(|text| text.split(',').collect()).unwrap_or_default();
     for status in &statuses {
         if !STATUSES.contains(status) {
@@ -41,8 +41,26 @@ pub async fn list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response,
         limit: asked.number("limit")?.map_or(SOME, |limit| usize::try_from(limit).unwrap_or(MOST).clamp(1, MOST)),
         ..Filter::default()
     };
+    let progress = asked.flag("progress")?;
     let runs = app.engine.list(&filter).await?;
+    let runs = if progress { with_progress(&app, &runs).await } else { json!(runs) };
     Ok(raw(json!({ "runs": runs })))
+}
+
+/// The runs, with how far those have come that have not ended. One that cannot be read is listed all the same.
+async fn with_progress(app: &App, runs: &[RunRecord]) -> Json {
+    let mut listed = Vec::with_capacity(runs.len());
+    for run in runs {
+        let mut shown = json!(run);
+        if run.finished_at.is_none()
+            && let Ok(history) = app.history(&run.run_id).await
+            && let Some(shown) = shown.as_object_mut()
+        {
+            shown.insert("progress".to_owned(), json!(Progress::of(&history)));
+        }
+        listed.push(shown);
+    }
+    listed.into()
 }
 
 /// `GET /v1/runs/{run_id}`

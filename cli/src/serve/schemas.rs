@@ -133,10 +133,10 @@ fn runs() -> Json {
             "campaign": text(), "run_id": maybe_text(), "known": { "type": "boolean" }, "skipped": maybe_text()
         })) } })),
         "State": object(json!({ "run_id": text(), "status": status })),
-        "Run": object(json!({
+        "Run": and(object(json!({
             "run_id": text(), "flow": text(), "program": text(), "status": status, "started_at": text(),
             "finished_at": maybe_text(), "parent": maybe_text()
-        })),
+        })), json!({ "progress": named("Progress") })),
         "Runs": object(json!({ "runs": { "type": "array", "items": named("Run") } })),
         "Event": event,
         "ThreadEvent": {

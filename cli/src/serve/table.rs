@@ -146,6 +146,7 @@ pub const ROUTES: &[Route] = &[
             query("parent", "string", "Only those that this run started"),
             query("thread", "string", "Only of this thread"),
             query("unfinished", "boolean", "Only those that have not ended"),
+            query("progress", "boolean", "With how far those have come that have not ended. Each of them is read"),
             query("limit", "integer", "At most so many, up to 1000; default: 50"),
         ],
         body: None,

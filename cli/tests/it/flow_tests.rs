@@ -102,6 +102,9 @@ fn a_name_picks_tests_and_a_place_says_where() {
         .silent()
         .says(&["no test is called `refusd`", "did you mean `refused`?"]);
     weir_test(&["nowhere.flow"]).code(2).silent().says(&["nowhere.flow"]);
+    // What looks like a path is none of a test's name, unless a test is called like that.
+    weir_test(&["sagas.flow", "../flow_tets"]).code(2).silent().says(&["there is no `../flow_tets`"]);
+    weir_test(&["signals.flow", "refused", "./signal"]).code(2).silent().says(&["there is no `./signal`"]);
 }
 
 #[test]

@@ -109,6 +109,12 @@ coordinator look() -> int can store.read {
     assert_eq!(metadata["not_undone"].as_array().unwrap().len(), 1);
     let undone: Vec<_> = metadata["side_effects"].as_array().unwrap().iter().map(|one| one["undone"].clone()).collect();
     assert_eq!(undone, [true, false]);
+    let id = metadata["run_id"].as_str().unwrap();
+    let shown = here.weir(&["runs", "show", id]).code(0);
+    let (_, left) = shown.stdout.split_once("could not be taken back, and is left for you to look at:").unwrap();
+    assert_eq!(left.trim(), metadata["not_undone"][0].as_str().unwrap(), "{}", shown.stdout);
+    let all = here.weir(&["runs", "show", id, "--format", "json"]).code(0).json();
+    assert_eq!(all["metadata"]["not_undone"], metadata["not_undone"]);
     // The other undo ran all the same.
     assert_eq!(here.weir(&["run", "a.flow:look"]).json()["records"][0]["value"], 1);
 }

@@ -239,6 +239,29 @@ fn a_pause_is_told_when_it_holds_and_what_is_held_back_is_not_running() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_call_that_is_due_while_the_run_is_paused_is_held() {
+    let (here, begun) = in_the_middle();
+    let id = listed(&here, "running");
+    here.weir(&["runs", "pause", &id]).code(0);
+    here.write("fast", "");
+    begun.ended().code(5);
+    let states = |all: &Value| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        all["steps"].as_array().unwrap().iter().map(|step| (text(&step["step"]), text(&step["state"]))).collect()
+    };
+    let steps = |last: &str| {
+        let steps = [("store.put", "succeeded"), ("done", "succeeded"), ("store.put#2", last)];
+        steps.map(|(step, state)| (step.to_owned(), state.to_owned()))
+    };
+    assert_eq!(states(&shown(&here, &id)), steps("held"));
+    let page = here.weir(&["runs", "show", &id]).code(0).stdout;
+    assert!(page.lines().any(|line| line.split_whitespace().eq(["held", "store.put#2"])), "{page}");
+    here.weir(&["runs", "resume", &id]).code(0);
+    assert_eq!(states(&shown(&here, &id)), steps("succeeded"));
+}
+
+#[test]
 fn a_question_that_is_cancelled_waits_no_more() {
     let here = folder(&[("a.flow", "coordinator main() -> bool {\n  yes = ask \"Go on?\" as bool\n  return yes\n}\n")]);
     let asked = here.weir(&["run", "a.flow"]).code(5);

@@ -1,16 +1,18 @@
 //! The idempotency keys that a run holds while nobody knows, or nobody can know, whether the calls under them happened.
 
-use super::run::{InFlight, RunLoop};
+use super::run::{InFlight, InLine, RunLoop, Waits};
+use super::turn::Turn;
 use crate::journal::KeyChange;
-use crate::machine::{CallEffect, Claim, Decision, Effect, Event, Key};
+use crate::machine::{CallEffect, Claim, Decision, Effect, Event, Key, NoteKind, path};
+use crate::observe::Observed;
 use crate::tool::{Fault, Happened, Outcome};
 use ecow::EcoString;
 use weir_stdlib::value::{Hash, Value};
 
 /// Who holds a key.
 pub(super) struct Holder {
-    /// The step's path.
-    step: EcoString,
+    /// The call.
+    call: Key,
     /// Hash of the arguments.
     args: Hash,
     /// The call came to an end, and may have happened.
@@ -18,9 +20,17 @@ pub(super) struct Holder {
 }
 
 impl Holder {
-    fn of(claim: &Claim, step: &EcoString, ended: bool) -> Holder {
-        Holder { step: step.clone(), args: claim.args, ended }
+    fn of(claim: &Claim, call: &Key, ended: bool) -> Holder {
+        Holder { call: call.clone(), args: claim.args, ended }
     }
+}
+
+/// What becomes of a call whose key another step of its run holds.
+pub(super) enum Beside {
+    /// It waits for that step, and takes what is recorded then, or calls where nothing happened. In the reader's words.
+    Waits(String),
+    /// It is not made.
+    Refused(Fault),
 }
 
 /// What is said of a key that was used with other arguments.
@@ -36,28 +46,65 @@ impl RunLoop {
 
     fn hold_as(&mut self, call: &CallEffect, ended: bool) {
         if let Some(claim) = &call.claim {
-            self.held.insert((claim.scope.clone(), claim.key.clone()), Holder::of(claim, &call.key.step, ended));
+            self.held.insert((claim.scope.clone(), claim.key.clone()), Holder::of(claim, &call.key, ended));
         }
     }
 
-    /// What is said of a call whose key another step of this run holds: it is not made.
-    pub(super) fn held_beside(&self, call: &CallEffect) -> Option<Fault> {
+    /// What becomes of a call whose key another step of this run holds.
+    pub(super) fn held_beside(&self, call: &CallEffect) -> Option<Beside> {
         let claim = call.claim.as_ref()?;
         let holder = self.held.get(&(claim.scope.clone(), claim.key.clone()))?;
-        if holder.step == call.key.step {
+        let (step, key) = (&holder.call.step, &claim.key);
+        if *step == call.key.step {
             return None;
         }
         if holder.args != claim.args {
-            return Some(conflict(&claim.key));
+            return Some(Beside::Refused(conflict(key)));
         }
-        let (step, key) = (&holder.step, &claim.key);
-        Some(Fault::open(
-            "unknown",
-            match holder.ended {
-                false => format!("step `{step}` of this run holds the key `{key}` and has not ended"),
-                true => format!("step `{step}` of this run called under the key `{key}`, and that may have happened"),
-            },
-        ))
+        if self.is_under_way(holder) {
+            return Some(Beside::Waits(format!("step `{step}` is calling under the same key, `{key}`")));
+        }
+        let why = match holder.ended {
+            false => format!("step `{step}` of this run holds the key `{key}` and has not ended"),
+            true => format!("step `{step}` of this run called under the key `{key}`, and that may have happened"),
+        };
+        Some(Beside::Refused(Fault::open("unknown", why)))
+    }
+
+    /// Whether the holder's call comes to an end by itself: one that asks a person may never.
+    fn is_under_way(&self, holder: &Holder) -> bool {
+        if holder.ended {
+            return false;
+        }
+        let owed = || self.machine.owed().filter(|effect| effect.key().is_some_and(|key| key.step == holder.call.step));
+        self.calls.contains_key(&holder.call)
+            || owed().next().is_some() && !owed().any(|effect| matches!(effect, Effect::Ask(_) | Effect::Attend(_)))
+    }
+
+    /// A call waits for the step that holds its key; a monitor's waits for nothing.
+    pub(super) fn stand_behind(&mut self, call: CallEffect, why: String) {
+        if self.machine.is_telemetry(&call.key) {
+            return self.refuse(&call, Fault::clean("unavailable", format!("{why}, and a monitor does not wait")));
+        }
+        let told = self.observed(&call.key, NoteKind::StepQueued, why.clone());
+        self.engine.observe([Observed { tool: call.tool.clone(), ..told }]);
+        self.calls.remove(&call.key);
+        self.waiting.insert(call.key.clone(), InLine { waits: Waits::Behind(Box::new(call)), why });
+    }
+
+    /// Calls that need not wait for their key any longer are due.
+    pub(super) fn come_forward(&mut self, turn: &mut Turn) {
+        let due = |(key, line): (&Key, &InLine)| {
+            let Waits::Behind(call) = &line.waits else { return None };
+            let waits = self.machine.is_stopped(key) || matches!(self.held_beside(call), Some(Beside::Waits(_)));
+            (!waits).then(|| (**call).clone())
+        };
+        let mut due: Vec<CallEffect> = self.waiting.iter().filter_map(due).collect();
+        due.sort_by(|a, b| path::compare(&a.key.step, &b.key.step));
+        for call in due {
+            self.waiting.remove(&call.key);
+            turn.effects.push(Effect::Call(Box::new(call)));
+        }
     }
 
     /// What a call that has ended means for its key. One that may have happened and is repeatable gives it back to
@@ -65,9 +112,15 @@ impl RunLoop {
     /// A step that was refused because another one holds the key has nothing to say about it.
     pub(super) fn settled(&mut self, key: &Key, call: InFlight, outcome: &Result<Outcome, Fault>) -> Option<KeyChange> {
         let again = self.may_call_again(&call.tool, call.repeatable);
-        let claim = call.claim?;
+        let Some(claim) = call.claim else {
+            // Refused at the gate. An earlier attempt may have held the key: the step calls no more.
+            if again && outcome.is_err() {
+                self.held.retain(|_, holder| holder.ended || holder.call.step != key.step);
+            }
+            return None;
+        };
         let place = (claim.scope.clone(), claim.key.clone());
-        let holder = self.held.get_mut(&place).filter(|holder| holder.step == key.step)?;
+        let holder = self.held.get_mut(&place).filter(|holder| holder.call.step == key.step)?;
         let change = match outcome {
             Ok(Outcome::Unfinished(_)) => return None,
             Err(fault) if fault.happened != Happened::No && !again => {
@@ -113,11 +166,15 @@ impl RunLoop {
     /// Before an event is applied that the journal holds: what it means for the keys that this run holds.
     pub(super) fn hold_again(&mut self, event: &Event) {
         match event {
-            Event::Failed { key, fault, .. } if fault.happened != Happened::No => {
-                let owed = self.machine.owed().find_map(|effect| match effect {
-                    Effect::Call(call) if call.key == *key => Some(call.clone()),
-                    _ => None,
-                });
+            Event::Unfinished { key, .. } => {
+                if let Some(call) = self.owed_call(key) {
+                    self.hold(&call);
+                }
+            }
+            Event::Done { key, .. } => self.held.retain(|_, holder| holder.call.step != key.step),
+            Event::Failed { key, fault, .. } => {
+                self.held.retain(|_, holder| holder.ended || holder.call.step != key.step);
+                let owed = self.owed_call(key).filter(|_| fault.happened != Happened::No);
                 // A call that was refused because another step held its key was never made, and holds nothing.
                 let made = |call: &CallEffect| call.reads || self.claimed.contains_key(key);
                 let owed = owed.filter(|call| made(call) && !self.may_call_again(&call.tool, call.repeatable));

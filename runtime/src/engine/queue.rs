@@ -330,6 +330,8 @@ impl LocalEngine {
             attempt: None,
             reason,
             tool: EcoString::new(),
+            calls: 0,
+            arm: None,
             retry_in_ms: None,
             duration_ms: None,
             at: self.inner.clock.now(),

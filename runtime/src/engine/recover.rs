@@ -77,6 +77,7 @@ impl RunLoop {
                     Some(args) if !again(call, &args) => unknown.push(call.clone()),
                     Some(_) => {
                         self.again.insert(call.key.clone());
+                        self.hold(call);
                         turn.effects.push(effect);
                     }
                     None => turn.effects.push(effect),

@@ -50,7 +50,7 @@ pub(super) struct RunLoop {
     pub moved: FxHashMap<Key, Moved>,
     /// Steps whose call may have happened at one instance, and that only their key makes repeatable.
     pub pins: BTreeMap<EcoString, Pin>,
-    /// Calls that wait at the gates of their servers.
+    /// Calls that wait at the gates of their servers, or for a key.
     pub waiting: FxHashMap<Key, InLine>,
     /// Calls that are not made while the run holds.
     pub held_back: FxHashMap<Key, CallEffect>,
@@ -122,11 +122,28 @@ pub(super) struct InFlight {
     pub instance: EcoString,
 }
 
-/// A call that waits at its server's gate.
+/// A call that waits: it has not been made.
 pub(super) struct InLine {
-    pub waits: AbortHandle,
+    pub waits: Waits,
     /// For what, in the reader's words.
     pub why: String,
+}
+
+/// Where a call waits.
+pub(super) enum Waits {
+    /// At its server's gate.
+    Gate(AbortHandle),
+    /// Behind the step of its run that holds its key.
+    Behind(Box<CallEffect>),
+}
+
+impl InLine {
+    /// It waits no more.
+    pub(super) fn leave(self) {
+        if let Waits::Gate(waits) = self.waits {
+            waits.abort();
+        }
+    }
 }
 
 impl InFlight {

@@ -4,6 +4,7 @@
 
 use super::EngineError;
 use super::carry::Message;
+use super::keys::Beside;
 use super::line::Line;
 use super::run::{InFlight, RunLoop};
 use crate::journal::{self, Batch, Claimed, DueCall, KeyChange, KeyClaim, StatusChange, Ticket};
@@ -12,6 +13,7 @@ use crate::machine::{CallEffect, Decision, Effect, Event, Key, Note};
 use crate::observe::Observed;
 use crate::tool::{Fault, Outcome};
 use ecow::EcoString;
+use std::collections::BTreeSet;
 use weir_stdlib::value::Value;
 
 /// Batches that may be on their way to the journal without being waited for.
@@ -38,6 +40,30 @@ pub(super) struct Turn {
 pub(super) struct Due {
     calls: Vec<(CallEffect, Option<Permit>)>,
     records: Vec<DueCall>,
+    /// Keys whose results are written down in the same turn: nobody has to wait for another one under them.
+    recorded: BTreeSet<(EcoString, EcoString)>,
+}
+
+impl Due {
+    fn behind(turn: &Turn) -> Due {
+        let recorded = turn.keys.iter().filter_map(|change| match change {
+            KeyChange::Complete(scope, key, _) => Some((scope.clone(), key.clone())),
+            _ => None,
+        });
+        let mut recorded: BTreeSet<(EcoString, EcoString)> = recorded.collect();
+        for effect in &turn.effects {
+            if let Effect::Release { claim, .. } = effect {
+                recorded.remove(&(claim.scope.clone(), claim.key.clone()));
+            }
+        }
+        Due { recorded, ..Due::default() }
+    }
+
+    /// Whether the call's key has its result.
+    pub(super) fn knows(&self, call: &CallEffect) -> bool {
+        let claim = call.claim.as_ref().filter(|_| !self.recorded.is_empty());
+        claim.is_some_and(|claim| self.recorded.contains(&(claim.scope.clone(), claim.key.clone())))
+    }
 }
 
 impl RunLoop {
@@ -109,7 +135,8 @@ impl RunLoop {
         } else if !self.held_back.is_empty() {
             self.let_go(&mut turn);
         }
-        let mut due = Due::default();
+        self.come_forward(&mut turn);
+        let mut due = Due::behind(&turn);
         let mut rest = Vec::new();
         for (call, permit) in std::mem::take(&mut turn.admitted) {
             self.due(call, Some(permit), &mut due);
@@ -139,6 +166,13 @@ impl RunLoop {
 
     /// A call that is due: written down before it is made if it changes something, its key claimed if it has one.
     pub(super) fn due(&mut self, call: CallEffect, permit: Option<Permit>, due: &mut Due) {
+        let known = due.knows(&call);
+        let fault = match self.held_beside(&call).filter(|_| !known) {
+            // The permit is for others meanwhile.
+            Some(Beside::Waits(why)) => return self.stand_behind(call, why),
+            Some(Beside::Refused(fault)) => Some(fault),
+            None => None,
+        };
         let in_flight = InFlight {
             tool: call.tool.clone(),
             repeatable: call.repeatable,
@@ -148,7 +182,7 @@ impl RunLoop {
         };
         let instance = in_flight.instance.clone();
         self.calls.insert(call.key.clone(), in_flight);
-        if let Some(fault) = self.held_beside(&call) {
+        if let Some(fault) = fault {
             let _ = self.sender.send(Message::called(call.key, Err(fault)));
             return;
         }
@@ -158,7 +192,9 @@ impl RunLoop {
             args: claim.args,
             step: call.key.step.clone(),
         });
-        self.hold(&call);
+        if !known {
+            self.hold(&call);
+        }
         let pinned = self.pin(&call, &instance);
         let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash(), pinned));
         let audit = Some(self.attempted(&call, &instance));

@@ -1,8 +1,9 @@
 //! Calls at the gates of their servers: who may go goes, who has to wait waits, and is let out of the line when the flow
-//! around it has ended. A call that waits has not been made, and nothing says that it was.
+//! around it has ended; so is a call that waits for its key. A call that waits has not been made, and nothing says that it was.
 
 use super::carry::Message;
-use super::run::{InFlight, InLine, RunLoop};
+use super::keys::Beside;
+use super::run::{InFlight, InLine, RunLoop, Waits};
 use super::turn::{Due, Turn};
 use crate::limits::{Admission, Waiting, gone};
 use crate::machine::{CallEffect, Effect, Key, Note, NoteKind, path};
@@ -13,6 +14,9 @@ use ecow::EcoString;
 impl RunLoop {
     /// A call that is due goes through its server's gate, where there is one.
     pub(super) fn knock(&mut self, call: CallEffect, due: &mut Due) {
+        if let Some(Beside::Waits(why)) = self.held_beside(&call).filter(|_| !due.knows(&call)) {
+            return self.stand_behind(call, why);
+        }
         let wish = self.wish(&call);
         let Some(gate) = self.engine.gate(&call.tool) else {
             return match wish.only {
@@ -33,7 +37,7 @@ impl RunLoop {
     }
 
     /// A call that is not made.
-    fn refuse(&mut self, call: &CallEffect, fault: Fault) {
+    pub(super) fn refuse(&mut self, call: &CallEffect, fault: Fault) {
         self.calls.insert(call.key.clone(), InFlight::at_the_gate(call));
         let _ = self.sender.send(Message::called(call.key.clone(), Err(fault)));
     }
@@ -47,7 +51,7 @@ impl RunLoop {
             let answer = waiting.turn().await;
             let _ = sender.send(Message::Turn { call, answer });
         });
-        self.waiting.insert(key, InLine { waits, why });
+        self.waiting.insert(key, InLine { waits: Waits::Gate(waits), why });
     }
 
     /// Calls that still wait, and whose flow has been stopped meanwhile (a time limit, a cancellation, a failure beside
@@ -61,7 +65,7 @@ impl RunLoop {
         let out: Vec<Key> = self.waiting.keys().filter(|key| self.machine.is_stopped(key)).cloned().collect();
         for key in out {
             if let Some(line) = self.waiting.remove(&key) {
-                line.waits.abort();
+                line.leave();
             }
             let fault = Fault::clean("cancelled", "the call was not made: what it was part of ended while it waited");
             let _ = self.sender.send(Message::called(key, Err(fault)));
@@ -72,7 +76,7 @@ impl RunLoop {
     /// line leaves it, what was about to be made is not.
     pub(super) fn hold_back(&mut self, turn: &mut Turn) {
         for (key, line) in std::mem::take(&mut self.waiting) {
-            line.waits.abort();
+            line.leave();
             self.calls.remove(&key);
             self.held_back.extend(self.owed_call(&key).map(|call| (key, call)));
         }
@@ -117,7 +121,7 @@ impl RunLoop {
     pub(super) fn drain(&mut self) {
         self.drains = true;
         for (key, line) in self.waiting.drain() {
-            line.waits.abort();
+            line.leave();
             self.calls.remove(&key);
         }
     }
@@ -131,6 +135,8 @@ impl RunLoop {
             attempt: Some(key.attempt),
             reason: Some(reason),
             tool: self.calls.get(key).map(|call| call.tool.clone()).unwrap_or_default(),
+            calls: 0,
+            arm: None,
             retry_in_ms: None,
             duration_ms: None,
             at: self.engine.inner.clock.now(),

@@ -218,8 +218,9 @@ impl Machine {
         let charged = self.charge(flow, tool);
         self.allowed(id, &path, &tool.name, charged)?;
         self.run.attempts += 1;
-        let Some(task) = self.tasks.get(id) else { return Ok(()) };
-        let Some(run) = &task.act else { return Ok(()) };
+        let Some(task) = self.tasks.get_mut(id) else { return Ok(()) };
+        let Some(run) = &mut task.act else { return Ok(()) };
+        run.calls += 1;
         let claim = run.claim.clone();
         let effect = CallEffect {
             key: Key::new(path, task.attempt),

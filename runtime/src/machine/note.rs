@@ -126,6 +126,10 @@ pub struct Note {
     pub reason: Option<String>,
     /// The tool that the step calls.
     pub tool: EcoString,
+    /// How many calls of it the step has made: an attempt that was refused is none.
+    pub calls: u32,
+    /// The arm that a branch took.
+    pub arm: Option<EcoString>,
     /// When the next attempt begins, in milliseconds from now.
     pub retry_in_ms: Option<u64>,
     /// How long the step or run took.
@@ -144,14 +148,15 @@ impl Machine {
         reason: Option<String>,
     ) {
         let at = self.run.now;
-        let tool = EcoString::new();
         self.out.notes.push(Note {
             event,
             flow,
             step,
             attempt,
             reason,
-            tool,
+            tool: EcoString::new(),
+            calls: 0,
+            arm: None,
             retry_in_ms: None,
             duration_ms: None,
             at,
@@ -166,10 +171,10 @@ impl Machine {
         }
         let flow = self.task_flow(id).map(|flow| self.flow_name(flow)).unwrap_or_default();
         let attempt = self.tasks.get(id).map(|task| task.attempt.max(1));
-        let tool = self.tool_of(id);
+        let (tool, calls) = (self.tool_of(id), self.calls_of(id));
         self.note(event, flow, path.clone(), attempt, reason);
         if let Some(note) = self.out.notes.last_mut() {
-            note.tool = tool;
+            (note.tool, note.calls) = (tool, calls);
         }
     }
 
@@ -180,6 +185,11 @@ impl Machine {
             Deed::Tool { tool, .. } => self.code.tool(*tool).map(|tool| tool.name.clone()).unwrap_or_default(),
             _ => EcoString::new(),
         }
+    }
+
+    fn calls_of(&self, id: TaskId) -> u32 {
+        let act = self.tasks.get(id).and_then(|task| task.act.as_ref());
+        act.map_or(0, |act| act.calls)
     }
 
     /// Full name of the flow that a call under way belongs to.
@@ -197,6 +207,17 @@ impl Machine {
         let Some(Waiter::Task(id)) = self.waiters.get(&key.step) else { return false };
         let flow = self.task_flow(*id).and_then(|flow| self.flows.get(flow)).and_then(|flow| self.code.flow(flow.code));
         flow.is_some_and(|flow| flow.role == Role::Monitor)
+    }
+
+    /// A branch has taken one of its arms.
+    pub(super) fn note_arm(&mut self, block: BlockId, name: &str, arm: &EcoString) {
+        if !self.detail {
+            return;
+        }
+        self.note_in(block, name, NoteKind::Routing, Some(format!("took `{arm}`")));
+        if let Some(note) = self.out.notes.last_mut() {
+            note.arm = Some(arm.clone());
+        }
     }
 
     /// A decision about a step that is no task.

@@ -162,6 +162,8 @@ pub(super) struct ActRun {
     pub ready: bool,
     /// Retries made.
     pub retries: u32,
+    /// Calls of the tool that were made.
+    pub calls: u32,
     /// An attempt that may be made again failed and may have changed something.
     pub maybe: bool,
     /// Handler layers that are used up.

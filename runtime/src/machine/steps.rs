@@ -155,7 +155,7 @@ impl Machine {
             {
                 continue;
             }
-            self.note_in(id, name, NoteKind::Routing, Some(format!("took `{}`", arm.label)));
+            self.note_arm(id, name, &arm.label);
             self.open_arm(code, id, node, arm.block);
             return Ok(Begun::Waits);
         }

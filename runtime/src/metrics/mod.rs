@@ -159,9 +159,8 @@ impl Metrics {
     fn step_ended(&self, one: &Observed, outcome: &'static str) {
         let mut labels = vec![("flow", one.flow.to_string()), ("step", step_name(&one.step).to_owned())];
         labels.extend((!one.tool.is_empty()).then(|| ("tool", one.tool.to_string())));
-        let attempts = one.attempt.filter(|_| matches!(outcome, "succeeded" | "failed")).unwrap_or(0);
-        let attempts = attempts.saturating_sub(u32::from(refused(one)));
-        if attempts > 0 {
+        let attempts = attempts(one).filter(|_| matches!(outcome, "succeeded" | "failed"));
+        if let Some(attempts) = attempts.filter(|attempts| *attempts > 0) {
             self.attempts.get_or_create(&labels).inc_by(attempts.into());
         }
         if let Some(seconds) = seconds(one).filter(|_| outcome != "undone") {
@@ -231,9 +230,9 @@ impl Metrics {
 /// The statuses of runs that have not ended.
 const OPEN: [&str; 6] = ["queued", "running", "waiting", "paused", "compensating", "needs_attention"];
 
-/// Whether the last attempt of a call was not made: a budget was used up.
-fn refused(one: &Observed) -> bool {
-    !one.tool.is_empty() && one.reason.as_ref().is_some_and(|reason| reason.starts_with("budget: "))
+/// Attempts of a step: where it calls a tool, those that were made, not those that a budget or a grant refused.
+fn attempts(one: &Observed) -> Option<u32> {
+    if one.tool.is_empty() { one.attempt } else { Some(one.calls) }
 }
 
 /// Breakers belong to a tool's server.

@@ -57,6 +57,7 @@ fn every_route_and_its_answers_are_described() {
     let run_id = started.json()["run_id"].as_str().unwrap().to_owned();
     server.until(&run_id, &["waiting"]);
     held.holds("get", "/v1/runs", &server.get("/v1/runs"));
+    held.holds("get", "/v1/runs", &server.get("/v1/runs?progress=true"));
     held.holds("get", "/metrics", &server.get("/metrics"));
     held.holds("post", "/v1/events", &server.post("/v1/events", &json!({ "event": "none" })));
     held.holds("post", "/hooks/{path}", &server.post("/hooks/none", &json!({})));
