@@ -360,3 +360,24 @@ fn the_end_of_a_run_that_goes_on_alone_is_found_by_everybody() {
     sql.execute("DELETE FROM log WHERE run = 2 AND seq > 2", []).unwrap();
     assert!(refusal(&file).why.contains("run r2 has 3 lines of the 5 that were written"), "{}", refusal(&file));
 }
+
+/// The witness speaks of what is durable, not of what could not be committed.
+#[test]
+fn the_witness_does_not_speak_of_what_was_given_up() {
+    let file = new_file();
+    let journal = SqliteJournal::open(&file).unwrap();
+    create(&journal, "r1");
+    append(&journal, "r1", 0, &["1"]).unwrap();
+    let sql = Connection::open(&file).unwrap();
+    // Everything is written but the last.
+    sql.execute_batch("CREATE TRIGGER no BEFORE INSERT ON audit_head BEGIN SELECT raise(abort, 'no'); END").unwrap();
+    let line = Line { text: "2".into(), large: None };
+    let status = Some(StatusChange { status: "waiting", finished_at: None });
+    let batch = Batch { run_id: "r1".into(), token: 1, seq: 1, lines: vec![line], status, ..Batch::default() };
+    let failed = journal.append(Batch { audit: vec!["{}".into()], sync: true, ..batch }).wait().unwrap_err();
+    assert!(failed.why.contains("no"), "{failed}");
+    sql.execute_batch("DROP TRIGGER no").unwrap();
+    journal.audit(Vec::new()).wait().unwrap();
+    drop(journal);
+    assert_eq!(SqliteJournal::open(&file).unwrap().load("r1").unwrap().unwrap().lines.len(), 1);
+}

@@ -66,7 +66,12 @@ impl Checker {
         let found = errors::invalid_project(loc, &message, near.as_deref());
         self.report(match near {
             Some(near) => found.fix(format!("replace with `{near}`"), vec![(loc, format!("{near:?}"))]),
-            None => found,
+            None => {
+                let example = known().next().map_or("shop.main", EcoString::as_str);
+                found.help(format!(
+                    "it names flows and campaigns in full, or all with `*`: `\"{example}\" = [\"store.write\"]`"
+                ))
+            }
         });
     }
 

@@ -205,6 +205,8 @@ impl Writer {
         let failed = self.transact(jobs, sync, beats, &mut finishes).err();
         if failed.is_some() {
             self.desk.forget();
+            // It was not written: the witness must not speak of it.
+            self.desk.last = None;
         } else if sync && let Some((run_id, next)) = self.desk.last.take() {
             self.mark.set(&run_id, next, self.desk.audit.head());
         }
