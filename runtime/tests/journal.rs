@@ -381,3 +381,19 @@ fn the_witness_does_not_speak_of_what_was_given_up() {
     drop(journal);
     assert_eq!(SqliteJournal::open(&file).unwrap().load("r1").unwrap().unwrap().lines.len(), 1);
 }
+
+/// A worker leaves, and cannot say where its run ends: whoever goes on finds the end.
+#[test]
+fn a_worker_that_cannot_leave_in_good_order_loses_nothing() {
+    let file = new_file();
+    let journal = SqliteJournal::open(&file).unwrap();
+    create(&journal, "r1");
+    append(&journal, "r1", 0, &["1", "2"]).unwrap();
+    let sql = Connection::open(&file).unwrap();
+    sql.execute_batch("CREATE TRIGGER no BEFORE UPDATE ON ends BEGIN SELECT raise(abort, 'no'); END").unwrap();
+    drop(journal);
+    sql.execute_batch("DROP TRIGGER no").unwrap();
+    let journal = SqliteJournal::open(&file).unwrap();
+    assert_eq!(journal.claim("r1").wait().unwrap(), 2);
+    assert_eq!(journal.load("r1").unwrap().unwrap().lines.len(), 2);
+}

@@ -132,6 +132,7 @@ impl RunLoop {
         self.tasks.spawn(async move {
             let tell = pass_on(heard, sender.clone(), attempt.key.clone());
             let ended = tokio::select! {
+                biased;
                 ended = tokio::time::timeout(timeout, make) => ended.ok(),
                 never = tell => match never {},
             };

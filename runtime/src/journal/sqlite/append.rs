@@ -69,7 +69,7 @@ pub(super) fn look(sql: &Connection, run_id: &str) -> Result<Option<Known>, Stop
     match found {
         Some((false, _)) => Err(Stop::damaged(format_args!("the record of run {run_id} does not fit its checksum"))),
         Some((true, mut known)) => {
-            (known.row, known.next) = ends::of(sql, known.number, run_id, known.owner.is_none())?;
+            (known.row, known.next) = ends::of(sql, known.number, run_id)?;
             Ok(Some(known))
         }
         // The index may be what is damaged.

@@ -38,8 +38,8 @@ impl Unsaid {
     }
 }
 
-/// Where a run ends: its last row and how many lines it has. Of one that rests it is said.
-pub(super) fn of(sql: &Connection, number: i64, run_id: &str, rests: bool) -> Result<(Option<i64>, u64), Stop> {
+/// Where a run ends: its last row and how many lines it has.
+pub(super) fn of(sql: &Connection, number: i64, run_id: &str) -> Result<(Option<i64>, u64), Stop> {
     let mut look = sql.prepare_cached("SELECT row, next, sum FROM ends WHERE run = ?1")?;
     let end = look.query_row([number], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?))).optional()?;
     let Some((mut last, mut next)) =
@@ -47,9 +47,6 @@ pub(super) fn of(sql: &Connection, number: i64, run_id: &str, rests: bool) -> Re
     else {
         return Err(Stop::damaged(format_args!("the end of run {run_id} is not what was written")));
     };
-    if rests {
-        return Ok((last, next));
-    }
     let mut tail = sql.prepare_cached(
         "SELECT run, seq, before, lines, large, sum, number FROM log \
          WHERE number > max(?2, (SELECT max(number) FROM log) - ?3) AND run = ?1 ORDER BY number",
@@ -120,7 +117,7 @@ pub(super) fn settle(sql: &Connection, desk: &mut Desk) -> Result<(), Stop> {
     let unsaid = look.query_map([TAIL], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
     let unsaid: Vec<_> = unsaid.collect::<Result<_, _>>()?;
     for (number, run_id) in unsaid {
-        match of(sql, number, &run_id, false) {
+        match of(sql, number, &run_id) {
             Ok((row, next)) => write(sql, number, &run_id, row, next)?,
             // It stays so, and is named when the run is read.
             Err(Stop::Broken(..)) => {}

@@ -104,11 +104,15 @@ fn locked(path: &Path) -> bool {
     }
 }
 
-/// The worker ends in good order.
-pub(super) fn leave(sql: &Connection, desk: &mut Desk) {
+/// The worker ends in good order, and has no runs any more.
+pub(super) fn leave(sql: &Connection, desk: &Desk) -> Result<(), rusqlite::Error> {
+    sql.execute("UPDATE runs SET owner = NULL WHERE owner = ?1", [&desk.me])?;
+    sql.execute("DELETE FROM workers WHERE id = ?1", [&desk.me]).map(drop)
+}
+
+/// Others see that this worker does not live.
+pub(super) fn unlock(desk: &mut Desk) {
     if desk.living.take().is_some() {
-        let _ = sql.execute("UPDATE runs SET owner = NULL WHERE owner = ?1", [&desk.me]);
-        let _ = sql.execute("DELETE FROM workers WHERE id = ?1", [&desk.me]);
         let _ = fs_err::remove_file(lock_file(&desk.file, &desk.me));
     }
 }

@@ -184,12 +184,23 @@ impl Writer {
         Ok(Writer { connection, desk, mark, durability, synced: true, seen: 0, others: false, beat: Instant::now() })
     }
 
-    /// Nobody can hand over work any more.
+    /// Nobody can hand over work any more: others may go on with the runs. Where that cannot be said, they see that this
+    /// worker does not live.
     pub(super) fn leave(&mut self) {
-        self.desk.audit.is_due();
-        let _ = ends::say(&self.connection, &mut self.desk);
-        let _ = audit::seal(&self.connection, &mut self.desk);
-        lease::leave(&self.connection, &mut self.desk);
+        if self.desk.living.is_none() {
+            return;
+        }
+        let left = Transaction::begin(&self.connection).map_err(Stop::Sql).and_then(|transaction| {
+            catch_up(transaction.0, &mut self.desk, &mut self.seen)?;
+            // A run that nobody has says where it ends.
+            ends::say(transaction.0, &mut self.desk)?;
+            self.desk.audit.is_due();
+            audit::seal(transaction.0, &mut self.desk)?;
+            lease::leave(transaction.0, &self.desk)?;
+            Ok(transaction.commit()?)
+        });
+        drop(left);
+        lease::unlock(&mut self.desk);
     }
 
     /// Does this work in one transaction. Gives whether it was one writer's alone, and quickly done.
