@@ -359,3 +359,27 @@ monitor counts() can t.write {
         engine.history(RUN).await.unwrap().events.into_iter().filter_map(|one| one.reason).collect();
     assert!(reasons.iter().any(|reason| reason.contains("and a monitor does not wait")), "{reasons:#?}");
 }
+
+/// The step with other arguments comes first, and is told of what the journal knows of the key; so is the one after it.
+#[tokio::test]
+async fn other_arguments_do_not_hinder_a_step_that_asks_in_the_same_turn() {
+    let plan = plan(
+        r#"
+coordinator main() -> [string] can t.write {
+  t.put(n: "same") key "k"
+  ids = for n in ["other", "same"] parallel 2 {
+    made = t.put(n: n) key "k" catch { conflict => ({ id: "refused" }) }
+    yield made.id
+  }
+  return ids
+}"#,
+    );
+    let server = Server::new(&[]);
+    let engine = engine(&Arc::new(MemoryJournal::new()), &server);
+    let envelope = guard(engine.start(plan, request())).await.unwrap();
+    assert_eq!(envelope.exit_code(), 0, "{}", envelope.to_json());
+    let json = envelope.to_json();
+    let values: Vec<&str> = json.split(r#"{"value":""#).skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(values, ["refused", "put-t.put"], "{json}");
+    assert_eq!(server.calls(), ["t.put"]);
+}

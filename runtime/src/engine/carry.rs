@@ -61,11 +61,10 @@ impl RunLoop {
     /// Makes a call, or answers it by what its key says.
     pub(super) fn begin(&mut self, call: CallEffect, permit: Option<Permit>, claimed: Claimed) {
         let key = call.key.clone();
-        let Some(claim) = call.claim.clone().filter(|_| !matches!(claimed, Claimed::New)) else {
-            return self.call(call, permit);
-        };
-        let name = claim.key.clone();
-        self.held.remove(&(claim.scope, claim.key));
+        let claim = call.claim.clone().filter(|_| !matches!(claimed, Claimed::New));
+        self.was_told(&call, claim.is_none());
+        let Some(claim) = claim else { return self.call(call, permit) };
+        let name = claim.key;
         let answer = match claimed {
             Claimed::New => return,
             Claimed::Recorded(value) => {

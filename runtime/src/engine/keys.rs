@@ -15,13 +15,15 @@ pub(super) struct Holder {
     call: Key,
     /// Hash of the arguments.
     args: Hash,
+    /// The journal has not said yet whether the call may be made.
+    asked: bool,
     /// The call came to an end, and may have happened.
     ended: bool,
 }
 
 impl Holder {
     fn of(claim: &Claim, call: &Key, ended: bool) -> Holder {
-        Holder { call: call.clone(), args: claim.args, ended }
+        Holder { call: call.clone(), args: claim.args, asked: false, ended }
     }
 }
 
@@ -29,6 +31,8 @@ impl Holder {
 pub(super) enum Beside {
     /// It waits for that step, and takes what is recorded then, or calls where nothing happened. In the reader's words.
     Waits(String),
+    /// That step asks for the key in the same turn, with other arguments: it depends on what the journal says to that.
+    Asks(String),
     /// It is not made.
     Refused(Fault),
 }
@@ -39,6 +43,30 @@ pub(super) fn conflict(key: &str) -> Fault {
 }
 
 impl RunLoop {
+    /// The journal is asked whether the call may be made under its key.
+    pub(super) fn ask_for(&mut self, call: &CallEffect) {
+        self.hold(call);
+        if let Some(holder) = self.holder(call) {
+            holder.asked = true;
+        }
+    }
+
+    /// It may, or not.
+    pub(super) fn was_told(&mut self, call: &CallEffect, may: bool) {
+        let Some(holder) = self.holder(call) else { return };
+        holder.asked = false;
+        if let Some(claim) = call.claim.as_ref().filter(|_| !may) {
+            self.held.remove(&(claim.scope.clone(), claim.key.clone()));
+        }
+    }
+
+    /// The call itself, where it holds its key.
+    fn holder(&mut self, call: &CallEffect) -> Option<&mut Holder> {
+        let claim = call.claim.as_ref()?;
+        let holder = self.held.get_mut(&(claim.scope.clone(), claim.key.clone()))?;
+        (holder.call == call.key).then_some(holder)
+    }
+
     /// The call is about to be made under its key.
     pub(super) fn hold(&mut self, call: &CallEffect) {
         self.hold_as(call, false);
@@ -57,6 +85,10 @@ impl RunLoop {
         let (step, key) = (&holder.call.step, &claim.key);
         if *step == call.key.step {
             return None;
+        }
+        if holder.args != claim.args && holder.asked {
+            // What the journal knows of the key may be of these arguments, and not of the holder's.
+            return Some(Beside::Asks(format!("step `{step}` asks for the same key, `{key}`")));
         }
         if holder.args != claim.args {
             return Some(Beside::Refused(conflict(key)));
@@ -89,22 +121,36 @@ impl RunLoop {
         let told = self.observed(&call.key, NoteKind::StepQueued, why.clone());
         self.engine.observe([Observed { tool: call.tool.clone(), ..told }]);
         self.calls.remove(&call.key);
+        self.behind_keys.insert(call.key.clone());
         self.waiting.insert(call.key.clone(), InLine { waits: Waits::Behind(Box::new(call)), why });
+    }
+
+    /// What the journal said to the step that asked first decides about one with other arguments.
+    pub(super) fn ask_after(&mut self, call: CallEffect, why: String) {
+        match self.held_beside(&call) {
+            Some(Beside::Refused(fault)) => self.refuse(&call, fault),
+            _ => self.stand_behind(call, why),
+        }
     }
 
     /// Calls that need not wait for their key any longer are due.
     pub(super) fn come_forward(&mut self, turn: &mut Turn) {
-        let due = |(key, line): (&Key, &InLine)| {
-            let Waits::Behind(call) = &line.waits else { return None };
-            let waits = self.machine.is_stopped(key) || matches!(self.held_beside(call), Some(Beside::Waits(_)));
-            (!waits).then(|| (**call).clone())
-        };
-        let mut due: Vec<CallEffect> = self.waiting.iter().filter_map(due).collect();
-        due.sort_by(|a, b| path::compare(&a.key.step, &b.key.step));
-        for call in due {
-            self.waiting.remove(&call.key);
-            turn.effects.push(Effect::Call(Box::new(call)));
+        if self.behind_keys.is_empty() {
+            return;
         }
+        let mut due = Vec::new();
+        for key in std::mem::take(&mut self.behind_keys) {
+            let Some(InLine { waits: Waits::Behind(call), .. }) = self.waiting.get(&key) else { continue };
+            if self.machine.is_stopped(&key) || matches!(self.held_beside(call), Some(Beside::Waits(_))) {
+                self.behind_keys.insert(key);
+            } else {
+                due.push((**call).clone());
+                self.waiting.remove(&key);
+            }
+        }
+        due.sort_by(|a, b| path::compare(&a.key.step, &b.key.step));
+        // Those that have waited come before those that are new.
+        turn.effects.splice(0..0, due.into_iter().map(|call| Effect::Call(Box::new(call))));
     }
 
     /// What a call that has ended means for its key. One that may have happened and is repeatable gives it back to

@@ -52,6 +52,8 @@ pub(super) struct RunLoop {
     pub pins: BTreeMap<EcoString, Pin>,
     /// Calls that wait at the gates of their servers, or for a key.
     pub waiting: FxHashMap<Key, InLine>,
+    /// Those that wait for a key; some may have left the line since.
+    pub behind_keys: FxHashSet<Key>,
     /// Calls that are not made while the run holds.
     pub held_back: FxHashMap<Key, CallEffect>,
     /// How many stops of the machine have been looked at.
@@ -183,6 +185,7 @@ impl RunLoop {
             moved: FxHashMap::default(),
             pins: BTreeMap::new(),
             waiting: FxHashMap::default(),
+            behind_keys: FxHashSet::default(),
             held_back: FxHashMap::default(),
             stops: 0,
             asking: FxHashMap::default(),

@@ -40,6 +40,8 @@ pub(super) struct Turn {
 pub(super) struct Due {
     calls: Vec<(CallEffect, Option<Permit>)>,
     records: Vec<DueCall>,
+    /// Calls under a key that another one of them asks for with other arguments, and how that is told.
+    pub others: Vec<(CallEffect, String)>,
     /// Keys whose results are written down in the same turn: nobody has to wait for another one under them.
     recorded: BTreeSet<(EcoString, EcoString)>,
 }
@@ -160,6 +162,9 @@ impl RunLoop {
         for ((call, permit), claimed) in due.calls.into_iter().zip(claimed) {
             self.begin(call, permit, claimed);
         }
+        for (call, why) in due.others {
+            self.ask_after(call, why);
+        }
         self.let_out();
         Ok(())
     }
@@ -170,6 +175,7 @@ impl RunLoop {
         let fault = match self.held_beside(&call).filter(|_| !known) {
             // The permit is for others meanwhile.
             Some(Beside::Waits(why)) => return self.stand_behind(call, why),
+            Some(Beside::Asks(why)) => return due.others.push((call, why)),
             Some(Beside::Refused(fault)) => Some(fault),
             None => None,
         };
@@ -193,7 +199,7 @@ impl RunLoop {
             step: call.key.step.clone(),
         });
         if !known {
-            self.hold(&call);
+            self.ask_for(&call);
         }
         let pinned = self.pin(&call, &instance);
         let line = (!call.reads).then(|| Line::claimed(&call.key, &call.args.hash(), pinned));

@@ -14,8 +14,10 @@ use ecow::EcoString;
 impl RunLoop {
     /// A call that is due goes through its server's gate, where there is one.
     pub(super) fn knock(&mut self, call: CallEffect, due: &mut Due) {
-        if let Some(Beside::Waits(why)) = self.held_beside(&call).filter(|_| !due.knows(&call)) {
-            return self.stand_behind(call, why);
+        match self.held_beside(&call).filter(|_| !due.knows(&call)) {
+            Some(Beside::Waits(why)) => return self.stand_behind(call, why),
+            Some(Beside::Asks(why)) => return due.others.push((call, why)),
+            Some(Beside::Refused(_)) | None => {}
         }
         let wish = self.wish(&call);
         let Some(gate) = self.engine.gate(&call.tool) else {

@@ -20,7 +20,7 @@ tool t.count(n: string) -> { id: string } can t.write idempotent
 "#;
 
 /// Name and text; the entry is `main`.
-const FLOWS: [(&str, &str); 23] = [
+const FLOWS: [(&str, &str); 28] = [
     (
         "saga",
         r#"
@@ -343,6 +343,85 @@ monitor counts(n: string) can t.write {
     undo t.del(id: one.id)
   two = t.tell(n: n)
     undo t.del(id: two.id)
+}"#,
+    ),
+    (
+        "one_key",
+        r#"
+coordinator main() -> string can t.write {
+  ids = for n in ["a", "b", "c", "d"] parallel 4 {
+    k_one_a_put1 = t.put(n: "same") key "one" per run retry 2 backoff 10ms..1s on rate_limited
+    yield k_one_a_put1.id
+  }
+  wait 1s
+  k_one_a_put2 = t.put(n: "same") key "one" per run
+  k_one_b_put3 = t.put(n: "other") key "one" per run catch { conflict => ({ id: "refused" }) }
+  return k_one_a_put2.id
+}"#,
+    ),
+    (
+        "one_key_of_others",
+        r#"
+coordinator main() -> int can t.write {
+  ids = for n in range(0, 4) parallel 2 {
+    made = if n == 2 { other() } else { same() }
+    yield made
+  }
+  return len(ids)
+}
+coordinator same() -> string? can t.write {
+  k_one_a_pay1 = t.pay(n: "same") key "one" per run retry 3 backoff 10ms..1s on rate_limited, unavailable, timeout optional
+  return k_one_a_pay1?.id
+}
+coordinator other() -> string? can t.write {
+  k_one_b_pay2 = t.pay(n: "other") key "one" per run optional
+  return k_one_b_pay2?.id
+}"#,
+    ),
+    (
+        "one_key_in_sagas",
+        r#"
+coordinator main() -> int can t.write {
+  all = for n in range(0, 4) parallel 4 {
+    one(n: n) catch { conflict => null }
+    yield n
+  }
+  return len(all)
+}
+saga one(n: int) can t.write {
+  k_one_a_put1 = t.put(n: "same") key "one" per run
+    undo t.del(id: k_one_a_put1.id)
+  b = t.set(n: "{n}")
+    undo t.del(id: b.id)
+  require n == 3 else fail conflict "as planned"
+}"#,
+    ),
+    (
+        "one_key_in_a_saga",
+        r#"
+saga main() can t.write {
+  ids = for n in ["a", "b", "c"] parallel 3 {
+    k_one_a_set1 = t.set(n: "same") key "one" per run
+      undo t.del(id: k_one_a_set1.id)
+    made = t.put(n: n)
+      undo t.del(id: made.id)
+    yield made.id
+  }
+  fail conflict "as planned"
+}"#,
+    ),
+    (
+        "one_key_in_time",
+        r#"
+coordinator main() -> string can t.write {
+  part() fallback null
+  k_one_a_put2 = t.put(n: "same") key "one" per run
+  return k_one_a_put2.id
+}
+coordinator part() can t.write timeout 50ms {
+  for n in ["a", "b", "c"] parallel 3 {
+    k_one_a_put1 = t.put(n: "same") key "one" per run
+  }
 }"#,
     ),
 ];

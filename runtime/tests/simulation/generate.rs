@@ -47,6 +47,9 @@ impl Writer<'_> {
         if self.chance.percent(15) {
             return self.monitor(saga);
         }
+        if self.chance.percent(12) {
+            return self.shared(saga);
+        }
         match self.chance.below(if depth == 0 { 7 } else { 10 }) {
             0 | 1 => self.call("put", saga),
             2 => self.call("set", saga),
@@ -117,6 +120,35 @@ impl Writer<'_> {
         format!(
             "  {name} = for {item} in range(0, {count}){parallel} {{\n  {body}    yield {item}\n  }}\n  require len({name}) >= 0\n"
         )
+    }
+
+    /// Steps that want one key, most of them at once; now and then one with other arguments. Their names say so.
+    fn shared(&mut self, saga: bool) -> String {
+        let (key, name, item) = (self.name(), self.name(), self.name());
+        let tool = *self.chance.pick(&["put", "put", "set", "pay"]);
+        let (count, others) = (self.chance.between(2, 4), self.chance.percent(30));
+        let parallel = *self.chance.pick(&["", " parallel 2", " parallel 5", " parallel 5"]);
+        let first = self.under(&key, "a", tool, saga);
+        let other = self.under(&key, if others { "b" } else { "a" }, tool, saga);
+        let late = if self.chance.percent(50) { self.under(&key, "a", tool, saga) } else { String::new() };
+        let nap = if self.chance.percent(30) { format!("    wait {item} * 20ms\n") } else { String::new() };
+        format!(
+            "  {name} = for {item} in range(0, {count}){parallel} {{\n{nap}    if {item} == 1 {{\n{other}    }} else {{\n{first}    }}\n    yield {item}\n  }}\n  require len({name}) >= 0\n{late}"
+        )
+    }
+
+    /// A step that calls under a key that others want too.
+    fn under(&mut self, key: &str, args: &str, tool: &str, saga: bool) -> String {
+        let name = format!("k_{key}_{args}_{tool}{}", self.name().trim_start_matches('x'));
+        let clauses = match self.chance.below(5) {
+            0 => " retry 2 backoff 10ms..2s on rate_limited",
+            1 if tool != "put" => " retry 3 backoff 10ms..2s on rate_limited, unavailable, timeout",
+            2 if !saga => " catch { conflict, permission, not_found => null }",
+            3 if !saga => " optional",
+            _ => "",
+        };
+        let undo = if saga { format!("\n        undo t.del(id: {name}.id)") } else { String::new() };
+        format!("      {name} = t.{tool}(n: \"{key}{args}\") key \"{key}\" per run{clauses}{undo}\n")
     }
 
     /// A flow of its own, called here.

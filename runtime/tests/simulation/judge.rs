@@ -3,6 +3,7 @@
 
 use crate::disk::Disk;
 use crate::flows::Program;
+use crate::keys::{Keys, shared};
 use crate::people::{Known, People};
 use crate::world::{Place, Thing, World};
 use ecow::EcoString;
@@ -49,6 +50,7 @@ pub async fn judge(engine: &LocalEngine, disk: &Disk, world: &Arc<World>, people
     case.statuses();
     case.starts();
     case.audited(&audit);
+    case.keys(disk);
     let mut wrong = case.wrong;
     wrong.extend(known.wrong.iter().cloned());
     wrong.extend(world.state().wrong.iter().cloned());
@@ -99,8 +101,9 @@ impl Case<'_> {
             for effect in &envelope.metadata.side_effects {
                 let place = (run_id.clone(), effect.step.clone());
                 let made: Vec<&Thing> = things.values().filter(|thing| thing.place == place).collect();
-                // A key that its server knows stands for what another call made.
-                let shared = effect.tool == "t.pay" && made.is_empty();
+                // A key that its server knows, and a call that may be repeated, stand for what another call made.
+                let same = effect.tool == "t.set" && shared(&effect.step).is_some();
+                let shared = (effect.tool == "t.pay" || same) && made.is_empty();
                 let exists = made.iter().any(|thing| thing.exists);
                 if made.is_empty() && !shared {
                     wrong.push(format!("run {run_id} claims `{}`, which never was", effect.step));
@@ -213,6 +216,20 @@ impl Case<'_> {
         let strange: Vec<String> =
             strange.map(|run| format!("run {} of `{}` was begun by nobody", run.run_id, run.flow)).collect();
         self.wrong.extend(strange);
+    }
+
+    /// What steps that want one key came to.
+    fn keys(&mut self, disk: &Disk) {
+        for run in &self.runs {
+            let mut keys = Keys::default();
+            match disk.lines(&run.run_id, 0) {
+                Ok(lines) => lines.iter().for_each(|line| keys.line(&line.text)),
+                Err(error) => self.wrong.push(format!("run {}: {error}", run.run_id)),
+            }
+            self.wrong.extend(keys.wrong.iter().map(|wrong| format!("run {}: {wrong}", run.run_id)));
+            let mut state = self.world.state();
+            (state.taken, state.conflicts) = (state.taken + keys.taken, state.conflicts + keys.conflicts);
+        }
     }
 
     /// Every call that reached a tool, and every word that was accepted, is in the audit.

@@ -30,6 +30,7 @@ mod flows;
 mod fuse;
 mod generate;
 mod judge;
+mod keys;
 mod life;
 mod memory;
 mod op;
@@ -111,6 +112,7 @@ fn every_seed_ends_right() {
         wrong.iter().map(|(seed, wrong)| format!("WEIR_SEED={seed} (replays it):\n  {}", wrong.join("\n  "))).collect();
     assert!(wrong.is_empty(), "{}", shown.join("\n"));
     assert!(tally.crashes > tally.seeds / 2 && tally.lost > 0 && tally.faults > 0, "it harms too little: {tally:?}");
+    assert!(tally.taken > 0 && tally.conflicts > 0, "no steps want one key: {tally:?}");
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub struct Tally {
     pub failed_commits: u64,
     pub calls: u64,
     pub faults: u64,
+    /// Steps that took what another step had done under their key, or were refused because of other arguments.
+    pub taken: u64,
+    pub conflicts: u64,
 }
 
 impl Tally {
@@ -40,6 +43,8 @@ impl Tally {
         self.failed_commits += other.failed_commits;
         self.calls += other.calls;
         self.faults += other.faults;
+        self.taken += other.taken;
+        self.conflicts += other.conflicts;
     }
 }
 
@@ -103,6 +108,7 @@ pub fn play(seed: u64, fault: Fault, file: bool) -> Told {
     wrong.extend(verdict(platter, &world, &people, base, &mut tally));
     let state = world.state();
     (tally.calls, tally.faults) = (state.calls, state.faults);
+    (tally.taken, tally.conflicts) = (state.taken, state.conflicts);
     Told { tally, wrong, log: state.log.clone() }
 }
 

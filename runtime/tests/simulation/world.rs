@@ -4,6 +4,7 @@
 use crate::chance::Chance;
 use crate::fate::{Answer, Fate};
 use crate::fuse::Fuse;
+use crate::keys::shared;
 use async_trait::async_trait;
 use ecow::EcoString;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,9 @@ pub struct State {
     pub reads: BTreeSet<Place>,
     pub calls: u64,
     pub faults: u64,
+    /// Steps that took what another step had done under their key, or were refused because of other arguments.
+    pub taken: u64,
+    pub conflicts: u64,
 }
 
 /// Shared by all processes.
@@ -106,6 +110,11 @@ impl World {
         if is_once(&call.tool) && state.standing.get(&place) == Some(&Standing::Open) {
             state.wrong.push(format!("`{}` of {place:?} was called again, and may have happened before", call.tool));
         }
+        if is_once(&call.tool)
+            && let Some(other) = state.beside(&place)
+        {
+            state.wrong.push(format!("{place:?} called under the key of {other:?}, which may have happened"));
+        }
         state.standing.insert(place.clone(), Standing::Open);
         let line = format!("call {} {} {} {}", call.tool, place.0, place.1, call.attempt);
         state.log.push(line);
@@ -134,9 +143,7 @@ impl World {
                 }
                 Value::NULL
             }
-            set @ ("set" | "count") => {
-                state.make(format!("{set} {} {}", place.0, place.1), place, set, (text("n"), None))
-            }
+            set @ ("set" | "count") => state.set(set, place, text("n")),
             "pay" => {
                 let key = call.key.as_ref().map(ToString::to_string);
                 let known = state.things.iter().find(|(_, thing)| thing.exists && key.is_some() && thing.key == key);
@@ -165,11 +172,39 @@ impl World {
 }
 
 impl State {
+    /// Another step of the run that has called under the same key, and may have done what it was to do.
+    fn beside(&self, place: &Place) -> Option<Place> {
+        let key = shared(&place.1)?.key;
+        let same = |other: &Place| {
+            other.0 == place.0 && other.1 != place.1 && shared(&other.1).is_some_and(|other| other.key == key)
+        };
+        let mut open = self.standing.iter().filter(|(_, standing)| **standing == Standing::Open);
+        open.find(|(other, _)| same(other)).map(|(other, _)| other.clone())
+    }
+
+    /// What a call has made is taken back, as its caller knows.
+    fn taken_back(&mut self, id: &str) {
+        let place = self.things.get(id).map(|thing| thing.place.clone());
+        if let Some(standing) = place.and_then(|place| self.standing.get_mut(&place)) {
+            *standing = Standing::Clean;
+        }
+    }
+
     fn make(&mut self, id: String, place: Place, tool: &str, (name, key): (String, Option<String>)) -> Value {
         let value = Value::record([("id", Value::text(id.as_str()))]);
         let told = ["tell", "count"].contains(&tool);
         self.things.insert(id, Thing { place, tool: tool.into(), name, key, exists: true, told });
         value
+    }
+
+    /// The same for the same arguments: under one key the steps of a run make one thing.
+    fn set(&mut self, tool: &str, place: Place, name: String) -> Value {
+        let whose = shared(&place.1).map_or(place.1.clone(), |_| name.as_str().into());
+        let id = format!("{tool} {} {whose}", place.0);
+        match self.things.get(&id).is_some_and(|thing| thing.exists) {
+            true => Value::record([("id", Value::text(id))]),
+            false => self.make(id, place, tool, (name, None)),
+        }
     }
 
     fn make_new(&mut self, place: Place, tool: &str, named: (String, Option<String>)) -> Value {
@@ -188,7 +223,7 @@ impl State {
 }
 
 /// Not repeatable.
-fn is_once(tool: &str) -> bool {
+pub fn is_once(tool: &str) -> bool {
     ["put", "once", "send", "tell"].contains(&tool)
 }
 
@@ -239,6 +274,9 @@ impl Tool for Server {
         self.fuse.live().await;
         match &way.fate.answer {
             Answer::Result => {
+                if call.tool == "del" {
+                    self.world.state().taken_back(call.args.field("id").as_str().unwrap_or_default());
+                }
                 self.world.state().unheard.remove(&(call.run_id.clone(), call.step.clone()));
                 Ok(made.unwrap_or(Value::NULL))
             }
