@@ -48,8 +48,16 @@ struct Known {
     stands: Stands,
     /// With these arguments.
     args: EcoString,
+    /// How it stood before that: what was refused then may be written down now.
+    before: (Stands, EcoString),
     /// What has ever been recorded: who was told of it before an undo may end with it after.
     values: Vec<Value>,
+}
+
+impl Known {
+    fn turns(&mut self, stands: Stands, args: EcoString) {
+        self.before = (std::mem::replace(&mut self.stands, stands), std::mem::replace(&mut self.args, args));
+    }
 }
 
 /// The keys of one run, as its journal tells of them.
@@ -91,7 +99,7 @@ impl Keys {
         if !why.is_empty() {
             self.wrong.push(format!("`{step}` called under `{key}` {why}"));
         }
-        (known.stands, known.args) = (Stands::Calling(step.clone()), args);
+        known.turns(Stands::Calling(step.clone()), args);
     }
 
     fn done(&mut self, step: &EcoString, value: Value, recorded: bool) {
@@ -113,15 +121,18 @@ impl Keys {
         }
         if !recorded {
             known.values.push(value.clone());
-            known.stands = Stands::Recorded(value);
+            known.turns(Stands::Recorded(value), args);
         }
     }
 
     /// A call was taken back: its key is free.
     fn undone(&mut self, step: &str) {
         let taken = step.strip_suffix("/undo").and_then(shared);
-        if let Some(known) = taken.and_then(|taken| self.known.get_mut(&taken.key)) {
-            known.stands = Stands::Free;
+        // Told twice: when it was taken back, and when its key was given back. Another step may be calling by then.
+        if let Some(known) = taken.and_then(|taken| self.known.get_mut(&taken.key))
+            && !matches!(known.stands, Stands::Calling(_))
+        {
+            known.turns(Stands::Free, known.args.clone());
         }
     }
 
@@ -129,23 +140,22 @@ impl Keys {
         let Some(Shared { key, args, once }) = shared(step) else { return };
         let known = self.known.entry(key.clone()).or_default();
         if matches!(&known.stands, Stands::Calling(other) if other == step) {
-            known.stands = match fault.happened {
+            let stands = match fault.happened {
                 Happened::No => Stands::Free,
                 _ => Stands::Open(step.clone()),
             };
-            return;
+            return known.turns(stands, args);
         }
         // It was not made.
-        let other = args != known.args;
-        self.conflicts += u64::from(other && fault.code == "conflict");
-        let right = match (&known.stands, fault.code.as_str()) {
+        self.conflicts += u64::from(args != known.args && fault.code == "conflict");
+        let right = |stands: &Stands, held: &EcoString| match (stands, fault.code.as_str()) {
             (_, "cancelled") => true,
             (Stands::Free, _) => false,
-            (_, "conflict") => other,
-            (Stands::Open(_), "unknown") => once && !other,
+            (_, "conflict") => args != *held,
+            (Stands::Open(_), "unknown") => once && args == *held,
             _ => false,
         };
-        if !right {
+        if !right(&known.stands, &known.args) && !right(&known.before.0, &known.before.1) {
             let (stands, code) = (&known.stands, &fault.code);
             self.wrong.push(format!("`{step}` was refused as {code} under `{key}`: {}; {stands:?}", fault.message));
         }
@@ -158,6 +168,6 @@ impl Keys {
         };
         let known = self.known.entry(key).or_default();
         known.values.push(value.clone());
-        (known.stands, known.args) = (Stands::Recorded(value), args);
+        known.turns(Stands::Recorded(value), args);
     }
 }
