@@ -9,7 +9,7 @@ use std::process::Command;
 const KIB: u32 = 256 * 1024 + 24 * 1024;
 
 /// Seconds of processor time. A debug build is some ten times slower than what people run.
-const SECONDS: u32 = if cfg!(debug_assertions) { 10 } else { 1 };
+const SECONDS: u32 = if cfg!(debug_assertions) { 20 } else { 1 };
 
 /// `weir check` under limits of memory and processor time that the kernel holds it to.
 fn limited(here: &Folder, args: &[&str]) -> Ended {
